@@ -1,0 +1,175 @@
+//! wasi:http 0.2 behind [`crate::export!`].
+
+use std::io::{self, Read, Write};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use wasip2::io::streams::{InputStream, OutputStream, StreamError};
+
+use crate::{Body, BodyWriter, Request, Response};
+
+/// Most bytes handed to the host in one call: what the host takes at once.
+const CHUNK: usize = 64 << 10;
+
+/// Answers one request.
+pub fn serve(request: IncomingRequest, out: ResponseOutparam, handle: impl FnOnce(Request) -> Response) {
+    send(handle(read(request)), out);
+}
+
+fn read(request: IncomingRequest) -> Request {
+    let method = method(&request.method());
+    let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.headers().entries() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
+            headers.append(name, value);
+        }
+    }
+    let body: Box<dyn Read> = match request.consume() {
+        Ok(body) => Box::new(IncomingReader::new(body)),
+        Err(()) => Box::new(io::empty()),
+    };
+    Request::new(method, &path, headers, body)
+}
+
+fn method(method: &WasiMethod) -> Method {
+    match method {
+        WasiMethod::Get => Method::GET,
+        WasiMethod::Head => Method::HEAD,
+        WasiMethod::Post => Method::POST,
+        WasiMethod::Put => Method::PUT,
+        WasiMethod::Delete => Method::DELETE,
+        WasiMethod::Connect => Method::CONNECT,
+        WasiMethod::Options => Method::OPTIONS,
+        WasiMethod::Trace => Method::TRACE,
+        WasiMethod::Patch => Method::PATCH,
+        WasiMethod::Other(name) => Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET),
+    }
+}
+
+fn send(response: Response, out: ResponseOutparam) {
+    let fields = Fields::new();
+    for (name, value) in &response.headers {
+        // A header the host does not take from guests is not worth losing the answer for.
+        let _ = fields.append(name.as_str(), value.as_bytes());
+    }
+    // Neither status has a body, and a length would be read as that of the answer they stand for.
+    let has_length = !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let (Body::Bytes(bytes), true) = (&response.body, has_length) {
+        let _ = fields.set("content-length", &[bytes.len().to_string().into_bytes()]);
+    }
+    let head = OutgoingResponse::new(fields);
+    let _ = head.set_status_code(response.status.as_u16());
+    let body = head.body().expect("a new response has a body");
+    ResponseOutparam::set(out, Ok(head));
+    let is_whole = write(&body, response.body).is_ok();
+    if is_whole {
+        // The visitor may be gone; there is nobody to tell.
+        let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+fn write(body: &OutgoingBody, content: Body) -> io::Result<()> {
+    let mut out = OutgoingWriter::new(body.write().expect("the body of a new response has a stream"));
+    match content {
+        Body::Bytes(bytes) => out.write_all(&bytes)?,
+        Body::Stream(write) => write(&mut BodyWriter::new(&mut out))?,
+    }
+    out.flush()
+}
+
+/// Reads a request's body. The stream has to go before the body it belongs to.
+struct IncomingReader {
+    stream: Option<InputStream>,
+    body: Option<IncomingBody>,
+}
+
+impl IncomingReader {
+    fn new(body: IncomingBody) -> Self {
+        Self { stream: body.stream().ok(), body: Some(body) }
+    }
+}
+
+impl Read for IncomingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(stream) = &self.stream else { return Ok(0) };
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match stream.blocking_read(buffer.len().min(CHUNK) as u64) {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => {
+                    buffer[..bytes.len()].copy_from_slice(&bytes);
+                    return Ok(bytes.len());
+                }
+                Err(StreamError::Closed) => return Ok(0),
+                Err(StreamError::LastOperationFailed(error)) => return Err(io::Error::other(error.to_debug_string())),
+            }
+        }
+    }
+}
+
+impl Drop for IncomingReader {
+    fn drop(&mut self) {
+        drop(self.stream.take());
+        drop(self.body.take());
+    }
+}
+
+/// Collects small writes; hands larger pieces to the host and waits while it has no room.
+struct OutgoingWriter {
+    stream: OutputStream,
+    buffer: Vec<u8>,
+}
+
+impl OutgoingWriter {
+    fn new(stream: OutputStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    fn push(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = self.stream.check_write().map_err(failed)? as usize;
+            if room == 0 {
+                self.stream.subscribe().block();
+                continue;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(room).min(CHUNK));
+            self.stream.write(now).map_err(failed)?;
+            bytes = later;
+        }
+        Ok(())
+    }
+}
+
+impl Write for OutgoingWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.is_empty() && bytes.len() >= CHUNK {
+            self.push(bytes)?;
+            return Ok(bytes.len());
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= CHUNK {
+            let full = std::mem::take(&mut self.buffer);
+            self.push(&full)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.buffer);
+        self.push(&rest)?;
+        // Starts sending; the host does the rest while the app goes on.
+        self.stream.flush().map_err(failed)
+    }
+}
+
+fn failed(error: StreamError) -> io::Error {
+    match error {
+        StreamError::Closed => io::ErrorKind::BrokenPipe.into(),
+        StreamError::LastOperationFailed(error) => io::Error::other(error.to_debug_string()),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a visitor asks.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use http::{HeaderMap, Method};
+
+use crate::query::query_value;
+
+/// A request. Its body is read as it arrives: the request is a [`Read`].
+pub struct Request {
+    method: Method,
+    path_and_query: String,
+    headers: HeaderMap,
+    body: Box<dyn Read>,
+}
+
+/// A body is larger than the app is willing to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge {
+    /// Bytes the app would have taken.
+    pub limit: usize,
+}
+
+impl Request {
+    /// A request from its parts, as tests make them.
+    pub fn new(method: Method, path_and_query: &str, headers: HeaderMap, body: impl Read + 'static) -> Self {
+        Self { method, path_and_query: path_and_query.to_owned(), headers, body: Box::new(body) }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, as sent: still percent-encoded, without the query.
+    pub fn path(&self) -> &str {
+        self.path_and_query.split('?').next().unwrap_or("/")
+    }
+
+    /// The query string, without the `?`; empty if there is none.
+    pub fn query(&self) -> &str {
+        self.path_and_query.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first value of a name in the query.
+    ///
+    /// ```
+    /// use spaceport_guest::{HeaderMap, Method, Request};
+    ///
+    /// let request = Request::new(Method::GET, "/search?q=two+words", HeaderMap::new(), std::io::empty());
+    /// assert_eq!(request.path(), "/search");
+    /// assert_eq!(request.query_value("q").as_deref(), Some("two words"));
+    /// ```
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        query_value(self.query(), name)
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The first value of a header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Reads the whole body, up to `limit` bytes.
+    pub fn read_all(&mut self, limit: usize) -> io::Result<Result<Vec<u8>, TooLarge>> {
+        let mut body = Vec::new();
+        let read = (&mut self.body).take(limit as u64 + 1).read_to_end(&mut body)?;
+        Ok(if read > limit { Err(TooLarge { limit }) } else { Ok(body) })
+    }
+}
+
+impl Read for Request {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.body.read(buffer)
+    }
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body is larger than {} bytes", self.limit)
+    }
+}
+
+impl std::error::Error for TooLarge {}

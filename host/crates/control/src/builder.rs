@@ -1,0 +1,171 @@
+//! Builds: from a revision to what can be launched, a bounded number at a time.
+//!
+//! Every build reads its README first and then knows its lane: static Spaces need no compiler and pass in the light lane,
+//! everything else waits for one of few workers, in the order it came. A newer build of the same Space cancels the older
+//! one, so a Space waits at most once. What happens is told in the build's log; how it ends is told to the supervisor,
+//! unless nobody wants to know any more.
+
+mod job;
+mod steps;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use spaceport_core::id::{BuildId, SpaceId};
+use spaceport_core::lifecycle::BuildFailure;
+use spaceport_core::manifest::Manifest;
+use spaceport_core::name::SpacePath;
+use spaceport_core::revision::Oid;
+use spaceport_core::space::Sdk;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::fleet::Shared;
+use crate::ports::Artifact;
+
+/// Builds that read and check out at the same time: mostly waiting for git and the disk.
+const LIGHT_WORKERS: usize = 4;
+
+/// What is to be built.
+pub(crate) struct BuildOrder {
+    pub(crate) space: SpaceId,
+    pub(crate) path: SpacePath,
+    pub(crate) build: BuildId,
+    pub(crate) revision: Oid,
+    /// Use nothing kept from earlier builds.
+    pub(crate) clean: bool,
+}
+
+/// How a build has ended.
+pub(crate) struct BuildReport {
+    /// The revision's configuration, if it could be read.
+    pub(crate) manifest: Option<Arc<Manifest>>,
+    pub(crate) outcome: Result<Built, BuildFailure>,
+}
+
+/// What a build has made.
+pub(crate) struct Built {
+    pub(crate) artifact: Artifact,
+    /// The README as far as it is configuration.
+    pub(crate) front_matter: String,
+}
+
+/// The lanes and who is in them.
+pub(crate) struct Builder {
+    light: Semaphore,
+    heavy: Semaphore,
+    workers: usize,
+    jobs: Mutex<Jobs>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    by_build: HashMap<BuildId, Job>,
+    next_turn: u64,
+}
+
+struct Job {
+    space: SpaceId,
+    cancel: CancellationToken,
+    stand: Stand,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// In the light lane, or before it.
+    Light,
+    /// Waits for a worker; a smaller number came earlier.
+    Waiting(u64),
+    /// Has a worker.
+    Working,
+}
+
+impl Builder {
+    /// A builder with this many workers for what needs a compiler.
+    pub(crate) fn new(workers: usize) -> Self {
+        let workers = workers.max(1);
+        Self { light: Semaphore::new(LIGHT_WORKERS), heavy: Semaphore::new(workers), workers, jobs: Mutex::default() }
+    }
+
+    /// Starts a build; `done` is told how it ends, unless it is cancelled.
+    pub(crate) fn start(
+        &self,
+        shared: &Arc<Shared>,
+        order: BuildOrder,
+        done: impl FnOnce(BuildReport) + Send + 'static,
+    ) {
+        let cancel = shared.closing.child_token();
+        let job = Job { space: order.space, cancel: cancel.clone(), stand: Stand::Light };
+        self.jobs.lock().by_build.insert(order.build, job);
+        let shared_too = shared.clone();
+        shared.spawn(async move {
+            let ended = tokio::select! {
+                biased;
+                () = cancel.cancelled() => None,
+                report = job::run(&shared_too, &order) => Some(report),
+            };
+            shared_too.builder.jobs.lock().by_build.remove(&order.build);
+            if let Some(report) = ended {
+                done(report);
+            }
+        });
+    }
+
+    /// Ends a build whose result is no longer wanted.
+    pub(crate) fn cancel(&self, build: BuildId) {
+        if let Some(job) = self.jobs.lock().by_build.remove(&build) {
+            job.cancel.cancel();
+        }
+    }
+
+    /// How many builds are ahead of a Space's own while that waits for a worker.
+    pub(crate) fn queue_position(&self, space: SpaceId) -> Option<usize> {
+        let jobs = self.jobs.lock();
+        let own = jobs.by_build.values().find_map(|job| match job.stand {
+            Stand::Waiting(turn) if job.space == space => Some(turn),
+            _ => None,
+        })?;
+        let is_ahead = |job: &&Job| match job.stand {
+            Stand::Waiting(turn) => turn < own,
+            Stand::Working => true,
+            Stand::Light => false,
+        };
+        Some(jobs.by_build.values().filter(is_ahead).count())
+    }
+
+    /// Builds that wait for a worker, and builds under way.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let jobs = self.jobs.lock();
+        let waiting = jobs.by_build.values().filter(|job| matches!(job.stand, Stand::Waiting(_))).count();
+        (waiting, jobs.by_build.len() - waiting)
+    }
+
+    /// Puts a build at the end of the queue for a worker; how many are ahead of it, workers at work not counted while one
+    /// is free.
+    fn queue(&self, build: BuildId) -> usize {
+        let mut jobs = self.jobs.lock();
+        let turn = jobs.next_turn;
+        jobs.next_turn += 1;
+        let ahead = jobs.by_build.values().filter(|job| job.stand != Stand::Light).count();
+        if let Some(job) = jobs.by_build.get_mut(&build) {
+            job.stand = Stand::Waiting(turn);
+        }
+        if ahead < self.workers { 0 } else { ahead }
+    }
+
+    fn begin_work(&self, build: BuildId) {
+        if let Some(job) = self.jobs.lock().by_build.get_mut(&build) {
+            job.stand = Stand::Working;
+        }
+    }
+}
+
+/// Why nothing here runs such a Space, in a sentence for the owner.
+pub(crate) fn no_backend(sdk: Sdk) -> String {
+    match sdk {
+        Sdk::Docker | Sdk::Gradio => "no container backend on this host".to_owned(),
+        Sdk::Static | Sdk::Wasm => format!("no backend on this host for sdk: {}", sdk.as_str()),
+    }
+}

@@ -1,0 +1,231 @@
+//! All Spaces of this host as they run: the door to supervisors, builder, logs and samples.
+//!
+//! Operations tell the fleet what happened (a push, a changed setting) and ask it how things are; the edge wakes sleepers
+//! through it. Each Space is owned by one `supervisor`; the fleet only finds it and hands messages over. What a
+//! method has returned from without an error is durable.
+
+mod error;
+mod shared;
+mod start;
+#[cfg(test)]
+mod tests;
+mod wake;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use spaceport_core::egress::EgressPolicy;
+use spaceport_core::hardware::Catalogue;
+use spaceport_core::id::SpaceId;
+use spaceport_core::lifecycle::{Event, InstanceId, Millis, State};
+use spaceport_core::limits::OperatorLimits;
+use spaceport_core::manifest::Manifest;
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::space::{Sdk, Space};
+use spaceport_core::stage::Stage;
+use spaceport_db::{Db, KeyStore};
+use spaceport_git::Repos;
+use tokio::sync::watch;
+
+use crate::logs::{LogKind, LogReader};
+use crate::ports::{Backend, Clock, Usage};
+use crate::publish::Profile;
+use crate::routes::{RouteEntry, RouteTable};
+use crate::sampler::{self, FleetSnapshot, Minute};
+use crate::service::Addresses;
+use crate::supervisor::member::Input;
+
+pub use error::FleetError;
+pub(crate) use shared::{Shared, new_build_id, no_failure_if_ending};
+pub use wake::WakeError;
+
+/// What the operator has decided, as far as running goes.
+#[derive(Clone)]
+pub struct FleetConfig {
+    /// The data directory; the fleet keeps `checkouts`, `tmp`, `storage` and `logs` in it.
+    pub data: PathBuf,
+    /// Opens secrets at a launch.
+    pub keys: KeyStore,
+    /// Hardware and storage on offer.
+    pub catalogue: Catalogue,
+    /// Where everything is reached.
+    pub addresses: Addresses,
+    /// `[limits]`.
+    pub limits: OperatorLimits,
+    /// Where guests may connect, before a Space's own narrowing.
+    pub egress: EgressPolicy,
+    /// Seconds after which a Space on free hardware sleeps; `None`: never.
+    pub free_sleep_after: Option<u64>,
+    /// Whether pages of static Spaces are given secrets.
+    pub expose_static_secrets: bool,
+    /// Builds that compile at the same time.
+    pub build_workers: usize,
+    /// Longest build, from its turn to its end.
+    pub build_deadline: Duration,
+    /// How long requests in flight may go on in an instance that is replaced or put to sleep.
+    pub stop_grace: Duration,
+}
+
+/// What the fleet works with.
+pub struct FleetParts {
+    /// Durable state.
+    pub db: Arc<Db>,
+    /// Repositories.
+    pub repos: Arc<Repos>,
+    /// What builds and runs, the first that offers a kind is used.
+    pub backends: Vec<Arc<dyn Backend>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the data path reads.
+    pub routes: Arc<RouteTable>,
+}
+
+/// The Spaces as they run. Cheap to clone; when the last clone goes, nothing new is begun.
+#[derive(Clone)]
+pub struct Fleet {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// A Space at one moment.
+#[derive(Debug, Clone)]
+pub struct FleetView {
+    /// Its lifecycle.
+    pub state: State,
+    /// What the world sees.
+    pub stage: Stage,
+    /// Larger with every change of the view, over all Spaces and starts of this process.
+    pub generation: u64,
+    /// Configuration of the newest built revision; before the first, of what was read last.
+    pub manifest: Option<Arc<Manifest>>,
+    /// Builds ahead of its own, while that waits for its turn.
+    pub queue_position: Option<usize>,
+}
+
+impl Fleet {
+    /// Loads all Spaces, publishes their routes, brings back what ran before and finishes what was interrupted. Must be
+    /// called within the runtime that is to do the work.
+    pub async fn start(config: FleetConfig, parts: FleetParts) -> Result<Self, FleetError> {
+        let shared = start::start(config, parts).await?;
+        Ok(Self { handle: Arc::new(Handle { shared }) })
+    }
+
+    /// Takes in a Space that was just stored.
+    pub async fn add(&self, space: &Space) -> Result<(), FleetError> {
+        let shared = self.shared();
+        shared.take_in(start::member(shared, space, State::default(), None));
+        Ok(())
+    }
+
+    /// Publishes what of a Space's settings the data path needs: path, owner, visibility.
+    pub async fn republish(&self, space: &Space) -> Result<(), FleetError> {
+        self.ask(space.id, Input::Profile { profile: self.profile(space), relaunch: false }).await
+    }
+
+    /// Variables, secrets, hardware or storage have changed in the database: what runs is launched again with them.
+    pub async fn settings_changed(&self, space: &Space) -> Result<(), FleetError> {
+        self.ask(space.id, Input::Profile { profile: self.profile(space), relaunch: true }).await
+    }
+
+    /// The deploy branch has moved to a commit. The stage has left RUNNING when this returns.
+    pub async fn pushed(&self, space: SpaceId, revision: Oid) -> Result<(), FleetError> {
+        self.send(space, Event::Pushed { build: new_build_id(), revision }).await
+    }
+
+    /// Restarts or resumes a Space; `factory` builds it from scratch too.
+    pub async fn restart(&self, space: SpaceId, factory: bool) -> Result<(), FleetError> {
+        let head = self.shared().repos.repo(space).head(DEPLOY_BRANCH).await?;
+        self.send(space, Event::RestartRequested { factory, build: new_build_id(), head }).await
+    }
+
+    /// Hands an event to a Space and waits until it is decided and durable.
+    pub async fn send(&self, space: SpaceId, event: Event) -> Result<(), FleetError> {
+        match event {
+            Event::DeleteRequested => self.remove(space).await,
+            event => self.ask(space, Input::Event(event)).await,
+        }
+    }
+
+    /// Deletes a Space: when this returns its rows and routes are gone and its name is free; its files follow.
+    pub async fn remove(&self, space: SpaceId) -> Result<(), FleetError> {
+        self.ask(space, Input::Remove).await
+    }
+
+    /// A Space now; `None` if there is no such Space.
+    pub fn state(&self, space: SpaceId) -> Option<FleetView> {
+        let mut view = self.shared().member(space)?.view.borrow().clone();
+        view.queue_position = self.shared().builder.queue_position(space);
+        Some(view)
+    }
+
+    /// A Space now and from now on. The queue's position is that of the last change.
+    pub fn watch(&self, space: SpaceId) -> Option<watch::Receiver<FleetView>> {
+        Some(self.shared().member(space)?.view.subscribe())
+    }
+
+    /// Wakes a sleeping Space and waits until it answers: one start for any number of callers. May be called from any
+    /// runtime.
+    pub async fn wake(&self, space: SpaceId) -> Result<Arc<RouteEntry>, WakeError> {
+        wake::wake(self.shared(), space).await
+    }
+
+    /// An instance can answer no more. Never waits.
+    pub fn crashed(&self, space: SpaceId, instance: InstanceId, message: String) {
+        if let Some(member) = self.shared().member(space) {
+            member.post(self.shared(), Input::Crashed { instance, message });
+        }
+    }
+
+    /// Whether something here builds and runs Spaces of this kind.
+    pub fn runs(&self, sdk: Sdk) -> bool {
+        self.shared().backend(sdk).is_some()
+    }
+
+    /// A log, from the oldest line kept on: of the newest build, or of all runs.
+    pub fn logs(&self, space: SpaceId, kind: LogKind) -> LogReader {
+        self.shared().logs.reader(space, kind)
+    }
+
+    /// What a Space has used since the host started.
+    pub fn usage(&self, space: SpaceId) -> Usage {
+        self.shared().member(space).map(|member| member.meter.lock().total()).unwrap_or_default()
+    }
+
+    /// What a Space did by the minute, from `since` on, at most the last 24 hours.
+    pub fn metrics(&self, space: SpaceId, since: Millis) -> Result<Vec<Minute>, FleetError> {
+        Ok(sampler::minutes(self.shared(), space, since)?)
+    }
+
+    /// Every Space at this moment, for an operator's monitoring.
+    pub fn snapshot(&self) -> FleetSnapshot {
+        sampler::snapshot(self.shared())
+    }
+
+    /// Stops everything that runs; requests in flight may go on for `grace`. What was live is live again after a start.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.shared().shutdown(grace).await;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    fn profile(&self, space: &Space) -> Box<Profile> {
+        Box::new(Profile::of(space, &self.shared().config))
+    }
+
+    async fn ask(&self, space: SpaceId, input: Input) -> Result<(), FleetError> {
+        let member = self.shared().member(space).ok_or(FleetError::NoSuchSpace(space))?;
+        member.ask(self.shared(), input).await
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.closing.cancel();
+    }
+}

@@ -1,0 +1,126 @@
+//! What supervisors, builds and loops share.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use spaceport_core::id::{BuildId, ID_BYTES, SpaceId};
+use spaceport_core::space::Sdk;
+use spaceport_db::Db;
+use spaceport_git::Repos;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::FleetConfig;
+use crate::builder::Builder;
+use crate::checkouts::Checkouts;
+use crate::logs::LogStore;
+use crate::ports::{Backend, Clock};
+use crate::routes::RouteTable;
+use crate::sampler::Samples;
+use crate::supervisor::Timers;
+use crate::supervisor::member::{Input, Member};
+
+/// Time beyond the grace for requests in which a stopping host waits for its own work to end.
+const SHUTDOWN_MARGIN: Duration = Duration::from_secs(2);
+
+/// What supervisors, builds and loops share.
+pub(crate) struct Shared {
+    pub(crate) config: FleetConfig,
+    pub(crate) db: Arc<Db>,
+    pub(crate) repos: Arc<Repos>,
+    pub(crate) backends: Vec<Arc<dyn Backend>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) routes: Arc<RouteTable>,
+    pub(crate) logs: LogStore,
+    pub(crate) checkouts: Checkouts,
+    pub(crate) builder: Builder,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) samples: Samples,
+    /// Launches that the start of the host asks for, all at once.
+    pub(crate) boot_turns: Semaphore,
+    /// Cancelled when the host stops.
+    pub(crate) closing: CancellationToken,
+    pub(super) members: RwLock<HashMap<SpaceId, Arc<Member>>>,
+    pub(super) generations: AtomicU64,
+    /// The runtime that does the work, whoever asks for it.
+    pub(super) runtime: Handle,
+    pub(super) tasks: TaskTracker,
+}
+
+impl Shared {
+    /// A Space, if there is such a one.
+    pub(crate) fn member(&self, space: SpaceId) -> Option<Arc<Member>> {
+        self.members.read().get(&space).cloned()
+    }
+
+    /// Every Space.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.read().values().cloned().collect()
+    }
+
+    /// Takes in a new Space and publishes its routes.
+    pub(crate) fn take_in(&self, (member, hosts): (Arc<Member>, Vec<String>)) {
+        self.members.write().insert(member.space, member.clone());
+        self.routes.update(hosts.into_iter().map(|host| (host, member.slot.clone())).collect(), &[]);
+    }
+
+    /// Lets go of a Space that is deleted.
+    pub(crate) fn forget(&self, space: SpaceId) {
+        self.members.write().remove(&space);
+    }
+
+    /// What builds and runs Spaces of a kind.
+    pub(crate) fn backend(&self, sdk: Sdk) -> Option<&Arc<dyn Backend>> {
+        self.backends.iter().find(|backend| backend.sdks().contains(&sdk))
+    }
+
+    /// A number larger than all before it.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tasks beside the loops: of timers, reconciler and sampler.
+    #[cfg(test)]
+    pub(super) fn tasks_under_way(&self) -> usize {
+        self.tasks.len() - 3
+    }
+
+    /// Runs a task that a stopping host waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.tasks.spawn_on(task, &self.runtime)
+    }
+
+    /// Stops everything; returns when all has ended, or a little after the grace.
+    pub(super) async fn shutdown(self: &Arc<Self>, grace: Duration) {
+        self.closing.cancel();
+        for member in self.members() {
+            member.post(self, Input::Shutdown(grace));
+        }
+        self.tasks.close();
+        if tokio::time::timeout(grace + SHUTDOWN_MARGIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "work of the fleet is cut short");
+        }
+        let logs = self.logs.clone();
+        // It fails only if the runtime ends first, which ends the writing too.
+        let _ = tokio::task::spawn_blocking(move || logs.close()).await;
+    }
+}
+
+/// An id for a build.
+pub(crate) fn new_build_id() -> BuildId {
+    BuildId::from_bytes(rand::random::<[u8; ID_BYTES]>())
+}
+
+/// Waits for ever if the runtime ends: what failed because of that has not failed, and the next host does it again.
+pub(crate) async fn no_failure_if_ending() {
+    if tokio::task::spawn_blocking(|| ()).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

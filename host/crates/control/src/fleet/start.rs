@@ -1,0 +1,162 @@
+//! Starting the fleet: every Space is known and routed before anything is launched, built or asked of git, so that the
+//! host answers within moments however many Spaces it has.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::RwLock;
+use spaceport_core::id::SpaceId;
+use spaceport_core::lifecycle::{Build, Desired, Serving, State};
+use spaceport_core::manifest::Manifest;
+use spaceport_core::space::Space;
+use spaceport_db::Db;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{FleetConfig, FleetError, FleetParts, Shared};
+use crate::builder::Builder;
+use crate::checkouts::Checkouts;
+use crate::logs::LogStore;
+use crate::metrics::SpaceMetrics;
+use crate::publish::Profile;
+use crate::reconcile;
+use crate::routes::RouteSlot;
+use crate::sampler::{self, Samples};
+use crate::supervisor::member::{Input, Member};
+use crate::supervisor::{self, Owned};
+
+/// Launches at the same time while the host starts: enough to keep its cores busy, few enough that a visitor's wake is
+/// not lost among them.
+const BOOT_LAUNCHES: usize = 8;
+
+/// A Space as it is stored.
+struct Stored {
+    space: Space,
+    state: State,
+    manifest: Option<Arc<Manifest>>,
+}
+
+/// What the database holds.
+struct Loaded {
+    spaces: Vec<Stored>,
+    /// Spaces whose deletion was not finished.
+    deleted: Vec<SpaceId>,
+}
+
+pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<Shared>, FleetError> {
+    let (data, repos, clock) = (config.data.clone(), parts.repos.clone(), parts.clock.clone());
+    let open = blocking(move || -> io::Result<(LogStore, Checkouts)> {
+        Ok((LogStore::open(&data.join("logs"), clock)?, Checkouts::open(&data, repos)?))
+    });
+    let (logs, checkouts) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
+    let db = parts.db.clone();
+    let loaded = blocking(move || load(&db)).await??;
+    let shared = Arc::new(Shared {
+        builder: Builder::new(config.build_workers),
+        samples: Samples::new(parts.clock.now()),
+        config,
+        db: parts.db,
+        repos: parts.repos,
+        backends: parts.backends,
+        clock: parts.clock,
+        routes: parts.routes,
+        logs,
+        checkouts,
+        timers: Arc::default(),
+        boot_turns: Semaphore::new(BOOT_LAUNCHES),
+        closing: CancellationToken::new(),
+        members: RwLock::default(),
+        generations: AtomicU64::new(0),
+        runtime: Handle::current(),
+        tasks: TaskTracker::new(),
+    });
+    publish(&shared, loaded.spaces);
+    begin_loops(&shared);
+    finish_deletions(&shared, loaded.deleted);
+    Ok(shared)
+}
+
+/// A Space for the fleet, with the host names it answers at.
+pub(super) fn member(
+    shared: &Shared,
+    space: &Space,
+    state: State,
+    manifest: Option<Arc<Manifest>>,
+) -> (Arc<Member>, Vec<String>) {
+    let profile = Profile::of(space, &shared.config);
+    let mut owned = Owned::new(profile, state, manifest, shared.next_generation());
+    let (hosts, _) = owned.move_hosts(shared);
+    let slot = RouteSlot::new(owned.route(space.id), Arc::new(SpaceMetrics::default()));
+    let view = owned.view_before_boot(space.id, shared);
+    (Member::new(space.id, slot, view, owned), hosts)
+}
+
+fn load(db: &Db) -> Result<Loaded, FleetError> {
+    let mut states: HashMap<SpaceId, State> = db.lifecycles().scan()?.into_iter().collect();
+    let mut spaces = Vec::new();
+    for (id, space) in db.spaces().scan()? {
+        let state = states.remove(&id).unwrap_or_default();
+        let manifest = match state.release {
+            Some(_) => db.newest_release(id)?.and_then(|built| Manifest::from_readme(built.readme.as_bytes()).ok()),
+            None => None,
+        };
+        spaces.push(Stored { space, state, manifest: manifest.map(Arc::new) });
+    }
+    let is_deleted = |(id, state): (SpaceId, State)| (state.desired == Desired::Deleted).then_some(id);
+    Ok(Loaded { spaces, deleted: states.into_iter().filter_map(is_deleted).collect() })
+}
+
+/// Makes all Spaces known in one step, then tells those that have something to do.
+fn publish(shared: &Arc<Shared>, spaces: Vec<Stored>) {
+    let mut routes = Vec::new();
+    let mut busy = Vec::new();
+    {
+        let mut members = shared.members.write();
+        for Stored { space, state, manifest } in spaces {
+            let has_work = has_work(&state);
+            let (member, hosts) = member(shared, &space, state, manifest);
+            routes.extend(hosts.into_iter().map(|host| (host, member.slot.clone())));
+            busy.extend(has_work.then(|| member.clone()));
+            members.insert(member.space, member);
+        }
+    }
+    shared.routes.update(routes, &[]);
+    tracing::info!(spaces = shared.members.read().len(), resumed = busy.len(), "the fleet is loaded");
+    for member in busy {
+        member.post(shared, Input::Boot);
+    }
+}
+
+/// Whether a start of the host changes anything for a Space.
+fn has_work(state: &State) -> bool {
+    let was_up = match state.serving {
+        Serving::Starting { .. } | Serving::Live { .. } | Serving::Failed { .. } => true,
+        Serving::Nothing | Serving::Asleep { .. } => false,
+    };
+    was_up || matches!(state.build, Build::Running { .. }) || state.desired == Desired::Deleted
+}
+
+fn begin_loops(shared: &Arc<Shared>) {
+    // They hold the fleet weakly, so that they end with it.
+    shared.spawn(supervisor::run_timers(Arc::downgrade(shared), shared.timers.clone(), shared.closing.clone()));
+    shared.spawn(reconcile::run(Arc::downgrade(shared), shared.closing.clone()));
+    shared.spawn(sampler::run(Arc::downgrade(shared), shared.closing.clone()));
+}
+
+fn finish_deletions(shared: &Arc<Shared>, deleted: Vec<SpaceId>) {
+    let finishing = shared.clone();
+    shared.spawn(async move {
+        for space in deleted {
+            supervisor::remove_files(&finishing, space).await;
+        }
+    });
+}
+
+/// Runs what blocks on the disk where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FleetError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| FleetError::Panicked)
+}

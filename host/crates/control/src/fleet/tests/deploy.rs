@@ -1,0 +1,152 @@
+//! From a push to what answers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use spaceport_core::lifecycle::Release;
+use spaceport_core::space::Sdk;
+use spaceport_core::stage::Stage;
+use spaceport_db::BuiltRelease;
+
+use super::{HELLO, app, files, lines, page};
+use crate::logs::LogKind;
+use crate::testing::{World, readme};
+
+#[tokio::test]
+async fn a_pushed_app_is_built_launched_and_answers() {
+    let world = World::new().await;
+    let space = world.store("hello").await;
+    world.fleet.add(&space).await.unwrap();
+    assert_eq!(world.fleet.state(space.id).unwrap().stage, Stage::NoAppFile);
+    assert_eq!(world.get(HELLO).await, Err("NO_APP_FILE".into()));
+    let head = world.push(&space, &files(&app("hello"))).await;
+    assert_ne!(world.fleet.state(space.id).unwrap().stage, Stage::NoAppFile);
+    let view = world.serves(&space, head).await;
+    assert_eq!(view.manifest.unwrap().sdk, Sdk::Wasm);
+    assert_eq!(world.get(HELLO).await, Ok("hello".into()));
+    let release = world.db.newest_release(space.id).unwrap().unwrap();
+    assert_eq!((release.release.number, release.release.revision), (1, head));
+    let log = lines(&world, &space, LogKind::Build).await;
+    assert!(log.iter().any(|line| line == "compiling") && log.last().unwrap().ends_with("Build finished"), "{log:?}");
+    assert!(lines(&world, &space, LogKind::Run).await[0].contains("release 1"));
+}
+
+#[tokio::test]
+async fn a_static_space_answers_at_its_own_host_and_knows_its_files() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&page("page"))).await;
+    world.reaches(&space, Stage::Running).await;
+    assert_eq!(world.get("ada-hello.static.localhost").await, Ok("page".into()));
+    assert!(world.routes.slot(HELLO).is_none());
+    let launched = world.backend.last();
+    assert_eq!((launched.files, launched.env), (2, BTreeMap::new()));
+    assert!(launched.page_variables.contains_key("SPACE_CREATOR_USER_ID"));
+
+    let head = world.push(&space, &files(&app("now an app"))).await;
+    world.serves(&space, head).await;
+    assert_eq!(world.get(HELLO).await, Ok("now an app".into()));
+    assert!(world.routes.slot("ada-hello.static.localhost").is_none());
+}
+
+#[tokio::test]
+async fn each_bad_revision_has_its_stage_and_the_old_one_goes_on() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("good"))).await;
+    let good = world.reaches(&space, Stage::Running).await.state.served_revision();
+    for (change, stage, message) in [
+        (("README.md", "no front matter"), Stage::ConfigError, "Missing configuration in README"),
+        (
+            ("README.md", "---\nsdk: wasm\napp_file: none.wasm\n---\n"),
+            Stage::NoAppFile,
+            "none.wasm is not in the repository",
+        ),
+        (("README.md", "---\nsdk: docker\n---\n"), Stage::RuntimeError, "no container backend on this host"),
+        (("README.md", &readme("wasm")), Stage::Running, ""),
+        (("app.wasm", "unbuildable"), Stage::BuildError, "it is unbuildable"),
+    ] {
+        world.push(&space, &[change]).await;
+        let view = world.reaches(&space, stage).await;
+        assert!(view.state.error_message().unwrap_or_default().contains(message), "{view:?}");
+        assert_eq!(world.get(HELLO).await, Ok("good".into()), "{stage}");
+        if stage != Stage::Running {
+            assert_eq!(
+                view.state.served_revision(),
+                good.filter(|_| stage != Stage::BuildError).or(view.state.served_revision())
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revision_that_does_not_answer_its_probe_never_serves() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("good"))).await;
+    world.reaches(&space, Stage::Running).await;
+    for (text, why) in [("mute", "did not answer its first request"), ("unstartable", "it is unstartable")] {
+        world.push(&space, &[("app.wasm", text)]).await;
+        let view = world.reaches(&space, Stage::RuntimeError).await;
+        assert!(view.state.error_message().unwrap().contains(why), "{view:?}");
+        assert_eq!(world.get(HELLO).await, Ok("good".into()));
+    }
+    let head = world.push(&space, &[("app.wasm", "better")]).await;
+    world.serves(&space, head).await;
+    assert_eq!(world.get(HELLO).await, Ok("better".into()));
+    World::eventually("the end of all but one instance", || world.backend.running.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn pushes_in_a_row_end_with_the_newest_and_static_spaces_do_not_wait_for_compilers() {
+    let world = World::new().await;
+    world.backend.build_gate.forget_permits(usize::MAX);
+    let first = world.create("first", &files(&app("first"))).await;
+    let second = world.create("second", &files(&app("old"))).await;
+    World::eventually("a place in the queue", || world.fleet.state(second.id).unwrap().queue_position == Some(1)).await;
+    let head = world.push(&second, &[("app.wasm", "new")]).await;
+    let third = world.create("third", &files(&page("page"))).await;
+    world.reaches(&third, Stage::Running).await;
+    assert_eq!(world.fleet.state(first.id).unwrap().stage, Stage::Building);
+    assert_eq!(world.fleet.snapshot().builds_running, 1);
+
+    world.backend.build_gate.add_permits(2);
+    world.reaches(&first, Stage::Running).await;
+    world.serves(&second, head).await;
+    assert_eq!(world.get("ada-second.localhost").await, Ok("new".into()));
+    assert_eq!(world.db.releases().under(&second.id).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn old_releases_and_their_files_go() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&page("0"))).await;
+    world.reaches(&space, Stage::Running).await;
+    let old = BuiltRelease { artifact: "x".into(), ..world.db.newest_release(space.id).unwrap().unwrap() };
+    let mut batch = world.db.batch();
+    for number in 2..=100 {
+        let release = Release { number, ..old.release };
+        batch.put(world.db.releases(), &(space.id, number), &BuiltRelease { release, ..old.clone() });
+    }
+    world.db.commit(batch).await.unwrap();
+    let head = world.push(&space, &[("index.html", "new")]).await;
+    world.serves(&space, head).await;
+    world.clock.advance(5 * 60 * 1000);
+    world.fleet.wake(space.id).await.unwrap();
+    let head = world.push(&space, &[("index.html", "newer")]).await;
+    world.serves(&space, head).await;
+    let numbers: Vec<u64> = world.db.releases().under(&space.id).unwrap().into_iter().map(|((_, n), _)| n).collect();
+    assert_eq!((numbers.len(), numbers.last()), (100, Some(&102)));
+    let folder = world.temp.path().join("checkouts").join(space.id.to_string());
+    World::eventually("the removal of old checkouts", || std::fs::read_dir(&folder).unwrap().count() == 2).await;
+}
+
+#[tokio::test]
+async fn a_build_that_hangs_is_stopped_and_says_so() {
+    let world = World::with(|config| config.build_deadline = Duration::from_millis(300)).await;
+    world.backend.build_gate.forget_permits(usize::MAX);
+    let space = world.create("hello", &files(&app("hello"))).await;
+    let view = world.reaches(&space, Stage::BuildError).await;
+    assert!(view.state.error_message().unwrap().contains("took longer than 300ms"), "{view:?}");
+    assert_eq!(world.fleet.snapshot().builds_running, 0);
+    let log = lines(&world, &space, LogKind::Build).await;
+    assert!(log.last().unwrap().contains("took longer than 300ms"), "{log:?}");
+}

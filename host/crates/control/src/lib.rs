@@ -1,0 +1,21 @@
+//! What should be running, and making it so.
+//!
+//! Operations ([`service::Control`]) change desired state and answer questions; one supervisor per Space owns its
+//! lifecycle and is the only caller of `core::lifecycle::decide`; the builder turns revisions into releases; the route
+//! table is the only thing shared with the data path. HTTP, status codes, wasmtime and sled are unknown here.
+
+mod builder;
+mod checkouts;
+pub mod clock;
+pub mod fleet;
+pub mod logs;
+pub mod metrics;
+pub mod ports;
+mod publish;
+mod reconcile;
+pub mod routes;
+pub mod sampler;
+pub mod service;
+mod supervisor;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,162 @@
+//! The needs of this crate as traits: what can build and run a Space, and what answers its requests.
+//!
+//! [`Backend`] and [`Upstream`] are implemented by the wasm engine (joined in the host's adapters) and, in tests, by a
+//! fake. [`Clock`] is real or manual.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cap_std::fs::Dir;
+use futures_util::future::BoxFuture;
+use http_body_util::combinators::UnsyncBoxBody;
+use spaceport_core::egress::EgressPolicy;
+use spaceport_core::fault::Fault;
+use spaceport_core::id::SpaceId;
+use spaceport_core::lifecycle::{BuildFailure, InstanceId, Millis};
+use spaceport_core::limits::Limits;
+use spaceport_core::manifest::Manifest;
+use spaceport_core::name::SpacePath;
+use spaceport_core::revision::Oid;
+use spaceport_core::space::Sdk;
+
+pub use crate::checkouts::FileList;
+use spaceport_git::CheckedOutFile;
+
+/// The body of a request to a Space, or of its answer. An error in the middle must break the stream, never end it.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Why a body broke off.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can build and run Spaces of some kinds.
+pub trait Backend: Send + Sync + 'static {
+    /// The kinds it builds and runs.
+    fn sdks(&self) -> Vec<Sdk>;
+
+    /// Turns a checked-out revision into an artifact. Lines for the owner go to `request.log`.
+    fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>>;
+
+    /// Starts a release. Ready to be called when this returns; whether it answers well is for a probe to see.
+    fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>>;
+}
+
+/// One running release, as the edge calls it.
+pub trait Upstream: Send + Sync + 'static {
+    /// Answers one request. The URI is in origin form, `Host` and the forwarded headers are set. Dropping the future or
+    /// the returned body tells the guest's side that the client is gone.
+    fn call(&self, request: http::Request<Body>) -> BoxFuture<'static, Result<http::Response<Body>, Fault>>;
+
+    /// What it has used since it was launched.
+    fn usage(&self) -> Usage;
+
+    /// Lets requests in flight end (at most `grace`), then ends everything.
+    fn stop(&self, grace: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// What an upstream has used since its launch; all but the gauges only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// Fuel, in wasmtime's units.
+    pub fuel: u64,
+    /// Guest time on a CPU.
+    pub cpu: Duration,
+    /// Gauge: bytes its instances hold, as counted against the hardware's memory.
+    pub memory_bytes: u64,
+    /// Gauge: live instances.
+    pub instances: u64,
+    /// Instances started.
+    pub cold_starts: u64,
+    /// Time those starts took together.
+    pub cold_start_time: Duration,
+}
+
+/// An app of a Space cannot be started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct LaunchError {
+    /// Why, in a sentence for the owner.
+    pub message: String,
+}
+
+/// A folder handed to a guest: for the host as a capability, for the guest's file system as a path.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// Where it is on disk.
+    pub path: PathBuf,
+    /// The same as a capability: nothing outside it can be reached through it.
+    pub dir: Arc<Dir>,
+}
+
+/// What the backend calls the result of a build; opaque to this crate, durable in the release record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact(pub String);
+
+/// One build.
+pub struct BuildRequest {
+    /// The Space.
+    pub space: SpaceId,
+    /// Its path, for the log.
+    pub path: SpacePath,
+    /// What is built.
+    pub revision: Oid,
+    /// The revision's configuration.
+    pub manifest: Manifest,
+    /// The revision's files.
+    pub app: Mount,
+    /// Use nothing kept from earlier builds.
+    pub clean: bool,
+    /// The build log.
+    pub log: Arc<dyn LogSink>,
+}
+
+/// One launch.
+pub struct LaunchRequest {
+    /// The Space.
+    pub space: SpaceId,
+    /// Its path.
+    pub path: SpacePath,
+    /// The launch's number.
+    pub instance: InstanceId,
+    /// What is launched.
+    pub revision: Oid,
+    /// The revision's configuration.
+    pub manifest: Manifest,
+    /// What the build made.
+    pub artifact: Artifact,
+    /// The environment, in the order to be set: platform names, variables, secrets.
+    pub env: Vec<(String, String)>,
+    /// Static Spaces: what `window.huggingface.variables` holds.
+    pub page_variables: Vec<(String, String)>,
+    /// The repository, read-only, at `/app`.
+    pub app: Mount,
+    /// Every file of the revision by its path.
+    pub files: Arc<BTreeMap<String, CheckedOutFile>>,
+    /// At `/tmp`.
+    pub tmp: Mount,
+    /// At `/data`, with a storage tier.
+    pub data: Option<Mount>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Where it may connect.
+    pub egress: EgressPolicy,
+    /// The run log.
+    pub log: Arc<dyn LogSink>,
+    /// To be called when the instance can answer no more, whoever asks, with the reason in a sentence for the owner: the
+    /// Space is started again, with pauses that grow. A request that fails is no reason.
+    pub on_crash: Arc<dyn Fn(String) + Send + Sync>,
+}
+
+/// Where lines of a log go. Never blocks and never fails: what cannot be kept is counted and dropped.
+pub trait LogSink: Send + Sync + 'static {
+    /// Appends text; may hold several lines or part of one.
+    fn write(&self, text: &[u8]);
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch.
+    fn now(&self) -> Millis;
+}

@@ -1,0 +1,151 @@
+//! The operations of this host: what its API, its pages, its shell and its plugins may ask for, each with its permission
+//! check, its rules and its durable effect.
+//!
+//! An operation takes the actor first and a Space by its path, decides with `core`, stores with `db` and `git`, and tells
+//! the fleet. What it returned has happened durably. Nothing here knows HTTP or what a response looks like.
+
+mod accounts;
+mod addresses;
+mod commit;
+mod error;
+mod files;
+mod git_tree;
+mod hardware;
+mod listing;
+mod password;
+mod readme;
+mod running;
+mod settings;
+mod spaces;
+mod storage;
+mod template;
+#[cfg(test)]
+mod tests;
+mod token;
+mod view;
+
+use std::sync::Arc;
+
+use spaceport_core::hardware::Catalogue;
+use spaceport_core::id::SpaceId;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
+use spaceport_core::space::Space;
+use spaceport_db::{Db, KeyStore};
+use spaceport_git::Repos;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::fleet::Fleet;
+use crate::ports::Clock;
+
+pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
+pub use addresses::Addresses;
+pub use commit::{FileChange, NewCommit};
+pub use error::{ServiceError, ServiceResult};
+pub use files::{FileContent, FolderEntry, Head, RefList};
+pub use listing::{SortBy, SpaceFilter};
+pub use readme::ReadmeReport;
+pub use running::Restart;
+pub use settings::{NewSetting, Settled};
+pub use spaceport_db::{AccessToken, Account};
+pub use spaceport_git::TreeEntry;
+pub use spaces::{NewSpace, SpaceChanges};
+pub use token::{TOKEN_PREFIX, TokenText};
+pub use view::{ReleaseView, RuntimeView, SpaceView};
+
+/// Locks by which changes to one Space's settings happen one after the other; two Spaces may share one.
+const SETTING_LOCKS: usize = 64;
+
+/// The operations. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Arc<Db>,
+    repos: Arc<Repos>,
+    keys: KeyStore,
+    fleet: Fleet,
+    clock: Arc<dyn Clock>,
+    accounts: Accounts,
+    config: ServiceConfig,
+    setting_locks: [Mutex<()>; SETTING_LOCKS],
+}
+
+/// What the operator has decided, as far as operations go.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Hardware and storage on offer.
+    pub catalogue: Catalogue,
+    /// Where everything is reached.
+    pub addresses: Addresses,
+    /// Seconds after which a Space on free hardware sleeps; `None`: never.
+    pub free_sleep_after: Option<u64>,
+    /// Whether pages of static Spaces are given secrets.
+    pub expose_static_secrets: bool,
+}
+
+/// What operations work with.
+pub struct ControlParts {
+    /// Durable state.
+    pub db: Arc<Db>,
+    /// Repositories.
+    pub repos: Arc<Repos>,
+    /// Seals secrets.
+    pub keys: KeyStore,
+    /// What runs.
+    pub fleet: Fleet,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator decided.
+    pub config: ServiceConfig,
+}
+
+impl Control {
+    /// The operations over these parts.
+    pub fn new(parts: ControlParts) -> Self {
+        let ControlParts { db, repos, keys, fleet, clock, config } = parts;
+        let accounts = Accounts::new(db.clone(), clock.clone());
+        let setting_locks = std::array::from_fn(|_| Mutex::new(()));
+        Self { inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, config, setting_locks }) }
+    }
+
+    /// Users and tokens.
+    pub fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
+    }
+
+    /// What runs.
+    pub fn fleet(&self) -> &Fleet {
+        &self.inner.fleet
+    }
+
+    /// Hardware and storage on offer.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.config.catalogue
+    }
+
+    /// Where everything is reached.
+    pub fn addresses(&self) -> &Addresses {
+        &self.inner.config.addresses
+    }
+
+    /// Whether changes can be stored, for a readiness probe.
+    pub fn is_ready(&self) -> bool {
+        self.inner.db.health().read_only.is_none()
+    }
+
+    /// The Space at a path, if the actor may do this with it. A Space that is missing is refused as a hidden one is.
+    pub fn space(&self, actor: &Actor, path: &SpacePath, action: Action) -> ServiceResult<Space> {
+        let space = self.inner.db.space_by_path(path).map_err(storage::read_failed)?.ok_or(Denied::Hidden)?;
+        can(actor, action, Subject { owner: space.owner, visibility: space.visibility })?;
+        Ok(space)
+    }
+
+    /// Waits for the turn to change a Space's settings.
+    async fn settings_turn(&self, space: SpaceId) -> MutexGuard<'_, ()> {
+        let sum: usize = space.as_bytes().iter().map(|byte| usize::from(*byte)).sum();
+        self.inner.setting_locks[sum % SETTING_LOCKS].lock().await
+    }
+}

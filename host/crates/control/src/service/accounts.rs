@@ -1,0 +1,196 @@
+//! Users and their access tokens. Needs only the database, so that the shell can use it while no host runs.
+
+use std::sync::Arc;
+
+use spaceport_core::id::{AccountId, ID_BYTES, TokenId};
+use spaceport_core::name::OwnerName;
+use spaceport_core::permission::{TokenRole, User};
+use spaceport_db::{AccessToken, Account, AccountKind, Batch, CommitError, Db, PasswordHash, TokenHash};
+
+use super::error::{ServiceError, ServiceResult};
+use super::password::{hash_password, verify_password};
+use super::storage::{commit_failed, read_failed};
+use super::token::TokenText;
+use crate::ports::Clock;
+
+/// Names that addresses of the hub need for themselves.
+const RESERVED_NAMES: [&str; 14] = [
+    "api",
+    "docs",
+    "git",
+    "healthz",
+    "login",
+    "logout",
+    "metrics",
+    "new-space",
+    "oauth",
+    "organizations",
+    "readyz",
+    "settings",
+    "spaces",
+    "users",
+];
+
+/// Longest label of a token, in bytes.
+const MAX_LABEL: usize = 100;
+
+/// The accounts of this host. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    db: Arc<Db>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A user to be created.
+pub struct NewUser {
+    /// Its name.
+    pub name: OwnerName,
+    /// Whether it administers this host.
+    pub is_admin: bool,
+    /// Without one it signs in by token.
+    pub password: Option<String>,
+}
+
+/// A token to be created.
+pub struct NewToken {
+    /// Whose it is.
+    pub user: OwnerName,
+    /// What it allows at most.
+    pub role: TokenRole,
+    /// What it is for.
+    pub label: String,
+}
+
+/// Somebody who has presented a valid token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who, and what the token allows.
+    pub user: User,
+    /// The token.
+    pub token: AccessToken,
+}
+
+impl Accounts {
+    /// The accounts in a database.
+    pub fn new(db: Arc<Db>, clock: Arc<dyn Clock>) -> Self {
+        Self { db, clock }
+    }
+
+    /// Creates a user.
+    pub async fn create_user(&self, user: NewUser) -> ServiceResult<Account> {
+        if RESERVED_NAMES.contains(&user.name.as_str().to_ascii_lowercase().as_str()) {
+            return Err(ServiceError::Invalid(format!(
+                "The name {:?} is reserved: choose another",
+                user.name.as_str()
+            )));
+        }
+        let password = match user.password {
+            Some(password) => Some(PasswordHash(blocking(move || hash_password(&password)).await?)),
+            None => None,
+        };
+        let account = Account {
+            id: AccountId::from_bytes(new_id(self.clock.now())),
+            name: user.name,
+            kind: AccountKind::User,
+            is_admin: user.is_admin,
+            password,
+            created_at: self.clock.now(),
+        };
+        let mut batch = Batch::default();
+        batch.insert_account(&self.db, &account);
+        match self.db.commit(batch).await {
+            Ok(_) => Ok(account),
+            Err(CommitError::Conflict { .. }) => {
+                Err(ServiceError::Conflict(format!("There is already an account named {:?}", account.name.as_str())))
+            }
+            Err(error) => Err(commit_failed(error)),
+        }
+    }
+
+    /// Creates a token and returns it: it cannot be read again.
+    pub async fn create_token(&self, new: NewToken) -> ServiceResult<TokenText> {
+        let account = self.account(&new.user)?;
+        if account.kind != AccountKind::User {
+            return Err(ServiceError::Invalid(format!("{} is an organization: tokens belong to users", account.name)));
+        }
+        if new.role == TokenRole::Admin && !account.is_admin {
+            let message =
+                format!("{} does not administer this host: ask for a token with the role read or write", account.name);
+            return Err(ServiceError::Invalid(message));
+        }
+        if new.label.len() > MAX_LABEL {
+            return Err(ServiceError::Invalid(format!("A token's name has at most {MAX_LABEL} bytes")));
+        }
+        let text = TokenText::generate();
+        let token = AccessToken {
+            id: TokenId::from_bytes(new_id(self.clock.now())),
+            account: account.id,
+            role: new.role,
+            label: new.label,
+            last_four: text.expose()[text.expose().len() - 4..].to_owned(),
+            created_at: self.clock.now(),
+        };
+        let mut batch = Batch::default();
+        batch.insert_new(self.db.tokens(), &TokenHash(text.hash()), &token);
+        self.db.commit(batch).await.map_err(commit_failed)?;
+        Ok(text)
+    }
+
+    /// Who presents a token; `None` if it is none of ours. Reads two rows by key: what it costs does not depend on how
+    /// near a wrong token comes to a right one, since it is looked up by its hash.
+    pub fn authenticate(&self, token: &str) -> ServiceResult<Option<SignedIn>> {
+        let Some(text) = TokenText::parse(token) else { return Ok(None) };
+        let Some(token) = self.db.tokens().get(&TokenHash(text.hash())).map_err(read_failed)? else { return Ok(None) };
+        let Some(account) = self.db.accounts().get(&token.account).map_err(read_failed)? else { return Ok(None) };
+        let user = User { id: account.id, name: account.name, is_admin: account.is_admin, role: token.role };
+        Ok(Some(SignedIn { user, token }))
+    }
+
+    /// The account of a user who knows its password; `None` for a wrong one as for a user there is not.
+    pub async fn authenticate_password(&self, name: &OwnerName, password: String) -> ServiceResult<Option<Account>> {
+        let account = self.db.account_by_name(name).map_err(read_failed)?;
+        let hash = account.as_ref().and_then(|account| account.password.clone());
+        let is_right = blocking(move || verify_password(&password, hash.as_ref().map(|hash| hash.0.as_str()))).await?;
+        Ok(account.filter(|_| is_right))
+    }
+
+    /// Every account, in the order of names.
+    pub fn list(&self) -> ServiceResult<Vec<Account>> {
+        let mut accounts: Vec<Account> =
+            self.db.accounts().scan().map_err(read_failed)?.into_iter().map(|(_, account)| account).collect();
+        accounts.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(accounts)
+    }
+
+    /// The tokens of a user, newest first.
+    pub fn tokens(&self, user: &OwnerName) -> ServiceResult<Vec<AccessToken>> {
+        let account = self.account(user)?;
+        let tokens = self.db.tokens_of(account.id).map_err(read_failed)?;
+        let mut tokens: Vec<AccessToken> = tokens.into_iter().map(|(_, token)| token).collect();
+        tokens.sort_by_key(|token| std::cmp::Reverse((token.created_at, token.id)));
+        Ok(tokens)
+    }
+
+    /// The account of this name.
+    pub fn account(&self, name: &OwnerName) -> ServiceResult<Account> {
+        let account = self.db.account_by_name(name).map_err(read_failed)?;
+        account.ok_or_else(|| ServiceError::AccountNotFound(name.to_string()))
+    }
+
+    /// The account of this id, if it is there.
+    pub fn account_by_id(&self, id: AccountId) -> ServiceResult<Option<Account>> {
+        self.db.accounts().get(&id).map_err(read_failed)
+    }
+}
+
+/// The bytes of a new id: seconds first, so that ids sort by age, then randomness.
+pub(super) fn new_id(now: u64) -> [u8; ID_BYTES] {
+    let mut bytes: [u8; ID_BYTES] = rand::random();
+    let seconds = u32::try_from(now / 1000).unwrap_or(u32::MAX);
+    bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+    bytes
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> ServiceResult<T> + Send + 'static) -> ServiceResult<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::internal("hash a password", error))?
+}

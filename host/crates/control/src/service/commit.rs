@@ -1,0 +1,135 @@
+//! Commits made through the API: checked as a push is, made as real git commits, and handed to the fleet before the
+//! answer, so that the stage has moved when the committer reads it.
+
+use bytes::Bytes;
+use spaceport_core::lifecycle::Millis;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor, Denied, User};
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
+
+use super::Control;
+use super::error::{ServiceError, ServiceResult};
+use super::readme::{README, refuse_invalid};
+use super::storage::{fleet_failed, git_failed, tree_refused};
+
+/// Longest summary and description together, in bytes.
+const MAX_MESSAGE: usize = 64 << 10;
+
+/// One change of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileChange {
+    /// Puts a file, new or in place of an old one.
+    Put {
+        /// Where.
+        path: String,
+        /// Its content.
+        content: Bytes,
+    },
+    /// Removes a file.
+    Delete {
+        /// Which.
+        path: String,
+    },
+    /// Removes a folder with everything in it.
+    DeleteFolder {
+        /// Which; a `/` at the end is allowed.
+        path: String,
+    },
+}
+
+/// A commit to be made.
+#[derive(Debug, Clone, Default)]
+pub struct NewCommit {
+    /// First line of the message.
+    pub summary: String,
+    /// The rest of the message.
+    pub description: String,
+    /// What the branch's head must be.
+    pub parent: Option<Oid>,
+    /// What changes, later ones over earlier ones.
+    pub changes: Vec<FileChange>,
+}
+
+impl Control {
+    /// Commits to a branch; its new head. A commit that changes nothing is the head as it is.
+    pub async fn commit(&self, actor: &Actor, path: &SpacePath, branch: &str, new: NewCommit) -> ServiceResult<Oid> {
+        let space = self.space(actor, path, Action::Write)?;
+        let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
+        if branch == DEPLOY_BRANCH {
+            check_readme_change(&new.changes)?;
+        }
+        let message = message(&new)?;
+        let changes = new.changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
+
+        // One after the other: the fleet must hear of two commits in the order they were made.
+        let _turn = self.settings_turn(space.id).await;
+        let repo = self.inner.repos.repo(space.id);
+        let before = repo.head(branch).await.map_err(git_failed)?;
+        if before.is_none() && branch != DEPLOY_BRANCH {
+            return Err(ServiceError::RevisionNotFound(branch.to_owned()));
+        }
+        let author = author(user, self.inner.clock.now());
+        let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
+        let head = repo.commit(spec).await.map_err(commit_refused)?;
+        if before != Some(head) {
+            let space = self.store_change(space.id, |_, _| Ok(())).await?;
+            if branch == DEPLOY_BRANCH {
+                self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+            }
+            tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
+        }
+        Ok(head)
+    }
+}
+
+/// Who the commits of a user are by.
+pub(super) fn author(user: &User, at: Millis) -> Author {
+    Author { name: user.name.to_string(), email: format!("{}@users.noreply.spaceport", user.name), at }
+}
+
+/// What to do about a commit that was not made.
+pub(super) fn commit_refused(error: CommitError) -> ServiceError {
+    match error {
+        CommitError::Conflict { branch, actual, .. } => ServiceError::Outdated { branch, head: actual },
+        CommitError::Tree(error) => tree_refused(&error),
+        CommitError::Git(error) => git_failed(error),
+        CommitError::NotThere(_) => ServiceError::NothingToDelete(error.to_string()),
+    }
+}
+
+/// A README that could not be used would only show as a stage later: it is refused while its author looks.
+fn check_readme_change(changes: &[FileChange]) -> ServiceResult<()> {
+    let readme = changes.iter().rev().find_map(|change| match change {
+        FileChange::Put { path, content } if path == README => Some(content),
+        _ => None,
+    });
+    match readme {
+        Some(content) => refuse_invalid(content),
+        None => Ok(()),
+    }
+}
+
+fn message(new: &NewCommit) -> ServiceResult<String> {
+    let summary = new.summary.trim();
+    if summary.is_empty() {
+        return Err(ServiceError::Invalid("A commit needs a summary".to_owned()));
+    }
+    if summary.len() + new.description.len() > MAX_MESSAGE {
+        return Err(ServiceError::Invalid(format!("A commit message may have at most {MAX_MESSAGE} bytes")));
+    }
+    let description = new.description.trim();
+    Ok(if description.is_empty() { summary.to_owned() } else { format!("{summary}\n\n{description}") })
+}
+
+fn git_change(change: FileChange) -> ServiceResult<Change> {
+    let parse = |path: &str| RepoPath::parse(path).map_err(|error| ServiceError::Invalid(error.to_string()));
+    Ok(match change {
+        FileChange::Put { path, content } => Change::Put { path: parse(&path)?, mode: FileMode::Regular, content },
+        FileChange::Delete { path } => Change::Delete { path: parse(&path)? },
+        FileChange::DeleteFolder { path } => {
+            let path = RepoPath::parse_folder(&path).map_err(|error| ServiceError::Invalid(error.to_string()))?;
+            Change::DeleteFolder { path }
+        }
+    })
+}

@@ -1,0 +1,185 @@
+//! Reading repositories: revisions, folders, files.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use spaceport_core::lifecycle::Millis;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor};
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_git::{Repo, TreeEntry};
+
+use super::Control;
+use super::error::{ServiceError, ServiceResult};
+use super::git_tree::folders;
+use super::storage::git_failed;
+
+/// The name by which clients mean the default branch.
+const HEAD: &str = "HEAD";
+
+/// A commit, as far as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its id.
+    pub oid: Oid,
+    /// When it was made.
+    pub at: Millis,
+}
+
+/// One line of a folder's listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderEntry {
+    /// A file.
+    File {
+        /// Its path from the root.
+        path: String,
+        /// The id of its content.
+        oid: Oid,
+        /// Bytes of its content.
+        size: u64,
+    },
+    /// A folder.
+    Folder {
+        /// Its path from the root.
+        path: String,
+        /// The id of its listing.
+        oid: Oid,
+    },
+}
+
+/// A file of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileContent {
+    /// The commit.
+    pub commit: Oid,
+    /// The id of its content.
+    pub oid: Oid,
+    /// Bytes of its content.
+    pub size: u64,
+    /// The content, where it was asked for.
+    pub content: Option<Bytes>,
+}
+
+/// Branches with their heads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefList {
+    /// Name and head.
+    pub branches: Vec<(String, Oid)>,
+}
+
+impl FolderEntry {
+    /// Its path from the root.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::File { path, .. } | Self::Folder { path, .. } => path,
+        }
+    }
+}
+
+impl Control {
+    /// The commit that a branch, a tag or an id stands for.
+    pub async fn resolve_revision(&self, actor: &Actor, path: &SpacePath, revision: &str) -> ServiceResult<Oid> {
+        let space = self.space(actor, path, Action::See)?;
+        resolve(&self.inner.repos.repo(space.id), revision).await
+    }
+
+    /// A folder of a revision, or everything below it; with the commit.
+    pub async fn folder(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        revision: &str,
+        folder: &str,
+        is_recursive: bool,
+    ) -> ServiceResult<(Oid, Vec<FolderEntry>)> {
+        let space = self.space(actor, path, Action::See)?;
+        let repo = self.inner.repos.repo(space.id);
+        let commit = resolve(&repo, revision).await?;
+        let entries = entries(&repo.tree(commit).await.map_err(git_failed)?);
+        let folder = folder.trim_matches('/');
+        if folder.is_empty() {
+            return Ok((commit, below(entries, "", is_recursive)));
+        }
+        let listed = below(entries, &format!("{folder}/"), is_recursive);
+        // Git knows no empty folder.
+        if listed.is_empty() {
+            let message = format!("{folder} does not exist on {revision:?}");
+            return Err(ServiceError::EntryNotFound { message, commit });
+        }
+        Ok((commit, listed))
+    }
+
+    /// What is at these paths of a revision; those where nothing is are left out.
+    pub async fn entries_at(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        revision: &str,
+        wanted: &[&str],
+    ) -> ServiceResult<Vec<FolderEntry>> {
+        let space = self.space(actor, path, Action::See)?;
+        let repo = self.inner.repos.repo(space.id);
+        let commit = resolve(&repo, revision).await?;
+        let mut all: BTreeMap<String, FolderEntry> = entries(&repo.tree(commit).await.map_err(git_failed)?)
+            .into_iter()
+            .map(|entry| (entry.path().to_owned(), entry))
+            .collect();
+        Ok(wanted.iter().filter_map(|path| all.remove(path.trim_end_matches('/'))).collect())
+    }
+
+    /// One file of a revision; its content only where that is wanted.
+    pub async fn file(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        revision: &str,
+        file: &str,
+        want_content: bool,
+    ) -> ServiceResult<FileContent> {
+        let space = self.space(actor, path, Action::See)?;
+        let repo = self.inner.repos.repo(space.id);
+        let commit = resolve(&repo, revision).await?;
+        let missing =
+            || ServiceError::EntryNotFound { message: format!("{file} does not exist on {revision:?}"), commit };
+        let tree = repo.tree(commit).await.map_err(git_failed)?;
+        let entry = tree.iter().find(|entry| entry.path.as_str() == file).ok_or_else(missing)?;
+        let content = match want_content {
+            true => Some(repo.read(commit, file).await.map_err(git_failed)?.ok_or_else(missing)?),
+            false => None,
+        };
+        Ok(FileContent { commit, oid: entry.oid, size: entry.size, content })
+    }
+
+    /// Branches with their heads.
+    pub async fn refs(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<RefList> {
+        let space = self.space(actor, path, Action::See)?;
+        let head = self.inner.repos.repo(space.id).head(DEPLOY_BRANCH).await.map_err(git_failed)?;
+        Ok(RefList { branches: head.map(|head| (DEPLOY_BRANCH.to_owned(), head)).into_iter().collect() })
+    }
+}
+
+/// The commit that a branch, a tag or an id stands for.
+pub(super) async fn resolve(repo: &Repo, revision: &str) -> ServiceResult<Oid> {
+    let name = if revision == HEAD { DEPLOY_BRANCH } else { revision };
+    let found = repo.resolve(name).await.map_err(git_failed)?;
+    found.ok_or_else(|| ServiceError::RevisionNotFound(revision.to_owned()))
+}
+
+/// Files and the folders that they make, in the order of paths.
+fn entries(files: &[TreeEntry]) -> Vec<FolderEntry> {
+    let files_listed = files.iter().map(|file| FolderEntry::File {
+        path: file.path.as_str().to_owned(),
+        oid: file.oid,
+        size: file.size,
+    });
+    let folders_listed = folders(files).into_iter().map(|(path, oid)| FolderEntry::Folder { path, oid });
+    let mut all: Vec<FolderEntry> = folders_listed.chain(files_listed).collect();
+    all.sort_by(|a, b| a.path().cmp(b.path()));
+    all
+}
+
+fn below(entries: Vec<FolderEntry>, prefix: &str, is_recursive: bool) -> Vec<FolderEntry> {
+    let is_listed =
+        |entry: &FolderEntry| entry.path().strip_prefix(prefix).is_some_and(|rest| is_recursive || !rest.contains('/'));
+    entries.into_iter().filter(is_listed).collect()
+}

@@ -1,0 +1,178 @@
+//! Hardware, storage and sleep time: what is on offer for which kind of Space.
+
+use spaceport_core::hardware::Hardware;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor};
+use spaceport_core::space::{Sdk, Space};
+
+use super::error::{ServiceError, ServiceResult};
+use super::settings::Settled;
+use super::view::RuntimeView;
+use super::{Control, ServiceConfig};
+
+/// Longest sleep time that can be set, in seconds: a year. More is "never".
+const MAX_SLEEP: i64 = 365 * 24 * 60 * 60;
+
+/// What static Spaces answer to operations they have no use for.
+const STATIC_HAS_NONE: &str = "is not possible for a static Space: it uses no hardware and is always there";
+
+impl Control {
+    /// Moves a Space to another flavor.
+    pub async fn request_hardware(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        flavor: &str,
+        sleep_after: Option<i64>,
+    ) -> ServiceResult<Settled<RuntimeView>> {
+        let found = self.space(actor, path, Action::Write)?;
+        let sdk = self.runtime_of(&found).sdk;
+        refuse_static(sdk, "Requesting hardware")?;
+        self.check_flavor(sdk, flavor)?;
+        let sleep = sleep_after.map(sleep_setting).transpose()?;
+        let space = self
+            .change_settings(found.id, |space| {
+                space.hardware = flavor.to_owned();
+                if let Some(sleep) = sleep {
+                    space.sleep_after = Some(sleep);
+                }
+                Ok(())
+            })
+            .await?;
+        let warning = sleep.and_then(|_| self.sleep_warning(&space));
+        Ok(Settled { value: self.runtime_of(&space), warning })
+    }
+
+    /// Sets after how many seconds of idleness a Space sleeps; -1 is never.
+    pub async fn set_sleep_time(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        seconds: i64,
+    ) -> ServiceResult<Settled<RuntimeView>> {
+        let found = self.space(actor, path, Action::Write)?;
+        refuse_static(self.runtime_of(&found).sdk, "Setting a sleep time")?;
+        let sleep = sleep_setting(seconds)?;
+        if let Some(warning) = self.sleep_warning(&found) {
+            return Ok(Settled { value: self.runtime_of(&found), warning: Some(warning) });
+        }
+        let space = self
+            .change_settings(found.id, |space| {
+                space.sleep_after = Some(sleep);
+                Ok(())
+            })
+            .await?;
+        Ok(Settled { value: self.runtime_of(&space), warning: None })
+    }
+
+    /// Gives a Space a persistent disk, or takes it away with everything on it.
+    pub async fn set_storage(&self, actor: &Actor, path: &SpacePath, tier: Option<&str>) -> ServiceResult<RuntimeView> {
+        let found = self.space(actor, path, Action::Write)?;
+        refuse_static(self.runtime_of(&found).sdk, "Persistent storage")?;
+        if let Some(tier) = tier {
+            self.check_tier(tier)?;
+        }
+        if let (Some(old), Some(new)) = (&found.storage, tier) {
+            self.refuse_smaller(old, new)?;
+        }
+        let space = self
+            .change_settings(found.id, |space| {
+                space.storage = tier.map(str::to_owned);
+                Ok(())
+            })
+            .await?;
+        Ok(self.runtime_of(&space))
+    }
+
+    /// Refuses a flavor that nothing here runs such a Space on, saying what is offered.
+    pub(super) fn check_flavor(&self, sdk: Sdk, flavor: &str) -> ServiceResult<()> {
+        let config = &self.inner.config;
+        let is_offered = |row: &Hardware| row.gpu.is_none() || (is_container(sdk) && self.inner.fleet.runs(sdk));
+        match config.catalogue.flavor(flavor) {
+            Some(row) if is_offered(row) => Ok(()),
+            known => {
+                let offered: Vec<&str> = config
+                    .catalogue
+                    .hardware
+                    .iter()
+                    .filter(|row| is_offered(row))
+                    .map(|row| row.name.as_str())
+                    .collect();
+                let offered = offered.join(", ");
+                Err(ServiceError::NotOffered(match known {
+                    None => format!("There is no hardware named {flavor:?}; on offer: {offered}"),
+                    Some(_) if is_container(sdk) => {
+                        format!(
+                            "{flavor} needs a container backend, which this host does not have; on offer: {offered}"
+                        )
+                    }
+                    Some(_) => {
+                        let sdk = sdk.as_str();
+                        format!(
+                            "{flavor} has an accelerator, which a Space with sdk: {sdk} cannot use; on offer: {offered}"
+                        )
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Refuses a storage tier there is not, saying what is offered.
+    pub(super) fn check_tier(&self, tier: &str) -> ServiceResult<()> {
+        if self.catalogue().tier(tier).is_some() {
+            return Ok(());
+        }
+        let offered: Vec<&str> = self.catalogue().storage.iter().map(|row| row.name.as_str()).collect();
+        let message = format!("There is no storage tier named {tier:?}; on offer: {}", offered.join(", "));
+        Err(ServiceError::NotOffered(message))
+    }
+
+    /// What is on the disk might not fit; only deleting it makes it smaller.
+    fn refuse_smaller(&self, old: &str, new: &str) -> ServiceResult<()> {
+        let size = |tier: &str| self.catalogue().tier(tier).map_or(0, |row| row.size.0);
+        if size(new) >= size(old) {
+            return Ok(());
+        }
+        let message = format!("The storage cannot shrink from {old} to {new}: delete it first, with everything on it");
+        Err(ServiceError::Invalid(message))
+    }
+
+    /// What to tell an owner who sets a sleep time on hardware where the host sets it.
+    fn sleep_warning(&self, space: &Space) -> Option<String> {
+        let is_free = self.catalogue().flavor(&space.hardware).is_none_or(Hardware::is_free);
+        is_free.then(|| free_sleep_text(&self.inner.config, &space.hardware))
+    }
+}
+
+fn free_sleep_text(config: &ServiceConfig, flavor: &str) -> String {
+    match config.free_sleep_after {
+        Some(seconds) => {
+            format!("The sleep time of {flavor} cannot be changed: it sleeps after {seconds} seconds without a visit")
+        }
+        None => format!("The sleep time of {flavor} cannot be changed: it does not sleep"),
+    }
+}
+
+/// Seconds as clients send them: -1 is never.
+pub(super) fn sleep_setting(seconds: i64) -> ServiceResult<Option<u64>> {
+    match seconds {
+        -1 => Ok(None),
+        1..=MAX_SLEEP => Ok(Some(seconds.unsigned_abs())),
+        _ => Err(ServiceError::Invalid(format!("A sleep time is 1 to {MAX_SLEEP} seconds, or -1 for never"))),
+    }
+}
+
+/// Refuses what a static Space has no use for.
+pub(super) fn refuse_static(sdk: Sdk, what: &str) -> ServiceResult<()> {
+    match sdk {
+        Sdk::Static => Err(ServiceError::NotOffered(format!("{what} {STATIC_HAS_NONE}"))),
+        Sdk::Wasm | Sdk::Docker | Sdk::Gradio => Ok(()),
+    }
+}
+
+fn is_container(sdk: Sdk) -> bool {
+    match sdk {
+        Sdk::Docker | Sdk::Gradio => true,
+        Sdk::Static | Sdk::Wasm => false,
+    }
+}

@@ -1,0 +1,44 @@
+//! Checking a README before it is committed, with the very parser that a build uses.
+
+use spaceport_core::manifest::{Manifest, ManifestError};
+
+use super::Control;
+use super::error::{ServiceError, ServiceResult};
+
+/// The file whose front matter is a Space's configuration.
+pub(super) const README: &str = "README.md";
+
+/// What is to be said of a README.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadmeReport {
+    /// What makes a commit with it refused.
+    pub errors: Vec<String>,
+    /// What will make the Space wait, but may be committed.
+    pub warnings: Vec<String>,
+}
+
+impl Control {
+    /// Checks the text of a README.
+    pub fn check_readme(&self, text: &str) -> ReadmeReport {
+        check(text.as_bytes())
+    }
+}
+
+/// Refuses a README whose front matter is wrong. One without any may be committed: the stage then says so.
+pub(super) fn refuse_invalid(text: &[u8]) -> ServiceResult<()> {
+    let report = check(text);
+    if report.errors.is_empty() { Ok(()) } else { Err(ServiceError::InvalidReadme(report.errors)) }
+}
+
+/// The front matter as JSON text, if there is one that can be read.
+pub(super) fn card_of(readme: &[u8]) -> Option<String> {
+    Manifest::from_readme(readme).ok().map(|manifest| manifest.card)
+}
+
+fn check(text: &[u8]) -> ReadmeReport {
+    match Manifest::from_readme(text) {
+        Ok(_) => ReadmeReport::default(),
+        Err(error @ ManifestError::Missing) => ReadmeReport { warnings: vec![error.to_string()], ..Default::default() },
+        Err(ManifestError::Invalid(errors)) => ReadmeReport { errors, ..Default::default() },
+    }
+}

@@ -1,0 +1,75 @@
+//! Stopping and starting Spaces, and watching them.
+
+use spaceport_core::lifecycle::Event;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor, Denied};
+use spaceport_db::BuiltRelease;
+use tokio::sync::watch;
+
+use super::Control;
+use super::error::ServiceResult;
+use super::hardware::refuse_static;
+use super::storage::{fleet_failed, read_failed};
+use super::view::{ReleaseView, RuntimeView};
+use crate::fleet::FleetView;
+use crate::logs::{LogKind, LogReader};
+
+/// Whether a restart keeps what earlier builds left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Launch the newest release again.
+    Plain,
+    /// Build it from scratch, too.
+    Factory,
+}
+
+impl Control {
+    /// How a Space runs.
+    pub fn runtime(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<RuntimeView> {
+        let space = self.space(actor, path, Action::See)?;
+        Ok(self.runtime_of(&space))
+    }
+
+    /// Stops a Space until its owner starts it again.
+    pub async fn pause(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<RuntimeView> {
+        let space = self.space(actor, path, Action::Write)?;
+        refuse_static(self.runtime_of(&space).sdk, "Pausing")?;
+        self.inner.fleet.send(space.id, Event::PauseRequested).await.map_err(fleet_failed)?;
+        tracing::info!(space = %space.path, "a Space was paused");
+        Ok(self.runtime_of(&space))
+    }
+
+    /// Starts a Space anew, paused or not.
+    pub async fn restart(&self, actor: &Actor, path: &SpacePath, how: Restart) -> ServiceResult<RuntimeView> {
+        let space = self.space(actor, path, Action::Write)?;
+        refuse_static(self.runtime_of(&space).sdk, "Restarting")?;
+        self.inner.fleet.restart(space.id, how == Restart::Factory).await.map_err(fleet_failed)?;
+        tracing::info!(space = %space.path, ?how, "a Space was restarted");
+        Ok(self.runtime_of(&space))
+    }
+
+    /// A log of a Space, from its start on.
+    pub fn logs(&self, actor: &Actor, path: &SpacePath, kind: LogKind) -> ServiceResult<LogReader> {
+        let space = self.space(actor, path, Action::SeeSettings)?;
+        Ok(self.inner.fleet.logs(space.id, kind))
+    }
+
+    /// Tells of every change of how a Space runs.
+    pub fn changes(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<watch::Receiver<FleetView>> {
+        let space = self.space(actor, path, Action::See)?;
+        self.inner.fleet.watch(space.id).ok_or_else(|| Denied::Hidden.into())
+    }
+
+    /// What was built, newest first.
+    pub fn releases(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<Vec<ReleaseView>> {
+        let space = self.space(actor, path, Action::See)?;
+        let live = self.runtime_of(&space).revision;
+        let releases = self.inner.db.releases().under(&space.id).map_err(read_failed)?;
+        let view = |built: BuiltRelease| ReleaseView {
+            release: built.release,
+            created_at: built.created_at,
+            is_live: live == Some(built.release.revision),
+        };
+        Ok(releases.into_iter().rev().map(|(_, built)| view(built)).collect())
+    }
+}

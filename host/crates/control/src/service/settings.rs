@@ -1,0 +1,205 @@
+//! Variables, secrets and every other setting of a Space. Changes to one Space happen one after the other, are durable
+//! before the fleet hears of them, and restart what runs with them.
+
+use std::collections::BTreeMap;
+
+use spaceport_core::id::SpaceId;
+use spaceport_core::lifecycle::Millis;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor, Denied};
+use spaceport_core::space::{MAX_VARIABLE_NAME, MAX_VARIABLE_VALUE, MAX_VARIABLES, Sdk, SecretInfo, Space, Variable};
+use spaceport_db::Batch;
+
+use super::Control;
+use super::error::{ServiceError, ServiceResult};
+use super::storage::{commit_failed, fleet_failed, read_failed};
+
+/// Longest description of a variable or secret, in bytes.
+const MAX_DESCRIPTION: usize = 1000;
+
+/// A variable or a secret to be set.
+#[derive(Clone)]
+pub struct NewSetting {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// What it is for; without one, what was said before stays.
+    pub description: Option<String>,
+}
+
+/// What an operation answers, and what the owner should be told beside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled<T> {
+    /// The answer.
+    pub value: T,
+    /// A sentence for the owner.
+    pub warning: Option<String>,
+}
+
+impl Control {
+    /// A Space's variables.
+    pub fn variables(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<BTreeMap<String, Variable>> {
+        Ok(self.space(actor, path, Action::SeeSettings)?.variables)
+    }
+
+    /// Sets a variable; all of them.
+    pub async fn set_variable(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        new: NewSetting,
+    ) -> ServiceResult<BTreeMap<String, Variable>> {
+        let found = self.space(actor, path, Action::Write)?;
+        check_setting(&new)?;
+        let now = self.inner.clock.now();
+        let space = self.change_settings(found.id, |space| put_variable(space, new, now)).await?;
+        Ok(space.variables)
+    }
+
+    /// Removes a variable, if it is there; all that remain.
+    pub async fn delete_variable(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        name: &str,
+    ) -> ServiceResult<BTreeMap<String, Variable>> {
+        let found = self.space(actor, path, Action::Write)?;
+        if !found.variables.contains_key(name) {
+            return Ok(found.variables);
+        }
+        let space = self
+            .change_settings(found.id, |space| {
+                space.variables.remove(name);
+                Ok(())
+            })
+            .await?;
+        Ok(space.variables)
+    }
+
+    /// What may be told of a Space's secrets.
+    pub fn secrets(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<BTreeMap<String, SecretInfo>> {
+        Ok(self.space(actor, path, Action::SeeSettings)?.secrets)
+    }
+
+    /// Sets a secret. On a static Space the owner is warned: pages get it.
+    pub async fn set_secret(&self, actor: &Actor, path: &SpacePath, new: NewSetting) -> ServiceResult<Settled<()>> {
+        let found = self.space(actor, path, Action::Write)?;
+        check_setting(&new)?;
+        let now = self.inner.clock.now();
+        let sealed = self.inner.keys.seal_secret(found.id, &new.name, &new.value);
+        let name = new.name.clone();
+        self.change(found.id, |space, batch| {
+            batch.put(self.inner.db.secrets(), &(found.id, name), &sealed);
+            put_secret(space, new, now)
+        })
+        .await?;
+        let is_exposed = self.runtime_of(&found).sdk == Sdk::Static && self.inner.config.expose_static_secrets;
+        let warning = is_exposed.then(|| {
+            "This is a static Space: every visitor of its pages can read this secret in window.huggingface.variables"
+                .to_owned()
+        });
+        Ok(Settled { value: (), warning })
+    }
+
+    /// Removes a secret, if it is there.
+    pub async fn delete_secret(&self, actor: &Actor, path: &SpacePath, name: &str) -> ServiceResult<()> {
+        let found = self.space(actor, path, Action::Write)?;
+        if !found.secrets.contains_key(name) {
+            return Ok(());
+        }
+        self.change(found.id, |space, batch| {
+            space.secrets.remove(name);
+            batch.delete(self.inner.db.secrets(), &(found.id, name.to_owned()));
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Changes settings, durably, and restarts what runs with them.
+    pub(super) async fn change_settings(
+        &self,
+        id: SpaceId,
+        change: impl FnOnce(&mut Space) -> ServiceResult<()>,
+    ) -> ServiceResult<Space> {
+        self.change(id, |space, _| change(space)).await
+    }
+
+    /// As [`Self::change_settings`], with more to be stored in the same step.
+    pub(super) async fn change(
+        &self,
+        id: SpaceId,
+        change: impl FnOnce(&mut Space, &mut Batch) -> ServiceResult<()>,
+    ) -> ServiceResult<Space> {
+        let _turn = self.settings_turn(id).await;
+        let space = self.store_change(id, change).await?;
+        self.inner.fleet.settings_changed(&space).await.map_err(fleet_failed)?;
+        Ok(space)
+    }
+
+    /// Stores a change of settings. The caller has the turn.
+    pub(super) async fn store_change(
+        &self,
+        id: SpaceId,
+        change: impl FnOnce(&mut Space, &mut Batch) -> ServiceResult<()>,
+    ) -> ServiceResult<Space> {
+        let db = &self.inner.db;
+        let (mut space, version) = db.spaces().get_versioned(&id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
+        let mut batch = Batch::default();
+        change(&mut space, &mut batch)?;
+        space.updated_at = self.inner.clock.now();
+        batch.replace(db.spaces(), &id, &space, version);
+        db.commit(batch).await.map_err(commit_failed)?;
+        Ok(space)
+    }
+}
+
+/// Refuses a name or value that cannot be set.
+pub(super) fn check_setting(new: &NewSetting) -> ServiceResult<()> {
+    let name = &new.name;
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if name.is_empty()
+        || name.len() > MAX_VARIABLE_NAME
+        || !name.bytes().all(is_word)
+        || name.as_bytes()[0].is_ascii_digit()
+    {
+        let message = format!(
+            "{name:?} cannot be the name of a variable or secret: use up to {MAX_VARIABLE_NAME} letters, digits and \"_\", \
+             not starting with a digit"
+        );
+        return Err(ServiceError::Invalid(message));
+    }
+    if new.value.len() > MAX_VARIABLE_VALUE || new.value.contains('\0') {
+        let message = format!("The value of {name} may have at most {MAX_VARIABLE_VALUE} bytes, none of them zero");
+        return Err(ServiceError::Invalid(message));
+    }
+    if new.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) {
+        return Err(ServiceError::Invalid(format!(
+            "The description of {name} may have at most {MAX_DESCRIPTION} bytes"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn put_variable(space: &mut Space, new: NewSetting, now: Millis) -> ServiceResult<()> {
+    check_count(space, space.variables.contains_key(&new.name))?;
+    let earlier = space.variables.remove(&new.name).and_then(|variable| variable.description);
+    let variable = Variable { value: new.value, description: new.description.or(earlier), updated_at: now };
+    space.variables.insert(new.name, variable);
+    Ok(())
+}
+
+pub(super) fn put_secret(space: &mut Space, new: NewSetting, now: Millis) -> ServiceResult<()> {
+    check_count(space, space.secrets.contains_key(&new.name))?;
+    let earlier = space.secrets.remove(&new.name).and_then(|secret| secret.description);
+    space.secrets.insert(new.name, SecretInfo { description: new.description.or(earlier), updated_at: now });
+    Ok(())
+}
+
+fn check_count(space: &Space, is_there: bool) -> ServiceResult<()> {
+    if is_there || space.variables.len() + space.secrets.len() < MAX_VARIABLES {
+        return Ok(());
+    }
+    Err(ServiceError::Invalid(format!("A Space may have at most {MAX_VARIABLES} variables and secrets together")))
+}

@@ -1,0 +1,233 @@
+//! Creating, changing and deleting Spaces.
+
+use bytes::Bytes;
+use spaceport_core::hardware::DEFAULT_FLAVOR;
+use spaceport_core::id::{AccountId, SpaceId};
+use spaceport_core::name::{OwnerName, SpaceName, SpacePath, Subdomain};
+use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::space::{Sdk, Space, Visibility};
+use spaceport_db::{Batch, CommitError, TableId};
+use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
+
+use super::Control;
+use super::accounts::new_id;
+use super::commit::{author, commit_refused};
+use super::error::{ServiceError, ServiceResult};
+use super::hardware::sleep_setting;
+use super::settings::{NewSetting, check_setting, put_secret, put_variable};
+use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
+use super::template::first_files;
+
+/// What a Space's first commit is called.
+const FIRST_COMMIT: &str = "initial commit";
+
+/// A Space to be created.
+pub struct NewSpace {
+    /// Its owner; `None`: the actor.
+    pub owner: Option<OwnerName>,
+    /// Its name.
+    pub name: SpaceName,
+    /// Its kind. Clients that know only other kinds send one of those; the README decides from its first commit on.
+    pub sdk: Sdk,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// The flavor to start on; `None`: the free one.
+    pub hardware: Option<String>,
+    /// The storage tier.
+    pub storage: Option<String>,
+    /// Seconds to sleep after, -1 for never.
+    pub sleep_after: Option<i64>,
+    /// Variables.
+    pub variables: Vec<NewSetting>,
+    /// Secrets.
+    pub secrets: Vec<NewSetting>,
+    /// Goes into the front matter.
+    pub license: Option<String>,
+}
+
+/// Settings to be changed.
+#[derive(Debug, Clone, Default)]
+pub struct SpaceChanges {
+    /// Who may see it.
+    pub visibility: Option<Visibility>,
+}
+
+impl Control {
+    /// Creates a Space with its first commit.
+    pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Space> {
+        let (user, owner, owner_name) = self.creator(actor, new.owner.as_ref())?;
+        let path = SpacePath { owner: owner_name, name: new.name.clone() };
+        if self.inner.db.space_id(&path).map_err(read_failed)?.is_some() {
+            return Err(ServiceError::NameTaken(path));
+        }
+        let license = new.license.clone();
+        let (space, batch) = self.prepare(path, owner, user.id, new)?;
+        let head = self.first_commit(&space, user, license.as_deref()).await?;
+        match self.store_new(space, batch).await {
+            Ok(space) => {
+                // A commit that follows at once must be heard of after the first.
+                let _turn = self.settings_turn(space.id).await;
+                self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
+                self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+                tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
+                Ok(space)
+            }
+            Err((id, error)) => {
+                if let Err(error) = self.inner.repos.remove(id).await {
+                    tracing::warn!(%error, space_id = %id, "the repository of a Space that was not created stays behind");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Changes settings that are no part of what an app sees.
+    pub async fn update_space(&self, actor: &Actor, path: &SpacePath, changes: SpaceChanges) -> ServiceResult<Space> {
+        let found = self.space(actor, path, Action::Write)?;
+        let _turn = self.settings_turn(found.id).await;
+        let space = self
+            .store_change(found.id, |space, _| {
+                if let Some(visibility) = changes.visibility {
+                    space.visibility = visibility;
+                }
+                Ok(())
+            })
+            .await?;
+        self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
+        Ok(space)
+    }
+
+    /// Deletes a Space with everything it has.
+    pub async fn delete_space(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<()> {
+        let space = self.space(actor, path, Action::Write)?;
+        let _turn = self.settings_turn(space.id).await;
+        self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
+        tracing::info!(space = %space.path, "a Space was deleted");
+        Ok(())
+    }
+
+    /// Removes repositories that belong to no Space: a crash between the repository and the row of a new Space, or between
+    /// the row and the files of a deleted one, leaves such. Only for the start of the host, while nothing is created.
+    pub async fn remove_orphans(&self) -> ServiceResult<usize> {
+        let mut removed = 0;
+        for id in self.inner.repos.list().await.map_err(git_failed)? {
+            if self.inner.db.spaces().get(&id).map_err(read_failed)?.is_none() {
+                self.inner.repos.remove(id).await.map_err(git_failed)?;
+                removed += 1;
+            }
+        }
+        if removed > 0 {
+            tracing::info!(removed, "repositories without a Space were removed");
+        }
+        Ok(removed)
+    }
+
+    /// Who creates, and for whom.
+    fn creator<'a>(
+        &self,
+        actor: &'a Actor,
+        owner: Option<&OwnerName>,
+    ) -> ServiceResult<(&'a User, AccountId, OwnerName)> {
+        let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
+        if user.role < TokenRole::Write {
+            return Err(ServiceError::Forbidden("Creating a Space needs a token with the role \"write\"".to_owned()));
+        }
+        let own = (user, user.id, user.name.clone());
+        let Some(owner) = owner else { return Ok(own) };
+        if owner.as_str().eq_ignore_ascii_case(user.name.as_str()) {
+            return Ok(own);
+        }
+        if user.is_admin && user.role == TokenRole::Admin {
+            let account = self.inner.accounts.account(owner)?;
+            return Ok((user, account.id, account.name));
+        }
+        let message = format!(
+            "You may create Spaces in your own namespace, {:?}, not in {:?}",
+            user.name.as_str(),
+            owner.as_str()
+        );
+        Err(ServiceError::Forbidden(message))
+    }
+
+    /// The Space and what else is stored with it, with every rule checked.
+    fn prepare(
+        &self,
+        path: SpacePath,
+        owner: AccountId,
+        creator: AccountId,
+        new: NewSpace,
+    ) -> ServiceResult<(Space, Batch)> {
+        let now = self.inner.clock.now();
+        let hardware = new.hardware.unwrap_or_else(|| DEFAULT_FLAVOR.to_owned());
+        self.check_flavor(new.sdk, &hardware)?;
+        if let Some(tier) = &new.storage {
+            self.check_tier(tier)?;
+        }
+        let id = SpaceId::from_bytes(new_id(now));
+        let mut space = Space {
+            id,
+            subdomain: Subdomain::derive(&path),
+            path,
+            owner,
+            creator,
+            created_at: now,
+            updated_at: now,
+            visibility: new.visibility,
+            sdk: new.sdk,
+            hardware,
+            storage: new.storage,
+            sleep_after: new.sleep_after.map(sleep_setting).transpose()?,
+            variables: Default::default(),
+            secrets: Default::default(),
+        };
+        for variable in new.variables {
+            check_setting(&variable)?;
+            put_variable(&mut space, variable, now)?;
+        }
+        let mut batch = Batch::default();
+        for secret in new.secrets {
+            check_setting(&secret)?;
+            let sealed = self.inner.keys.seal_secret(id, &secret.name, &secret.value);
+            batch.put(self.inner.db.secrets(), &(id, secret.name.clone()), &sealed);
+            put_secret(&mut space, secret, now)?;
+        }
+        Ok((space, batch))
+    }
+
+    async fn first_commit(&self, space: &Space, user: &User, license: Option<&str>) -> ServiceResult<Oid> {
+        let repo = self.inner.repos.create(space.id).await.map_err(git_failed)?;
+        let mut changes = Vec::new();
+        for (path, content) in first_files(&space.path, space.sdk, license) {
+            let path = RepoPath::parse(path).map_err(|error| ServiceError::internal("write the first files", error))?;
+            changes.push(Change::Put { path, mode: FileMode::Regular, content: Bytes::from(content) });
+        }
+        let spec = CommitSpec {
+            branch: DEPLOY_BRANCH.to_owned(),
+            parent: None,
+            author: author(user, space.created_at),
+            message: FIRST_COMMIT.to_owned(),
+            changes,
+        };
+        repo.commit(spec).await.map_err(commit_refused)
+    }
+
+    /// Stores a new Space, under another subdomain if its own is taken.
+    async fn store_new(&self, mut space: Space, settings: Batch) -> Result<Space, (SpaceId, ServiceError)> {
+        loop {
+            let mut batch = settings.clone();
+            batch.insert_space(&self.inner.db, &space);
+            let hashed = Subdomain::derive_with_hash(&space.path);
+            match self.inner.db.commit(batch).await {
+                Ok(_) => return Ok(space),
+                Err(CommitError::Conflict { table: TableId::Subdomains, .. }) if space.subdomain != hashed => {
+                    space.subdomain = hashed;
+                }
+                Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
+                    return Err((space.id, ServiceError::NameTaken(space.path)));
+                }
+                Err(error) => return Err((space.id, commit_failed(error))),
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+use std::path::Path;
+use std::time::Duration;
+
+use spaceport_core::egress::EgressPolicy;
+use spaceport_core::limits::OperatorLimits;
+use spaceport_core::permission::TokenRole;
+use spaceport_core::space::{Sdk, Visibility};
+use spaceport_db::Options;
+use tempfile::TempDir;
+
+use super::*;
+use crate::fleet::{FleetConfig, FleetParts};
+use crate::testing::ManualClock;
+
+/// A value that must be found nowhere on disk.
+const CANARY: &str = "canary-a71c9e";
+
+struct Host {
+    control: Control,
+    ada: Actor,
+    token: TokenText,
+    repos: Arc<Repos>,
+    dir: TempDir,
+}
+
+impl Host {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = KeyStore::open(&dir.path().join("keys")).unwrap();
+        let db = Arc::new(Db::open(&dir.path().join("store"), &keys, Options::default()).unwrap().0);
+        let repos = Arc::new(Repos::open(&dir.path().join("repos")).await.unwrap());
+        let clock = ManualClock::new(1_700_000_000_000);
+        let addresses = Addresses { scheme: "http".into(), hub: "hub.test".into(), spaces: "spaces.test".into() };
+        let config = FleetConfig {
+            data: dir.path().to_owned(),
+            keys: keys.clone(),
+            catalogue: Catalogue::default(),
+            addresses: addresses.clone(),
+            limits: OperatorLimits::default(),
+            egress: EgressPolicy::default(),
+            free_sleep_after: None,
+            expose_static_secrets: true,
+            build_workers: 1,
+            build_deadline: Duration::from_secs(10),
+            stop_grace: Duration::ZERO,
+        };
+        let parts = FleetParts {
+            db: db.clone(),
+            repos: repos.clone(),
+            backends: Vec::new(),
+            clock: clock.clone(),
+            routes: Arc::default(),
+        };
+        let fleet = Fleet::start(config, parts).await.unwrap();
+        let catalogue = Catalogue::default();
+        let config = ServiceConfig { catalogue, addresses, free_sleep_after: None, expose_static_secrets: true };
+        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock, config });
+        let (ada, token) = user(&control).await;
+        Self { control, ada, token, repos, dir }
+    }
+
+    async fn create(&self, name: &str) -> ServiceResult<Space> {
+        self.control.create_space(&self.ada, new_space(name)).await
+    }
+}
+
+async fn user(control: &Control) -> (Actor, TokenText) {
+    let accounts = control.accounts();
+    let name = || "ada".parse().unwrap();
+    let password = Some(format!("password {CANARY}"));
+    accounts.create_user(NewUser { name: name(), is_admin: false, password }).await.unwrap();
+    let new = NewToken { user: name(), role: TokenRole::Write, label: "test".into() };
+    let token = accounts.create_token(new).await.unwrap();
+    let signed = accounts.authenticate(token.expose()).unwrap().unwrap();
+    (Actor::User(signed.user), token)
+}
+
+fn new_space(name: &str) -> NewSpace {
+    NewSpace {
+        owner: None,
+        name: name.parse().unwrap(),
+        sdk: Sdk::Static,
+        visibility: Visibility::Public,
+        hardware: None,
+        storage: None,
+        sleep_after: None,
+        variables: Vec::new(),
+        secrets: vec![setting("FIRST", CANARY)],
+        license: None,
+    }
+}
+
+fn setting(name: &str, value: &str) -> NewSetting {
+    NewSetting { name: name.into(), value: value.into(), description: None }
+}
+
+fn files_with(dir: &Path, text: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if std::fs::read(&path)
+            .is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_spaces_created_at_once_under_one_name_one_is_made() {
+    let host = Host::start().await;
+    let results = futures_util::future::join_all((0..6).map(|_| host.create("page"))).await;
+    let made = results.iter().filter(|result| result.is_ok()).count();
+    let taken = results.iter().filter(|result| matches!(result, Err(ServiceError::NameTaken(_)))).count();
+    assert_eq!((made, taken), (1, 5), "{results:?}");
+    assert_eq!(host.repos.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_change_of_many_at_once_is_lost() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    let names: Vec<String> = (0..20).map(|n| format!("NAME_{n}")).collect();
+    let changes = names.iter().map(|name| host.control.set_variable(&host.ada, &path, setting(name, "1")));
+    for result in futures_util::future::join_all(changes).await {
+        result.unwrap();
+    }
+    let variables = host.control.variables(&host.ada, &path).unwrap();
+    assert!(names.iter().all(|name| variables.contains_key(name)), "{variables:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_secrets_nor_passwords_nor_tokens_lie_on_disk_in_the_clear() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    host.control.set_secret(&host.ada, &path, setting("KEY", CANARY)).await.unwrap();
+    host.control.set_variable(&host.ada, &path, setting("PLAIN", "seen-a71c9e")).await.unwrap();
+    assert_eq!(files_with(host.dir.path(), CANARY), Vec::<std::path::PathBuf>::new());
+    assert_eq!(files_with(host.dir.path(), host.token.expose()), Vec::<std::path::PathBuf>::new());
+    assert!(!files_with(host.dir.path(), "seen-a71c9e").is_empty(), "the search finds what is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_without_a_space_is_removed_and_no_other() {
+    let host = Host::start().await;
+    let space = host.create("page").await.unwrap();
+    host.repos.create(SpaceId::from_bytes([7; 12])).await.unwrap();
+    assert_eq!(host.control.remove_orphans().await.unwrap(), 1);
+    assert_eq!(host.repos.list().await.unwrap(), [space.id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_token_changes_nothing() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    let new = NewToken { user: "ada".parse().unwrap(), role: TokenRole::Read, label: "look".into() };
+    let token = host.control.accounts().create_token(new).await.unwrap();
+    let reader = Actor::User(host.control.accounts().authenticate(token.expose()).unwrap().unwrap().user);
+    assert!(host.control.variables(&reader, &path).is_ok());
+    let refused = host.control.set_variable(&reader, &path, setting("A", "1")).await;
+    assert!(matches!(refused, Err(ServiceError::Denied(Denied::Forbidden))), "{refused:?}");
+    let refused = host.control.create_space(&reader, new_space("other")).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden(_))), "{refused:?}");
+}

@@ -1,0 +1,105 @@
+//! What operations tell about a Space: values, not the wire's form.
+
+use std::sync::Arc;
+
+use spaceport_core::lifecycle::{Millis, Release};
+use spaceport_core::manifest::Manifest;
+use spaceport_core::revision::Oid;
+use spaceport_core::space::{Sdk, Space};
+use spaceport_core::stage::Stage;
+use spaceport_git::TreeEntry;
+
+use super::Control;
+use super::files::Head;
+
+/// A Space with what its repository and its runtime say.
+#[derive(Debug, Clone)]
+pub struct SpaceView {
+    /// Its settings.
+    pub space: Space,
+    /// The kind it is now: the README decides.
+    pub sdk: Sdk,
+    /// Origin of its app.
+    pub app_url: String,
+    /// The commit that is spoken of.
+    pub head: Option<Head>,
+    /// The front matter at that commit, as JSON text of an object.
+    pub card: Option<String>,
+    /// The files at that commit, where they were asked for.
+    pub files: Option<Vec<TreeEntry>>,
+    /// How it runs.
+    pub runtime: RuntimeView,
+}
+
+/// How a Space runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuntimeView {
+    /// The public stage.
+    pub stage: Stage,
+    /// The kind it is now.
+    pub sdk: Sdk,
+    /// The flavor it runs on, or will.
+    pub hardware: String,
+    /// Its storage tier.
+    pub storage: Option<String>,
+    /// Seconds of idleness after which it sleeps; `None`: it does not.
+    pub sleep_after: Option<u64>,
+    /// Host name of its app.
+    pub app_authority: String,
+    /// The revision that answers, or would after waking.
+    pub revision: Option<Oid>,
+    /// Why the stage is an error, for those who see its settings and for visitors alike.
+    pub error_message: Option<String>,
+    /// Builds that are ahead of its own.
+    pub queue_position: Option<usize>,
+    /// Changes with every change of the state.
+    pub generation: u64,
+}
+
+/// One built revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseView {
+    /// Number and revision.
+    pub release: Release,
+    /// When it was built.
+    pub created_at: Millis,
+    /// Whether it is the one that answers.
+    pub is_live: bool,
+}
+
+impl Control {
+    /// Origin of a Space's app.
+    pub fn app_url(&self, space: &Space) -> String {
+        self.addresses().app_url(&space.subdomain, self.runtime_of(space).sdk)
+    }
+
+    /// How a Space runs now.
+    pub(super) fn runtime_of(&self, space: &Space) -> RuntimeView {
+        let fleet = self.inner.fleet.state(space.id);
+        let manifest: Option<Arc<Manifest>> = fleet.as_ref().and_then(|view| view.manifest.clone());
+        let sdk = manifest.map_or(space.sdk, |manifest| manifest.sdk);
+        RuntimeView {
+            // A Space that the fleet does not know any more is on its way out.
+            stage: fleet.as_ref().map_or(Stage::Deleting, |view| view.stage),
+            sdk,
+            hardware: space.hardware.clone(),
+            storage: space.storage.clone(),
+            sleep_after: self.sleep_after(space),
+            app_authority: self.addresses().app_authority(&space.subdomain, sdk),
+            revision: fleet.as_ref().and_then(|view| view.state.served_revision()),
+            error_message: fleet.as_ref().and_then(|view| view.state.error_message().map(str::to_owned)),
+            queue_position: fleet.as_ref().and_then(|view| view.queue_position),
+            generation: fleet.as_ref().map_or(0, |view| view.generation),
+        }
+    }
+
+    /// Seconds of idleness after which a Space sleeps: the host's rule on free hardware, the owner's on paid.
+    pub(super) fn sleep_after(&self, space: &Space) -> Option<u64> {
+        let is_free = self.catalogue().flavor(&space.hardware).is_none_or(|row| row.is_free());
+        match (is_free, space.sleep_after) {
+            (true, _) => self.inner.config.free_sleep_after,
+            (false, Some(chosen)) => chosen,
+            (false, None) => None,
+        }
+    }
+}

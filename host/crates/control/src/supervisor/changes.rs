@@ -1,0 +1,209 @@
+//! What a supervisor makes of each kind of news: the start of the host, heads, settings, builds, launches, crashes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use spaceport_core::id::BuildId;
+use spaceport_core::lifecycle::{
+    Build, BuildFailure, Desired, Event, FailureKind, InstanceId, Release, Serving, State, decide,
+};
+use spaceport_core::revision::Oid;
+use spaceport_db::{Batch, BuiltRelease};
+
+use super::instances::Instance;
+use super::{Durability, Supervisor};
+use crate::builder::{BuildReport, Built};
+use crate::fleet::{FleetError, new_build_id};
+use crate::publish::Profile;
+
+/// Releases kept per Space: far more than anybody goes back, and few enough to be read as one list.
+const MAX_RELEASES: u64 = 100;
+
+impl Supervisor<'_> {
+    /// The host has started: what ran before runs again, what was being built is built again.
+    pub(super) async fn boot(&mut self) -> Result<(), FleetError> {
+        if self.own.state.desired == Desired::Deleted {
+            return self.remove().await;
+        }
+        // The branch may have moved since; the reconciler looks.
+        let head = match self.own.state.build {
+            Build::Running { revision, .. } => Some(revision),
+            Build::None | Build::Failed { .. } => None,
+        };
+        self.own.is_booting = true;
+        let booted = self.decide(Event::Booted { build: new_build_id(), head }, Durability::Later).await;
+        self.own.is_booting = false;
+        booted
+    }
+
+    /// A head that was never built is built: the host was stopped between the commit and its record.
+    pub(super) async fn head_seen(&mut self, head: Oid) -> Result<(), FleetError> {
+        if known_head(&self.own.state) == Some(head) || self.own.state.desired == Desired::Deleted {
+            return Ok(());
+        }
+        tracing::info!(space = %self.own.profile.path, revision = %head, "building a commit that no build is recorded for");
+        let event = Event::Pushed { build: new_build_id(), revision: head };
+        self.decide(event, Durability::First(Batch::default())).await
+    }
+
+    pub(super) async fn crashed(&mut self, instance: InstanceId, message: String) -> Result<(), FleetError> {
+        if !self.own.instances.iter().any(|running| running.id == instance) {
+            return Ok(());
+        }
+        tracing::info!(space = %self.own.profile.path, instance = instance.0, message, "an app has crashed");
+        self.shared.logs.say(self.member.space, &format!("===== Crashed: {message} ====="));
+        self.decide(Event::Crashed { instance, message }, Durability::Later).await
+    }
+
+    pub(super) async fn profile_changed(&mut self, profile: Profile, relaunch: bool) -> Result<(), FleetError> {
+        self.own.profile = profile;
+        // What was cached with the old settings is stale, whether something runs or not.
+        self.own.generation = self.shared.next_generation();
+        if !relaunch {
+            let generation = self.own.generation;
+            self.own.instances.iter_mut().for_each(|instance| instance.generation = generation);
+        }
+        self.publish();
+        let changed = match relaunch {
+            true => self.decide(Event::SettingsChanged, Durability::First(Batch::default())).await,
+            false => Ok(()),
+        };
+        self.tidy().await;
+        changed
+    }
+
+    pub(super) async fn build_ended(&mut self, build: BuildId, report: BuildReport) -> Result<(), FleetError> {
+        let revision = match self.own.state.build {
+            Build::Running { id, revision } if id == build => revision,
+            // Superseded.
+            _ => return Ok(()),
+        };
+        let BuildReport { manifest, outcome } = report;
+        let failure = match outcome {
+            Ok(built) => {
+                let before = std::mem::replace(&mut self.own.manifest, manifest);
+                match self.release(build, revision, built).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => {
+                        self.own.manifest = before;
+                        tracing::error!(space = %self.own.profile.path, %error, "a release could not be stored");
+                        let message = format!("this host could not store the release: {error}");
+                        BuildFailure { kind: FailureKind::BuildError, message }
+                    }
+                }
+            }
+            Err(failure) => {
+                if self.own.state.release.is_none() && manifest.is_some() {
+                    self.own.manifest = manifest;
+                }
+                failure
+            }
+        };
+        self.decide(Event::BuildEnded { build, outcome: Err(failure) }, Durability::Later).await?;
+        self.tidy().await;
+        Ok(())
+    }
+
+    pub(super) async fn launch_ended(
+        &mut self,
+        instance: InstanceId,
+        launched: Result<Instance, String>,
+    ) -> Result<(), FleetError> {
+        let Some(index) = self.own.launching.iter().position(|launching| launching.id == instance) else {
+            // Stopped while it started, and perhaps too late to prevent it.
+            if let Ok(running) = launched {
+                self.take_in(running);
+                self.stop(instance, Duration::ZERO);
+            }
+            self.remove_files_when_idle();
+            return Ok(());
+        };
+        self.own.launching.swap_remove(index);
+        if launched.is_err() && self.shared.closing.is_cancelled() {
+            // Cut off by the end of the host, which the state is not to remember.
+            return Ok(());
+        }
+        let event = match launched {
+            Ok(running) => {
+                self.take_in(running);
+                Event::Started { instance }
+            }
+            Err(message) => {
+                self.shared.logs.say(self.member.space, &format!("===== Start failed: {message} ====="));
+                Event::StartFailed { instance, message }
+            }
+        };
+        self.decide(event, Durability::Later).await
+    }
+
+    pub(super) async fn stopped(&mut self) {
+        self.own.stopping = self.own.stopping.saturating_sub(1);
+        if self.own.state.desired == Desired::Deleted {
+            self.remove_files_when_idle();
+        } else {
+            self.tidy().await;
+        }
+    }
+
+    /// Records a built revision as the newest release and launches it.
+    async fn release(&mut self, build: BuildId, revision: Oid, built: Built) -> Result<(), FleetError> {
+        let space = self.member.space;
+        let releases = self.shared.db.releases();
+        let earlier: Vec<u64> = releases.under(&space)?.into_iter().map(|((_, number), _)| number).collect();
+        let number = earlier.last().map_or(1, |newest| newest + 1);
+        let release = Release { number, revision };
+        let record = BuiltRelease {
+            release,
+            artifact: built.artifact.0,
+            readme: built.front_matter,
+            created_at: self.shared.clock.now(),
+        };
+        let mut batch = Batch::default();
+        batch.put(releases, &(space, number), &record);
+        let serving = served_release(&self.own.state).map(|release| release.number);
+        for old in earlier.into_iter().filter(|old| old + MAX_RELEASES <= number && Some(*old) != serving) {
+            batch.delete(releases, &(space, old));
+        }
+        let event = Event::BuildEnded { build, outcome: Ok(release) };
+        let (next, commands) = decide(self.own.state.clone(), event, self.shared.clock.now());
+        self.adopt(next, commands, Durability::First(batch)).await?;
+        self.tidy().await;
+        Ok(())
+    }
+
+    /// Removes what nothing can need any more: checkouts of old revisions, the storage of a Space that gave it up.
+    async fn tidy(&self) {
+        let state = &self.own.state;
+        let building = match state.build {
+            Build::Running { revision, .. } => Some(revision),
+            Build::None | Build::Failed { .. } => None,
+        };
+        let releases = state.release.into_iter().chain(served_release(state)).map(|release| release.revision);
+        let instances = self.own.instances.iter().map(|instance| instance.revision);
+        let launching = self.own.launching.iter().map(|launching| launching.revision);
+        let keep: BTreeSet<Oid> = releases.chain(building).chain(instances).chain(launching).collect();
+        self.shared.checkouts.prune(self.member.space, keep).await;
+        let uses_data = self.own.instances.iter().any(|instance| instance.has_data) || !self.own.launching.is_empty();
+        if !self.own.profile.has_storage && !uses_data && self.own.stopping == 0 {
+            self.shared.checkouts.remove_storage(self.member.space).await;
+        }
+    }
+}
+
+/// The commit that was pushed last, as far as the lifecycle knows.
+pub(crate) fn known_head(state: &State) -> Option<Oid> {
+    match (&state.build, &state.release) {
+        (Build::Running { revision, .. } | Build::Failed { revision, .. }, _) => Some(*revision),
+        (Build::None, release) => release.map(|release| release.revision),
+    }
+}
+
+fn served_release(state: &State) -> Option<Release> {
+    match &state.serving {
+        Serving::Nothing => None,
+        Serving::Asleep { release }
+        | Serving::Starting { release, .. }
+        | Serving::Live { release, .. }
+        | Serving::Failed { release, .. } => Some(*release),
+    }
+}

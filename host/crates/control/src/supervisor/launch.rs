@@ -1,0 +1,260 @@
+//! A launch: from a release's record to an instance that answers. Runs in a task of its own and leaves nothing behind if
+//! it fails or is no longer wanted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spaceport_core::egress::EgressPolicy;
+use spaceport_core::env::{AppEnvironment, app_environment, page_variables};
+use spaceport_core::id::SpaceId;
+use spaceport_core::lifecycle::{InstanceId, Release};
+use spaceport_core::limits::{Limits, for_space};
+use spaceport_core::manifest::Manifest;
+use spaceport_core::space::{Sdk, Space};
+use spaceport_db::BuiltRelease;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::instances::Instance;
+use super::member::{Input, Member};
+use super::probe::probe;
+use crate::fleet::{Shared, no_failure_if_ending};
+use crate::ports::{Artifact, FileList, LaunchRequest, Mount, Upstream};
+
+/// What is to be launched.
+pub(super) struct LaunchOrder {
+    pub(super) space: SpaceId,
+    pub(super) instance: InstanceId,
+    pub(super) release: Release,
+    /// Whether it must answer a request before it counts as started.
+    pub(super) probe: bool,
+    /// The release's configuration, if it is at hand.
+    pub(super) manifest: Option<Arc<Manifest>>,
+    pub(super) generation: u64,
+    /// One of many that start with the host: it takes its turn.
+    pub(super) is_boot: bool,
+    /// Ends the launch when it is no longer wanted.
+    pub(super) stop: CancellationToken,
+}
+
+/// Everything a launch needs from the database.
+struct Recorded {
+    space: Space,
+    built: BuiltRelease,
+    manifest: Arc<Manifest>,
+    secrets: Vec<(String, String)>,
+}
+
+/// The directories of an instance.
+struct Mounts {
+    app: Mount,
+    files: Arc<FileList>,
+    tmp: Mount,
+    data: Option<Mount>,
+}
+
+/// Launches, or says why not in a sentence for the owner.
+pub(super) async fn run(shared: &Arc<Shared>, member: &Arc<Member>, order: LaunchOrder) -> Result<Instance, String> {
+    let (space, instance) = (order.space, order.instance);
+    let launched = tokio::select! {
+        biased;
+        () = order.stop.cancelled() => Err("it is no longer wanted".to_owned()),
+        launched = launch(shared, member, &order) => launched,
+    };
+    if launched.is_err() {
+        no_failure_if_ending().await;
+        shared.checkouts.remove_tmp(space, instance).await;
+    }
+    launched
+}
+
+async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder) -> Result<Instance, String> {
+    let _turn = match order.is_boot {
+        true => shared.boot_turns.acquire().await.ok(),
+        false => None,
+    };
+    let recorded = recorded(shared, order)?;
+    let manifest = recorded.manifest.clone();
+    let startup = startup(shared, &manifest);
+    let late = |what: &str| format!("{what} within {startup:?}");
+    let mounts = mounts(shared, order, &recorded).await?;
+    let (app, has_data) = (mounts.app.clone(), mounts.data.is_some());
+    let backend = shared.backend(manifest.sdk).ok_or_else(|| crate::builder::no_backend(manifest.sdk))?.clone();
+    let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
+    let request = request(shared, member, order, recorded, mounts)?;
+
+    let upstream = timeout(startup, backend.launch(request))
+        .await
+        .map_err(|_| late("it did not start"))?
+        .map_err(|error| error.message)?;
+    let upstream = Started(Some(upstream), shared.clone());
+    if order.probe {
+        let scheme = &shared.config.addresses.scheme;
+        timeout(startup, probe(upstream.get(), scheme, &authority))
+            .await
+            .map_err(|_| late("it did not answer its first request"))?
+            .map_err(|fault| format!("it did not answer its first request: {fault}"))?;
+    }
+    Ok(Instance {
+        id: order.instance,
+        revision: order.release.revision,
+        manifest,
+        upstream: upstream.keep(),
+        app,
+        has_data,
+        generation: order.generation,
+    })
+}
+
+/// How long a launch may take, and then its probe. Containers fetch models first, components do not.
+fn startup(shared: &Shared, manifest: &Manifest) -> Duration {
+    match manifest.sdk {
+        Sdk::Docker | Sdk::Gradio => manifest.startup_timeout,
+        Sdk::Static | Sdk::Wasm => manifest.startup_timeout.min(shared.config.limits.cold_start),
+    }
+}
+
+fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, String> {
+    let unreadable = |error: spaceport_db::ReadError| {
+        tracing::error!(space_id = %order.space, %error, "a Space cannot be launched");
+        "this host cannot read the Space's record".to_owned()
+    };
+    let db = &shared.db;
+    let space = db.spaces().get(&order.space).map_err(unreadable)?.ok_or("the Space is gone")?;
+    let built = db.releases().get(&(order.space, order.release.number)).map_err(unreadable)?;
+    let built =
+        built.ok_or_else(|| format!("release {} is not recorded: restart from scratch", order.release.number))?;
+    let manifest = match &order.manifest {
+        Some(manifest) => manifest.clone(),
+        None => Arc::new(Manifest::from_readme(built.readme.as_bytes()).map_err(|error| error.to_string())?),
+    };
+    let mut secrets = Vec::new();
+    for ((_, name), sealed) in db.secrets().under(&order.space).map_err(unreadable)? {
+        let value = shared.config.keys.open_secret(order.space, &name, &sealed).map_err(|error| {
+            tracing::error!(space = %space.path, secret = name, %error, "a secret cannot be opened");
+            format!("the secret {name} cannot be decrypted: set it again")
+        })?;
+        secrets.push((name, value.reveal().to_owned()));
+    }
+    Ok(Recorded { space, built, manifest, secrets })
+}
+
+async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Result<Mounts, String> {
+    let failed = |error: crate::checkouts::CheckoutError| {
+        tracing::error!(space = %recorded.space.path, %error, "a Space cannot be launched");
+        format!("this host cannot provide the Space's files: {error}")
+    };
+    let (checkouts, revision) = (&shared.checkouts, order.release.revision);
+    let app = checkouts.ensure(order.space, revision).await.map_err(failed)?;
+    let files = match recorded.manifest.sdk {
+        Sdk::Static => checkouts.files(order.space, revision).await.map_err(failed)?,
+        Sdk::Wasm | Sdk::Docker | Sdk::Gradio => Arc::default(),
+    };
+    let tmp = checkouts.make_tmp(order.space, order.instance).await.map_err(failed)?;
+    let data = match recorded.space.storage {
+        Some(_) => Some(checkouts.storage(order.space).await.map_err(failed)?),
+        None => None,
+    };
+    Ok(Mounts { app, files, tmp, data })
+}
+
+fn request(
+    shared: &Arc<Shared>,
+    member: &Arc<Member>,
+    order: &LaunchOrder,
+    recorded: Recorded,
+    mounts: Mounts,
+) -> Result<LaunchRequest, String> {
+    let Recorded { space, built, manifest, secrets } = recorded;
+    let limits = limits(shared, &space, &manifest)?;
+    let values: Vec<String> = secrets.iter().map(|(_, value)| value.clone()).collect();
+    let log = shared.logs.run_sink(space.id, &values);
+    let is_static = manifest.sdk == Sdk::Static;
+    if !is_static {
+        shared.logs.say(
+            space.id,
+            &format!("===== Application startup: release {}, revision {} =====", built.release.number, short(order)),
+        );
+    }
+    Ok(LaunchRequest {
+        space: space.id,
+        instance: order.instance,
+        revision: order.release.revision,
+        artifact: Artifact(built.artifact),
+        env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets)? },
+        page_variables: match is_static {
+            true if shared.config.expose_static_secrets => page_variables(&space, &secrets),
+            true => page_variables(&space, &[]),
+            false => Vec::new(),
+        },
+        app: mounts.app,
+        files: mounts.files,
+        tmp: mounts.tmp,
+        data: mounts.data,
+        limits,
+        egress: EgressPolicy { rules: manifest.wasm.egress.clone(), ..shared.config.egress.clone() },
+        log,
+        on_crash: on_crash(shared, member, order.instance),
+        manifest: Manifest::clone(&manifest),
+        path: space.path,
+    })
+}
+
+fn environment(
+    shared: &Shared,
+    space: &Space,
+    manifest: &Manifest,
+    secrets: &[(String, String)],
+) -> Result<Vec<(String, String)>, String> {
+    let hardware = shared.config.catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
+    let host = shared.config.addresses.app_authority(&space.subdomain, manifest.sdk);
+    Ok(app_environment(AppEnvironment { space, title: manifest.title.as_deref(), hardware, host: &host, secrets }))
+}
+
+fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits, String> {
+    let catalogue = &shared.config.catalogue;
+    let hardware = catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
+    let storage = match &space.storage {
+        Some(name) => Some(catalogue.tier(name).ok_or_else(|| not_offered(name))?),
+        None => None,
+    };
+    Ok(for_space(hardware, storage, &manifest.wasm, &shared.config.limits))
+}
+
+fn not_offered(name: &str) -> String {
+    format!("{name} is not offered by this host any more: choose other hardware or storage")
+}
+
+fn on_crash(shared: &Arc<Shared>, member: &Arc<Member>, instance: InstanceId) -> Arc<dyn Fn(String) + Send + Sync> {
+    let (shared, member) = (Arc::downgrade(shared), Arc::downgrade(member));
+    Arc::new(move |message| {
+        if let (Some(shared), Some(member)) = (shared.upgrade(), member.upgrade()) {
+            member.post(&shared, Input::Crashed { instance, message });
+        }
+    })
+}
+
+fn short(order: &LaunchOrder) -> String {
+    order.release.revision.to_string()[..7].to_owned()
+}
+
+/// An upstream that is stopped unless it is kept: whatever ends a launch early must not leave it running.
+struct Started(Option<Arc<dyn Upstream>>, Arc<Shared>);
+
+impl Started {
+    fn get(&self) -> &dyn Upstream {
+        self.0.as_deref().expect("it is there until it is kept")
+    }
+
+    fn keep(mut self) -> Arc<dyn Upstream> {
+        self.0.take().expect("it is there until it is kept")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(upstream) = self.0.take() {
+            self.1.spawn(async move { upstream.stop(Duration::ZERO).await });
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The domain of Spaceport: names, ids, states and decisions.
+//!
+//! Everything here is a value or a pure function. This crate performs no I/O, reads no clock and cannot block, so it
+//! needs no mocks: time, randomness and bytes come in as arguments. The other crates act; this one decides.
+
+pub mod egress;
+pub mod env;
+pub mod fault;
+pub mod hardware;
+pub mod id;
+pub mod lifecycle;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod permission;
+pub mod revision;
+pub mod space;
+pub mod stage;

@@ -1,0 +1,358 @@
+//! The transitions that matter by name, and a model that plays random histories.
+
+mod model;
+
+use super::*;
+
+const NOW: Millis = 1_000_000;
+
+fn oid(n: u8) -> Oid {
+    Oid::from_bytes([n; 20])
+}
+
+fn build_id(n: u8) -> BuildId {
+    BuildId::from_bytes([n; 12])
+}
+
+fn release(n: u8) -> Release {
+    Release { number: u64::from(n), revision: oid(n) }
+}
+
+fn failure(kind: FailureKind) -> BuildFailure {
+    BuildFailure { kind, message: "no".into() }
+}
+
+fn live(instance: u64, n: u8) -> State {
+    let serving =
+        Serving::Live { instance: InstanceId(instance), release: release(n), since: NOW, failures: 0, next: None };
+    State { release: Some(release(n)), serving, next_instance: instance + 1, ..State::default() }
+}
+
+fn asleep(n: u8) -> State {
+    State { release: Some(release(n)), serving: Serving::Asleep { release: release(n) }, ..State::default() }
+}
+
+/// Plays events one after the other; the last state and the last event's commands.
+fn play(state: State, events: impl IntoIterator<Item = Event>) -> (State, Vec<Command>) {
+    events.into_iter().fold((state, Vec::new()), |(state, _), event| decide(state, event, NOW))
+}
+
+fn pushed(n: u8) -> Event {
+    Event::Pushed { build: build_id(n), revision: oid(n) }
+}
+
+fn built(n: u8) -> Event {
+    Event::BuildEnded { build: build_id(n), outcome: Ok(release(n)) }
+}
+
+fn build_failed(n: u8, kind: FailureKind) -> Event {
+    Event::BuildEnded { build: build_id(n), outcome: Err(failure(kind)) }
+}
+
+fn started(n: u64) -> Event {
+    Event::Started { instance: InstanceId(n) }
+}
+
+fn start_failed(n: u64) -> Event {
+    Event::StartFailed { instance: InstanceId(n), message: "no port".into() }
+}
+
+fn crashed(n: u64) -> Event {
+    Event::Crashed { instance: InstanceId(n), message: "trapped".into() }
+}
+
+fn restart(factory: bool, n: u8, head: Option<u8>) -> Event {
+    Event::RestartRequested { factory, build: build_id(n), head: head.map(oid) }
+}
+
+fn booted(n: u8, head: Option<u8>) -> Event {
+    Event::Booted { build: build_id(n), head: head.map(oid) }
+}
+
+fn launch(instance: u64, n: u8, probe: bool) -> Command {
+    Command::Launch { instance: InstanceId(instance), release: release(n), probe }
+}
+
+fn stop(instance: u64) -> Command {
+    Command::Stop { instance: InstanceId(instance) }
+}
+
+fn start_build(n: u8, revision: u8, clean: bool) -> Command {
+    Command::StartBuild { build: build_id(n), revision: oid(revision), clean }
+}
+
+#[test]
+fn a_first_push_is_built_launched_and_served() {
+    let state = State::default();
+    assert_eq!(state.stage(false), Stage::NoAppFile);
+    let (state, commands) = play(state, [pushed(1)]);
+    assert_eq!((state.stage(false), commands), (Stage::Building, vec![start_build(1, 1, false)]));
+    let (state, commands) = play(state, [built(1)]);
+    assert_eq!((state.stage(false), commands), (Stage::AppStarting, vec![launch(1, 1, true)]));
+    let (state, commands) = play(state, [started(1)]);
+    assert_eq!((state.stage(false), commands), (Stage::Running, vec![]));
+    assert_eq!(state.served_revision(), Some(oid(1)));
+}
+
+#[test]
+fn the_old_revision_serves_until_the_new_one_answers() {
+    let (state, commands) = play(live(1, 1), [pushed(2)]);
+    assert_eq!((state.stage(false), state.served_revision()), (Stage::RunningBuilding, Some(oid(1))));
+    assert_eq!(commands, [start_build(2, 2, false)]);
+    let (state, commands) = play(state, [built(2)]);
+    assert_eq!((state.stage(false), state.served_revision()), (Stage::RunningAppStarting, Some(oid(1))));
+    assert_eq!(commands, [launch(2, 2, true)]);
+    let (state, commands) = play(state, [started(2)]);
+    assert_eq!((state.stage(false), state.served_revision()), (Stage::Running, Some(oid(2))));
+    assert_eq!(commands, [stop(1)]);
+}
+
+#[test]
+fn each_kind_of_failed_build_has_its_stage_and_keeps_what_serves() {
+    for (kind, stage) in [
+        (FailureKind::NoAppFile, Stage::NoAppFile),
+        (FailureKind::ConfigError, Stage::ConfigError),
+        (FailureKind::BuildError, Stage::BuildError),
+        (FailureKind::NoBackend, Stage::RuntimeError),
+    ] {
+        let (state, commands) = play(live(1, 1), [pushed(2), build_failed(2, kind)]);
+        assert_eq!((state.stage(false), state.error_message(), commands), (stage, Some("no"), vec![]));
+        assert_eq!((state.served_revision(), state.live_instance()), (Some(oid(1)), Some(InstanceId(1))));
+    }
+}
+
+#[test]
+fn a_failed_start_keeps_what_serves_awake_or_asleep() {
+    let (state, commands) = play(live(1, 1), [pushed(2), built(2), start_failed(2)]);
+    assert_eq!((state.live_instance(), commands), (Some(InstanceId(1)), vec![]));
+    assert_eq!((state.stage(false), state.error_message()), (Stage::RuntimeError, Some("no port")));
+
+    let (state, commands) = play(asleep(1), [pushed(2), built(2), start_failed(1)]);
+    assert_eq!((state.served_revision(), commands), (Some(oid(1)), vec![]));
+    assert_eq!((state.stage(true), state.error_message()), (Stage::RuntimeError, Some("no port")));
+    let (state, commands) = play(state, [Event::Visited]);
+    assert_eq!(commands, [launch(2, 1, false)]);
+    let (state, _) = play(state, [started(2)]);
+    assert_eq!((state.served_revision(), state.stage(false)), (Some(oid(1)), Stage::RuntimeError));
+}
+
+#[test]
+fn a_changed_setting_gives_a_release_that_could_not_start_another_chance() {
+    let (state, _) = play(live(1, 1), [pushed(2), built(2), start_failed(2)]);
+    let (_, commands) = play(state, [Event::SettingsChanged]);
+    assert_eq!(commands, [launch(3, 2, true)]);
+    let (state, _) = play(asleep(1), [pushed(2), built(2), start_failed(1)]);
+    let (state, commands) = play(state, [Event::SettingsChanged]);
+    assert_eq!(commands, [launch(2, 2, true)]);
+    assert_eq!(state.served_revision(), Some(oid(1)));
+    assert_eq!(play(asleep(1), [Event::SettingsChanged]).1, [], "a sleeper wakes with the new settings anyway");
+}
+
+#[test]
+fn a_newer_push_supersedes_a_build_and_a_start() {
+    let (state, commands) = play(live(1, 1), [pushed(2), pushed(3)]);
+    assert_eq!(commands, [Command::CancelBuild { build: build_id(2) }, start_build(3, 3, false)]);
+    assert_eq!(play(state.clone(), [built(2)]), (state.clone(), vec![]), "the old build's result is not wanted");
+    let (state, _) = play(state, [built(3), pushed(4)]);
+    let (state, commands) = play(state, [built(4)]);
+    assert_eq!(commands, [stop(2), launch(3, 4, true)]);
+    assert_eq!(play(state, [started(2)]).1, [stop(2)]);
+}
+
+#[test]
+fn a_push_that_is_known_changes_nothing() {
+    let (building, _) = play(live(1, 1), [pushed(2)]);
+    let (failed, _) = play(building.clone(), [build_failed(2, FailureKind::BuildError)]);
+    for (state, n) in [(live(1, 1), 1), (building, 2), (failed, 2)] {
+        let again = Event::Pushed { build: build_id(9), revision: oid(n) };
+        assert_eq!(play(state.clone(), [again]), (state, vec![]));
+    }
+}
+
+#[test]
+fn an_idle_space_sleeps_and_a_visit_wakes_it_once() {
+    let idle = Event::IdleElapsed { instance: InstanceId(1) };
+    let (state, commands) = play(live(1, 1), [idle.clone()]);
+    assert_eq!(commands, [stop(1)]);
+    assert_eq!((state.stage(false), state.stage(true)), (Stage::Sleeping, Stage::Running));
+    let (state, commands) = play(state, [Event::Visited]);
+    assert_eq!(commands, [launch(2, 1, false)]);
+    assert_eq!((state.stage(false), state.stage(true)), (Stage::AppStarting, Stage::Running));
+    assert_eq!(play(state.clone(), [Event::Visited]), (state.clone(), vec![]));
+    assert_eq!(play(state, [started(2)]).0.stage(false), Stage::Running);
+
+    let (state, _) = play(live(1, 1), [pushed(2), built(2)]);
+    assert_eq!(play(state.clone(), [idle]), (state, vec![]), "what is being replaced does not sleep");
+}
+
+#[test]
+fn a_crash_loop_backs_off_and_gives_up() {
+    let mut state = live(1, 1);
+    for failures in 1..MAX_ATTEMPTS {
+        let instance = state.next_instance - 1;
+        let (failed, commands) = play(state, [crashed(instance)]);
+        let at = NOW + (FIRST_RETRY << (failures - 1));
+        assert_eq!(commands, [stop(instance), Command::RetryAt(at)]);
+        assert_eq!((failed.stage(false), failed.error_message()), (Stage::RuntimeError, Some("trapped")));
+        assert_eq!(
+            decide(failed.clone(), Event::RetryDue, at - 1).1,
+            [Command::RetryAt(at)],
+            "an early timer is set again"
+        );
+        let (starting, commands) = decide(failed, Event::RetryDue, at);
+        assert_eq!(commands, [launch(instance + 1, 1, true)]);
+        state = play(starting, [started(instance + 1)]).0;
+    }
+    let instance = state.next_instance - 1;
+    let (state, commands) = play(state, [crashed(instance)]);
+    assert_eq!(commands, [stop(instance)]);
+    assert!(matches!(state.serving, Serving::Failed { retry_at: None, .. }));
+    assert_eq!(play(state.clone(), [Event::Visited, Event::RetryDue]).1, []);
+    for event in [restart(false, 9, Some(1)), Event::SettingsChanged] {
+        let (state, commands) = play(state.clone(), [event]);
+        assert_eq!(commands, [launch(instance + 1, 1, true)]);
+        assert!(matches!(state.serving, Serving::Starting { failures: 0, .. }));
+    }
+}
+
+#[test]
+fn an_instance_that_lived_long_starts_counting_anew() {
+    let Serving::Live { instance, release, since, next, .. } = live(1, 1).serving else { unreachable!() };
+    let state = State { serving: Serving::Live { instance, release, since, failures: 5, next }, ..live(1, 1) };
+    for (age, failures) in [(PROVEN_AFTER - 1, 6), (PROVEN_AFTER, 1)] {
+        let (state, _) = decide(state.clone(), crashed(1), NOW + age);
+        assert!(matches!(state.serving, Serving::Failed { failures: counted, .. } if counted == failures));
+    }
+}
+
+#[test]
+fn a_crash_while_the_successor_starts_leaves_it_to_the_successor() {
+    let (state, commands) = play(live(1, 1), [pushed(2), built(2), crashed(1)]);
+    assert_eq!(commands, [stop(1)]);
+    assert_eq!(play(state.clone(), [started(2)]).0.served_revision(), Some(oid(2)));
+    let (state, _) = play(state, [start_failed(2)]);
+    assert_eq!(play(state, [Event::Visited]).1, [launch(3, 1, false)], "the old one is still there to be woken");
+}
+
+#[test]
+fn pausing_stops_everything_and_visits_do_not_wake() {
+    let (state, _) = play(live(1, 1), [pushed(2), built(2), pushed(3)]);
+    let (state, commands) = play(state, [Event::PauseRequested]);
+    assert_eq!(commands, [Command::CancelBuild { build: build_id(3) }, stop(1), stop(2)]);
+    assert_eq!(state.stage(true), Stage::Paused);
+    for event in
+        [Event::Visited, Event::SettingsChanged, pushed(4), Event::RetryDue, Event::PauseRequested, booted(4, Some(4))]
+    {
+        assert_eq!(play(state.clone(), [event]), (state.clone(), vec![]));
+    }
+    let (state, commands) = play(state, [restart(false, 5, Some(4))]);
+    assert_eq!(commands, [launch(3, 2, true), start_build(5, 4, false)], "what was pushed meanwhile is built");
+    assert_eq!(state.stage(false), Stage::Building);
+}
+
+#[test]
+fn resuming_what_was_built_builds_nothing() {
+    let (state, _) = play(live(1, 1), [Event::PauseRequested]);
+    let (state, commands) = play(state, [restart(false, 9, Some(1))]);
+    assert_eq!((state.stage(false), commands), (Stage::AppStarting, vec![launch(2, 1, true)]));
+}
+
+#[test]
+fn a_restart_wakes_or_replaces() {
+    assert_eq!(play(asleep(1), [restart(false, 9, Some(1))]).1, [launch(1, 1, true)]);
+    let (state, commands) = play(live(1, 1), [restart(false, 9, Some(1))]);
+    assert_eq!((state.live_instance(), commands), (Some(InstanceId(1)), vec![launch(2, 1, true)]));
+    let (state, _) = play(asleep(1), [pushed(2)]);
+    let (state, commands) = play(state, [restart(false, 9, Some(2))]);
+    assert_eq!(commands, [launch(1, 1, true)], "the build under way goes on");
+    assert!(matches!(state.build, Build::Running { id, .. } if id == build_id(2)));
+}
+
+#[test]
+fn a_restart_after_a_failed_build_builds_again() {
+    let (state, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::BuildError)]);
+    assert_eq!(play(state, [restart(false, 9, Some(1))]).1, [start_build(9, 1, false)]);
+}
+
+#[test]
+fn a_restart_without_a_commit_does_nothing() {
+    assert_eq!(play(State::default(), [restart(false, 9, None)]), (State::default(), vec![]));
+    assert_eq!(play(State::default(), [restart(true, 9, None)]), (State::default(), vec![]));
+}
+
+#[test]
+fn a_factory_restart_builds_clean_and_serves_meanwhile() {
+    let (state, commands) = play(live(1, 1), [restart(true, 9, Some(1))]);
+    assert_eq!(commands, [start_build(9, 1, true)]);
+    assert_eq!(state.stage(false), Stage::RunningBuilding);
+    let (_, commands) = play(asleep(1), [restart(true, 9, Some(1))]);
+    assert_eq!(commands, [launch(1, 1, true), start_build(9, 1, true)]);
+    let (state, _) = play(live(1, 1), [pushed(2)]);
+    let (_, commands) = play(state, [restart(true, 9, Some(2))]);
+    assert_eq!(commands, [Command::CancelBuild { build: build_id(2) }, start_build(9, 2, true)]);
+}
+
+#[test]
+fn deleting_works_in_every_state() {
+    let (both, _) = play(live(1, 1), [pushed(2), built(2), pushed(3)]);
+    let (failed, _) = play(live(1, 1), [crashed(1)]);
+    let (starting, _) = play(asleep(1), [Event::Visited]);
+    let (paused, _) = play(live(1, 1), [Event::PauseRequested]);
+    for (state, mut expected) in [
+        (State::default(), vec![]),
+        (asleep(1), vec![]),
+        (paused, vec![]),
+        (failed, vec![]),
+        (live(1, 1), vec![stop(1)]),
+        (starting, vec![stop(1)]),
+        (both, vec![Command::CancelBuild { build: build_id(3) }, stop(1), stop(2)]),
+    ] {
+        expected.push(Command::RemoveData);
+        let (state, commands) = play(state, [Event::DeleteRequested]);
+        assert_eq!((state.stage(true), commands), (Stage::Deleting, expected));
+        for event in [pushed(9), restart(true, 9, Some(9)), Event::Visited, Event::SettingsChanged, built(3)] {
+            assert_eq!(play(state.clone(), [event]), (state.clone(), vec![]));
+        }
+        assert_eq!(play(state.clone(), [started(2)]).1, [stop(2)]);
+        assert_eq!(play(state, [booted(9, Some(9))]).1, [Command::RemoveData]);
+    }
+}
+
+#[test]
+fn a_restarted_host_takes_up_where_it_was() {
+    let (building, _) = play(live(1, 1), [pushed(2)]);
+    let (replacing, _) = play(live(1, 1), [pushed(2), built(2)]);
+    let (troubled, _) = play(replacing.clone(), [start_failed(2)]);
+    let (starting_new, _) = play(asleep(1), [pushed(2), built(2)]);
+    let (waking, _) = play(asleep(1), [Event::Visited]);
+    let (crash_loop, _) = play(live(1, 1), [crashed(1)]);
+    let (no_backend, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::NoBackend)]);
+    let (bad_build, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::BuildError)]);
+    for (state, head, expected) in [
+        (State::default(), None, vec![]),
+        (State::default(), Some(1), vec![start_build(9, 1, false)]),
+        (asleep(1), Some(1), vec![]),
+        (live(1, 1), Some(1), vec![launch(2, 1, false)]),
+        (live(1, 1), Some(2), vec![launch(2, 1, false), start_build(9, 2, false)]),
+        (building, Some(2), vec![launch(2, 1, false), start_build(9, 2, false)]),
+        (replacing, Some(2), vec![launch(3, 2, true)]),
+        (troubled, Some(2), vec![launch(3, 1, false)]),
+        (starting_new, Some(2), vec![launch(2, 2, true)]),
+        (waking, Some(1), vec![launch(2, 1, false)]),
+        (crash_loop, Some(1), vec![Command::RetryAt(NOW + FIRST_RETRY)]),
+        (no_backend, Some(1), vec![start_build(9, 1, false)]),
+        (bad_build, Some(1), vec![]),
+    ] {
+        let (_, commands) = play(state.clone(), [booted(9, head)]);
+        assert_eq!(commands, expected, "{state:?}");
+    }
+}
+
+#[test]
+fn a_static_space_reads_as_running_while_it_sleeps_and_wakes() {
+    let (new_version, _) = play(asleep(1), [pushed(2), built(2)]);
+    assert_eq!(new_version.stage(true), Stage::RunningAppStarting);
+    assert_eq!(new_version.served_revision(), Some(oid(1)));
+    let (building, _) = play(asleep(1), [pushed(2)]);
+    assert_eq!((building.stage(true), building.stage(false)), (Stage::RunningBuilding, Stage::Building));
+}

@@ -1,0 +1,177 @@
+//! A Space: what the control plane knows of it beside its repository and its lifecycle.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, SpaceId};
+use crate::lifecycle::Millis;
+use crate::name::{SpacePath, Subdomain};
+
+/// Who may see a Space and its app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Everybody sees page, code and app.
+    Public,
+    /// Everybody sees the app; members see page and code.
+    Protected,
+    /// Members only.
+    Private,
+}
+
+/// The kind of a Space, from `sdk:` in its front matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sdk {
+    /// Files of the repository, served by the `static-site` plugin.
+    Static,
+    /// A wasi:http component.
+    Wasm,
+    /// A Dockerfile; needs a container backend.
+    Docker,
+    /// A Python app; needs a container backend.
+    Gradio,
+}
+
+impl Sdk {
+    /// Every kind, in the order offered.
+    pub const ALL: [Self; 4] = [Self::Static, Self::Wasm, Self::Docker, Self::Gradio];
+
+    /// The word in the front matter and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Wasm => "wasm",
+            Self::Docker => "docker",
+            Self::Gradio => "gradio",
+        }
+    }
+}
+
+/// A Space's settings: everything that is not in its repository.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Space {
+    /// Its id, for ever.
+    pub id: SpaceId,
+    /// `owner/name`.
+    pub path: SpacePath,
+    /// The label of its app's host name.
+    pub subdomain: Subdomain,
+    /// Its owner's account.
+    pub owner: AccountId,
+    /// The user who created it.
+    pub creator: AccountId,
+    /// When it was created.
+    pub created_at: Millis,
+    /// When its repository or settings last changed.
+    pub updated_at: Millis,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// The kind it was created as; the README of the newest built revision decides from then on.
+    pub sdk: Sdk,
+    /// Flavor it runs on.
+    pub hardware: String,
+    /// Storage tier, if any.
+    pub storage: Option<String>,
+    /// Seconds of idleness after which it sleeps; `None`: the host's default for its hardware; `Some(None)`: never.
+    pub sleep_after: Option<Option<u64>>,
+    /// Variables by name.
+    pub variables: BTreeMap<String, Variable>,
+    /// Secrets by name, without their values.
+    pub secrets: BTreeMap<String, SecretInfo>,
+}
+
+/// A readable setting handed to the app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its value.
+    pub value: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was last set.
+    pub updated_at: Millis,
+}
+
+/// What may be told of a secret: everything but its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretInfo {
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was last set.
+    pub updated_at: Millis,
+}
+
+/// Longest name of a variable or secret, in bytes.
+pub const MAX_VARIABLE_NAME: usize = 255;
+/// Largest value of a variable or secret, in bytes: all of them are copied into every instance.
+pub const MAX_VARIABLE_VALUE: usize = 64 << 10;
+/// Most variables and secrets a Space may have together.
+pub const MAX_VARIABLES: usize = 200;
+
+/// Why a variable or secret is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidVariable {
+    /// The name cannot be one of an environment variable.
+    #[error(
+        "{0:?} cannot be the name of a variable or secret: use at most {MAX_VARIABLE_NAME} letters, digits and \"_\", \
+         not starting with a digit"
+    )]
+    Name(String),
+    /// The value is too large.
+    #[error(
+        "the value of {name} has {size} bytes: at most {MAX_VARIABLE_VALUE} are allowed, put larger ones into a file"
+    )]
+    TooLarge {
+        /// The variable.
+        name: String,
+        /// Bytes of its value.
+        size: usize,
+    },
+    /// The value holds a zero byte, which no environment can carry.
+    #[error("the value of {0} holds a zero byte: encode it, for example as base64")]
+    ZeroByte(String),
+}
+
+/// Whether a variable or secret may have this name and value.
+pub fn check_variable(name: &str, value: &str) -> Result<(), InvalidVariable> {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_name = name.len() <= MAX_VARIABLE_NAME
+        && name.bytes().next().is_some_and(is_letter)
+        && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit());
+    if !is_name {
+        return Err(InvalidVariable::Name(name.to_owned()));
+    }
+    if value.len() > MAX_VARIABLE_VALUE {
+        return Err(InvalidVariable::TooLarge { name: name.to_owned(), size: value.len() });
+    }
+    if value.contains('\0') {
+        return Err(InvalidVariable::ZeroByte(name.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variable_names_are_those_of_an_environment() {
+        for name in ["A", "_", "a_1", "MODEL_NAME", "x".repeat(MAX_VARIABLE_NAME).as_str()] {
+            assert_eq!(check_variable(name, ""), Ok(()), "{name}");
+        }
+        for name in ["", "1A", "A-B", "A B", "A=B", "Ä", "A\n", "A\0", "x".repeat(MAX_VARIABLE_NAME + 1).as_str()] {
+            assert_eq!(check_variable(name, ""), Err(InvalidVariable::Name(name.into())), "{name}");
+        }
+    }
+
+    #[test]
+    fn variable_values_are_any_text_up_to_the_cap() {
+        for value in ["", "</script>\u{2028}\"", "a\nb", "x".repeat(MAX_VARIABLE_VALUE).as_str()] {
+            assert_eq!(check_variable("A", value), Ok(()));
+        }
+        let long = "x".repeat(MAX_VARIABLE_VALUE + 1);
+        assert!(matches!(check_variable("A", &long), Err(InvalidVariable::TooLarge { .. })));
+        assert_eq!(check_variable("A", "a\0b"), Err(InvalidVariable::ZeroByte("A".into())));
+    }
+}

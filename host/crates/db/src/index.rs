@@ -1,0 +1,133 @@
+//! The index: the rows as they are now, for reading. Everything in it can be had from the journal again.
+//!
+//! On disk it is sled. Should sled fail while the host runs, the writer loads the rows from the journal and the index
+//! goes on in memory: a broken index costs neither a read nor a write, only a rebuild at the next start.
+
+mod on_disk;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
+
+use crate::error::ReadError;
+use crate::journal::Change;
+
+pub(crate) use on_disk::{DiskIndex, IndexFailure};
+
+/// The rows by stored key.
+pub(crate) type Rows = BTreeMap<Vec<u8>, Row>;
+
+/// A stored value and the number of the batch that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) version: u64,
+    pub(crate) value: Vec<u8>,
+}
+
+/// Where reads go.
+pub(crate) struct Index {
+    home: RwLock<Home>,
+}
+
+enum Home {
+    Disk(DiskIndex),
+    Memory(Rows),
+}
+
+impl Index {
+    pub(crate) fn on_disk(disk: DiskIndex) -> Self {
+        Self { home: RwLock::new(Home::Disk(disk)) }
+    }
+
+    pub(crate) fn in_memory(rows: Rows) -> Self {
+        Self { home: RwLock::new(Home::Memory(rows)) }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, ReadError> {
+        match &*self.home.read() {
+            Home::Disk(disk) => disk.get(key).map_err(unreadable),
+            Home::Memory(rows) => Ok(rows.get(key).cloned()),
+        }
+    }
+
+    /// The rows whose key starts with `prefix`, in order.
+    pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
+        match &*self.home.read() {
+            Home::Disk(disk) => disk.scan(prefix).collect::<Result<_, _>>().map_err(unreadable),
+            Home::Memory(rows) => Ok(rows
+                .range(prefix.to_vec()..)
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .map(|(key, row)| (key.clone(), row.clone()))
+                .collect()),
+        }
+    }
+
+    /// Applies changes in order, each with the number of its batch; all or none of them survive a crash.
+    pub(crate) fn apply(&self, changes: &[(u64, Change)]) -> Result<(), IndexFailure> {
+        match &mut *self.home.write() {
+            Home::Disk(disk) => disk.apply(changes),
+            Home::Memory(rows) => {
+                changes.iter().for_each(|(version, change)| apply_change(rows, *version, change.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the rows equal to these and returns how many were not. `last` is the newest batch in them.
+    pub(crate) fn reconcile(&self, rows: &Rows, last: u64) -> Result<u64, IndexFailure> {
+        match &mut *self.home.write() {
+            Home::Disk(disk) => disk.reconcile(rows, last),
+            Home::Memory(held) => {
+                let different = count_differences(held, rows);
+                held.clone_from(rows);
+                Ok(different)
+            }
+        }
+    }
+
+    /// Counts the rows that differ from these.
+    pub(crate) fn differences(&self, rows: &Rows) -> Result<u64, IndexFailure> {
+        match &*self.home.read() {
+            Home::Disk(disk) => Ok(disk.differences(rows)?.len() as u64),
+            Home::Memory(held) => Ok(count_differences(held, rows)),
+        }
+    }
+
+    /// Goes on in memory with these rows, and lets go of the disk.
+    pub(crate) fn move_to_memory(&self, rows: Rows) {
+        *self.home.write() = Home::Memory(rows);
+    }
+
+    /// Whether it has left the disk.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(&*self.home.read(), Home::Memory(_))
+    }
+
+    /// Runs `use_disk` with what is on disk, if it is in use.
+    pub(crate) fn with_disk<T>(&self, use_disk: impl FnOnce(&DiskIndex) -> T) -> Option<T> {
+        match &*self.home.read() {
+            Home::Disk(disk) => Some(use_disk(disk)),
+            Home::Memory(_) => None,
+        }
+    }
+}
+
+/// Changes one row of a map.
+pub(crate) fn apply_change(rows: &mut Rows, version: u64, change: Change) {
+    match change.value {
+        Some(value) => rows.insert(change.key, Row { version, value }),
+        None => rows.remove(&change.key),
+    };
+}
+
+fn count_differences(held: &Rows, rows: &Rows) -> u64 {
+    let wrong = rows.iter().filter(|(key, row)| held.get(*key) != Some(row)).count();
+    let surplus = held.keys().filter(|key| !rows.contains_key(*key)).count();
+    (wrong + surplus) as u64
+}
+
+fn unreadable(failure: IndexFailure) -> ReadError {
+    ReadError::Index(failure.0)
+}

@@ -1,0 +1,51 @@
+//! Durable state: what Spaceport knows beside repositories, artifacts and files of Spaces.
+//!
+//! Two parts, one truth. The *journal* is an append-only, checksummed log of batches; a batch is acknowledged when it is
+//! on disk there. The *index* (sled) holds the rows as they are now; it is compared with the journal at every start and
+//! made again whenever in doubt. One thread writes, in groups that share an fsync; reading never waits for it.
+//!
+//! ```no_run
+//! # async fn example(dir: &std::path::Path, space: &spaceport_core::space::Space) -> Result<(), Box<dyn std::error::Error>> {
+//! use spaceport_db::{Batch, Db, KeyStore, Options};
+//!
+//! let keys = KeyStore::open(&dir.join("keys"))?;
+//! let (db, report) = Db::open(&dir.join("store"), &keys, Options::default())?;
+//! let mut batch = Batch::default();
+//! batch.insert_space(&db, space);
+//! db.commit(batch).await?; // durable, or CommitError::Conflict if the name is taken
+//! assert!(db.space_by_path(&space.path)?.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing outside can tell sled from a successor, and nothing here knows HTTP, guests or what a lifecycle means.
+
+mod account;
+mod batch;
+mod db;
+mod error;
+mod index;
+mod journal;
+mod key;
+mod keys;
+mod metrics;
+mod open;
+mod record;
+mod release;
+mod space;
+mod table;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};
+pub use batch::{Batch, Expect, MAX_BATCH};
+pub use db::{CheckReport, Db, Health};
+pub use error::{CommitError, OpenError, ReadError};
+pub use key::{Key, Under};
+pub use keys::{KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SealedSecret, SecretValue, Subkey, UnsealError};
+pub use metrics::MetricsBucket;
+pub use open::{IndexReport, OnDamage, OpenReport, Options};
+pub use record::{Record, RecordError};
+pub use release::BuiltRelease;
+pub use table::{Table, TableId, Version};

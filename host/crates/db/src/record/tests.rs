@@ -1,0 +1,96 @@
+use spaceport_core::id::{BuildId, TokenId};
+use spaceport_core::lifecycle::{Build, BuildFailure, Desired, FailureKind, InstanceId, Next, Release, Serving, State};
+use spaceport_core::permission::TokenRole;
+use spaceport_core::revision::Oid;
+use spaceport_core::space::Space;
+
+use super::*;
+use crate::account::{AccessToken, Account, AccountKind, PasswordHash};
+use crate::release::BuiltRelease;
+use crate::testing::{release, space};
+
+#[track_caller]
+fn survives<T: Record + PartialEq + std::fmt::Debug>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes);
+    assert_eq!(T::decode(T::VERSION, &bytes).as_ref(), Ok(value));
+    let newer = T::decode(T::VERSION + 1, &bytes).unwrap_err();
+    assert!(newer.0.contains("newer"), "{newer:?}");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn spaces_read_back_as_written() {
+    for sleep_after in [None, Some(None), Some(Some(300))] {
+        survives(&Space { sleep_after, storage: None, ..space(1) });
+    }
+}
+
+#[test]
+fn accounts_tokens_and_releases_read_back_as_written() {
+    for (kind, password) in
+        [(AccountKind::User, Some(PasswordHash("$argon2id$x".into()))), (AccountKind::Organization, None)]
+    {
+        let id = AccountId::from_bytes([1; 12]);
+        survives(&Account { id, name: "ada".parse().unwrap(), kind, is_admin: true, password, created_at: 1 });
+    }
+    for role in [TokenRole::Read, TokenRole::Write, TokenRole::Admin] {
+        let (id, account) = (TokenId::from_bytes([2; 12]), AccountId::from_bytes([1; 12]));
+        survives(&AccessToken { id, account, role, label: "l".into(), last_four: "wxyz".into(), created_at: 1 });
+    }
+    survives(&release(3));
+}
+
+/// Text that version 1 wrote: it must read the same for ever.
+const SPACE_V1: &str = r#"{"id":"000000000000000000000001","path":"Ada/space-1","subdomain":"ada-space-1","owner":"010101010101010101010101","creator":"020202020202020202020202","created_at":1,"updated_at":2,"visibility":"protected","sdk":"wasm","hardware":"cpu-basic","storage":"small","sleep_after":"never","variables":{"MODE":{"value":"on","description":"a switch","updated_at":3}},"secrets":{"TOKEN":{"description":null,"updated_at":4}}}"#;
+const RELEASE_V1: &str = r#"{"number":3,"revision":"0707070707070707070707070707070707070707","artifact":"component:abc","readme":"---\nsdk: wasm\n---\n","created_at":5}"#;
+const LIVE_V1: &str = r#"{"desired":"Run","build":{"Failed":{"revision":"0909090909090909090909090909090909090909","failure":{"kind":"ConfigError","message":"m"}}},"release":{"number":2,"revision":"0707070707070707070707070707070707070707"},"serving":{"Live":{"instance":4,"release":{"number":1,"revision":"0707070707070707070707070707070707070707"},"since":5,"failures":1,"next":{"instance":6,"release":{"number":2,"revision":"0707070707070707070707070707070707070707"}}}},"trouble":"t","next_instance":7}"#;
+const FAILED_V1: &str = r#"{"desired":"Paused","build":{"Running":{"id":"050505050505050505050505","revision":"0909090909090909090909090909090909090909"}},"release":null,"serving":{"Failed":{"release":{"number":1,"revision":"0707070707070707070707070707070707070707"},"message":"m","failures":2,"retry_at":8}},"trouble":null,"next_instance":1}"#;
+
+#[test]
+fn the_form_of_version_1_is_fixed() {
+    assert_eq!(survives(&space(1)), SPACE_V1);
+    assert_eq!(Space::decode(1, SPACE_V1.as_bytes()), Ok(space(1)));
+    assert_eq!(survives(&release(3)), RELEASE_V1);
+    assert_eq!(BuiltRelease::decode(1, RELEASE_V1.as_bytes()), Ok(release(3)));
+}
+
+#[test]
+fn lifecycles_of_version_1_still_read() {
+    let oid = Oid::from_bytes([9; 20]);
+    let old = Release { number: 1, revision: Oid::from_bytes([7; 20]) };
+    let new = Release { number: 2, ..old };
+    let failure = BuildFailure { kind: FailureKind::ConfigError, message: "m".into() };
+    let live = State {
+        desired: Desired::Run,
+        build: Build::Failed { revision: oid, failure },
+        release: Some(new),
+        serving: Serving::Live {
+            instance: InstanceId(4),
+            release: old,
+            since: 5,
+            failures: 1,
+            next: Some(Next { instance: InstanceId(6), release: new }),
+        },
+        trouble: Some("t".into()),
+        next_instance: 7,
+    };
+    let failed = State {
+        desired: Desired::Paused,
+        build: Build::Running { id: BuildId::from_bytes([5; 12]), revision: oid },
+        serving: Serving::Failed { release: old, message: "m".into(), failures: 2, retry_at: Some(8) },
+        ..State::default()
+    };
+    for (state, text) in [(live, LIVE_V1), (failed, FAILED_V1)] {
+        assert_eq!(State::decode(1, text.as_bytes()), Ok(state.clone()));
+        assert_eq!(survives(&state), text);
+    }
+    survives(&State::default());
+}
+
+#[test]
+fn a_row_that_makes_no_sense_is_an_error_with_the_reason() {
+    let error = Space::decode(1, br#"{"id":"x"}"#).unwrap_err();
+    assert!(error.0.contains("24 lower-case hexadecimal digits"), "{error:?}");
+    assert!(SpaceId::decode(1, b"short").is_err());
+}

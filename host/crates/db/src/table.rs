@@ -1,0 +1,176 @@
+//! Typed tables: which key and which value belong together, and how both become bytes.
+//!
+//! A stored key is the table's number followed by the encoded key, so all tables share one ordered key space and a batch
+//! over several tables is one write. A stored value is a version byte followed by the record (JSON, or raw bytes for
+//! sealed secrets). Numbers and encodings are for ever; a changed record gets a new version and keeps reading the old.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use spaceport_core::id::{AccountId, SpaceId};
+use spaceport_core::lifecycle::State;
+use spaceport_core::space::Space;
+
+use crate::account::{AccessToken, Account, TokenHash};
+use crate::error::ReadError;
+use crate::index::Index;
+use crate::key::{Key, Under};
+use crate::keys::SealedSecret;
+use crate::record::{Record, RecordError};
+use crate::release::BuiltRelease;
+
+/// The tables, by the number that stands in front of every stored key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TableId {
+    /// Facts about the database itself.
+    Meta = 1,
+    /// Settings of Spaces.
+    Spaces = 2,
+    /// Lifecycles of Spaces.
+    Lifecycles = 3,
+    /// Built revisions.
+    Releases = 4,
+    /// Users and organizations.
+    Accounts = 5,
+    /// Access tokens by hash.
+    Tokens = 6,
+    /// Sealed secrets.
+    Secrets = 7,
+    /// Spaces by `owner/name` in lower case.
+    SpacePaths = 8,
+    /// Spaces by subdomain.
+    Subdomains = 9,
+    /// Accounts by name in lower case.
+    AccountNames = 10,
+}
+
+impl TableId {
+    /// The table's name, for messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Spaces => "spaces",
+            Self::Lifecycles => "lifecycles",
+            Self::Releases => "releases",
+            Self::Accounts => "accounts",
+            Self::Tokens => "tokens",
+            Self::Secrets => "secrets",
+            Self::SpacePaths => "space_paths",
+            Self::Subdomains => "subdomains",
+            Self::AccountNames => "account_names",
+        }
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The number of the batch that last wrote a row; what [`crate::Expect::Version`] compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub(crate) u64);
+
+/// A table as seen through an open database: reads here, writes through a [`crate::Batch`].
+pub struct Table<'db, K, V> {
+    pub(crate) id: TableId,
+    index: &'db Index,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for Table<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Table<'_, K, V> {}
+
+impl<'db, K: Key, V: Record> Table<'db, K, V> {
+    pub(crate) fn new(id: TableId, index: &'db Index) -> Self {
+        Self { id, index, types: PhantomData }
+    }
+
+    /// The value at a key.
+    pub fn get(self, key: &K) -> Result<Option<V>, ReadError> {
+        Ok(self.get_versioned(key)?.map(|(value, _)| value))
+    }
+
+    /// The value at a key, and the version to expect when it is to be replaced.
+    pub fn get_versioned(self, key: &K) -> Result<Option<(V, Version)>, ReadError> {
+        match self.index.get(&self.full_key(key))? {
+            None => Ok(None),
+            Some(row) => Ok(Some((self.value(&row.value)?, Version(row.version)))),
+        }
+    }
+
+    /// Every row, in the order of the keys. One read of the whole table: for start-up and lists, not for requests.
+    pub fn scan(self) -> Result<Vec<(K, V)>, ReadError> {
+        self.rows(&[self.id as u8])
+    }
+
+    /// The rows whose key starts with `parent`, in order: the releases of a Space, its secrets.
+    pub fn under<P: Key>(self, parent: &P) -> Result<Vec<(K, V)>, ReadError>
+    where
+        K: Under<P>,
+    {
+        let mut prefix = vec![self.id as u8];
+        parent.encode(&mut prefix);
+        self.rows(&prefix)
+    }
+
+    pub(crate) fn full_key(self, key: &K) -> Vec<u8> {
+        let mut bytes = vec![self.id as u8];
+        key.encode(&mut bytes);
+        bytes
+    }
+
+    fn rows(self, prefix: &[u8]) -> Result<Vec<(K, V)>, ReadError> {
+        let decode = |(key, row): (Vec<u8>, crate::index::Row)| {
+            let key = K::decode(&key[1..])
+                .ok_or_else(|| ReadError::Row { table: self.id, why: "its key is malformed".into() })?;
+            Ok((key, self.value(&row.value)?))
+        };
+        self.index.scan(prefix)?.into_iter().map(decode).collect()
+    }
+
+    fn value(self, stored: &[u8]) -> Result<V, ReadError> {
+        let (version, bytes) = stored.split_first().unwrap_or((&0, &[]));
+        V::decode(*version, bytes).map_err(|RecordError(why)| ReadError::Row { table: self.id, why })
+    }
+}
+
+/// The tables of [`crate::Db`], one method each.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $method:ident: $id:ident, $key:ty => $value:ty;)*) => {
+        impl crate::Db {
+            $($(#[$doc])*
+            pub fn $method(&self) -> Table<'_, $key, $value> {
+                Table::new(TableId::$id, self.index())
+            })*
+        }
+    };
+}
+
+tables! {
+    /// Settings of Spaces.
+    spaces: Spaces, SpaceId => Space;
+    /// Lifecycles of Spaces.
+    lifecycles: Lifecycles, SpaceId => State;
+    /// Built revisions, by Space and number.
+    releases: Releases, (SpaceId, u64) => BuiltRelease;
+    /// Users and organizations.
+    accounts: Accounts, AccountId => Account;
+    /// Access tokens, by the hash of the token.
+    tokens: Tokens, TokenHash => AccessToken;
+    /// Secrets, by Space and name; [`crate::KeyStore::open_secret`] reveals one.
+    secrets: Secrets, (SpaceId, String) => SealedSecret;
+    /// Spaces by [`spaceport_core::name::SpacePath::key`].
+    space_paths: SpacePaths, String => SpaceId;
+    /// Spaces by subdomain.
+    subdomains: Subdomains, String => SpaceId;
+    /// Accounts by name in lower case.
+    account_names: AccountNames, String => AccountId;
+}

@@ -1,0 +1,120 @@
+//! The body of an answer on its way out.
+//!
+//! A guest that dies in the middle must not seem to have finished: wasmtime ends such a body cleanly, so this wrapper
+//! asks the request's ticket before it believes an end. It also tells the instance when the client is gone, and keeps
+//! the request's place until the last byte.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use wasmtime_wasi_http::WasiBody;
+
+use crate::call::Place;
+use crate::pool::ticket::Ticket;
+
+/// Whatever ends a body early.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The guest's answer broke off: its instance ended, or a deadline passed.
+#[derive(Debug, thiserror::Error)]
+#[error("the app's answer broke off")]
+pub struct BrokenOff;
+
+/// Calls a request abandoned when dropped, unless its answer is out.
+pub(crate) struct Abandon(Arc<Ticket>);
+
+impl Abandon {
+    pub(crate) fn new(ticket: Arc<Ticket>) -> Self {
+        Self(ticket)
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if !self.0.is_finished() {
+            self.0.abandon();
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct GuestBody {
+    inner: WasiBody,
+    abandon: Abandon,
+    place: Option<Place>,
+}
+
+impl GuestBody {
+    pub(crate) fn new(inner: WasiBody, abandon: Abandon, place: Place) -> Self {
+        let mut body = Self { inner, abandon, place: Some(place) };
+        if http_body::Body::is_end_stream(&body.inner) {
+            body.finish();
+        }
+        body
+    }
+
+    fn finish(&mut self) {
+        self.abandon.0.finish();
+        self.place = None;
+    }
+
+    fn break_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.place = None;
+        Poll::Ready(Some(Err(BrokenOff.into())))
+    }
+}
+
+impl http_body::Body for GuestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.place.is_none() {
+            return if self.abandon.0.is_finished() { Poll::Ready(None) } else { self.break_off() };
+        }
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending => {
+                self.abandon.0.starve(cx.waker());
+                // Registered first, asked after: an end in between is seen by one of the two.
+                if self.abandon.0.is_broken() { self.break_off() } else { Poll::Pending }
+            }
+            Poll::Ready(None) if self.abandon.0.is_broken() => self.break_off(),
+            Poll::Ready(None) => {
+                self.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                self.abandon.0.feed();
+                if http_body::Body::is_end_stream(&self.inner) {
+                    self.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.place = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.abandon.0.is_finished()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A client's body that broke off, as the guest sees it.
+pub(crate) fn from_client(error: impl Into<BoxError>) -> wasmtime_wasi_http::Error {
+    let error = error.into();
+    tracing::debug!(%error, "a request's body broke off");
+    wasmtime_wasi_http::Error::ConnectionTerminated
+}

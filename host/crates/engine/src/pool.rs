@@ -1,0 +1,225 @@
+//! Instances of a Space: how they start, what they take, when they end.
+//!
+//! wasmtime-wasi-http's `ProxyHandler` moves requests to instances and drives each instance's event loop on a task of
+//! its own; this module gives it our rules. [`ticket`] is a request as all sides see it, [`control`] the host's hold on
+//! one instance, [`shared`] what the instances of a Space have in common.
+
+pub(crate) mod control;
+pub(crate) mod fault;
+pub(crate) mod openings;
+pub(crate) mod population;
+pub(crate) mod shared;
+pub(crate) mod ticket;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use spaceport_core::manifest::Isolation;
+use tokio::time::Sleep;
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Error, Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{HandlerState, Instance, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
+
+use crate::clock;
+use crate::pool::control::{End, InstanceControl, Verdict};
+use crate::pool::fault::Ended;
+use crate::pool::shared::SpaceShared;
+use crate::pool::ticket::Ticket;
+use crate::state::GuestState;
+
+/// Requests whose answers one concurrent instance may be streaming, beside those it still works on.
+const STREAMS_PER_INSTANCE: usize = 64;
+
+/// The longest time between two looks at an instance: an answer that ends wakes nobody.
+const LONGEST_TIMER: Duration = Duration::from_secs(10);
+
+/// Our rules for the instances of one Space.
+pub(crate) struct SpaceInstances(pub(crate) Arc<SpaceShared>);
+
+impl HandlerState for SpaceInstances {
+    type StoreData = GuestState;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> Result<Instance<GuestState, Expiration, Worker>, Error> {
+        let control = self.0.enter();
+        match start(&self.0, &control).await {
+            Ok(instance) => Ok(instance),
+            Err(error) => {
+                self.0.exit(&control);
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn start(
+    space: &Arc<SpaceShared>,
+    control: &Arc<InstanceControl>,
+) -> Result<Instance<GuestState, Expiration, Worker>, Error> {
+    let began = Instant::now();
+    let mut store = GuestState::store(space, control)?;
+    let ready = tokio::time::timeout(space.limits.cold_start, space.pre.instantiate_async(&mut store)).await;
+    let proxy = match ready {
+        Ok(Ok(proxy)) => proxy,
+        Ok(Err(error)) => {
+            // A first memory that is refused is reported in words only; the limiter knows who refused it.
+            return Err(match store.data().shortage() {
+                Some(shortage) => Ended::NoMemory(shortage).into(),
+                None => error,
+            });
+        }
+        Err(_) => return Err(Ended::TooSlow.into()),
+    };
+    space.started(began.elapsed());
+    Ok(Instance {
+        store,
+        proxy,
+        view: |state| state.http(),
+        expiration: Expiration::new(control.clone()),
+        state: Worker { control: control.clone(), space: space.clone() },
+    })
+}
+
+/// One instance's part of the rules.
+pub(crate) struct Worker {
+    control: Arc<InstanceControl>,
+    space: Arc<SpaceShared>,
+}
+
+impl WorkerState for Worker {
+    type StoreData = GuestState;
+    type RequestData = Arc<Ticket>;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if self.control.retires() || self.space.isolation == Isolation::Request && total > 0 {
+            return ShouldAccept::Never;
+        }
+        let limit = self.space.concurrency.load(Ordering::Relaxed);
+        let full = concurrent >= limit || concurrent > 0 && self.control.live() >= STREAMS_PER_INSTANCE;
+        if full { ShouldAccept::No } else { ShouldAccept::Yes }
+    }
+
+    fn on_request_start(
+        &self,
+        mut store: StoreContextMut<'_, GuestState>,
+        ticket: Arc<Ticket>,
+        _task: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        self.control.begin(ticket.clone());
+        self.close(ticket.had_opening());
+        let requests = self.control.live() as u64;
+        if let Err(error) = GuestState::begin_request(&mut store, requests) {
+            tracing::error!(%error, "fuel is not configured");
+        }
+        Box::pin(std::future::poll_fn(move |cx| ticket.poll_expired(cx)))
+    }
+
+    fn drop(&self, store: Store<GuestState>, result: Result<(), Error>) {
+        GuestState::book_fuel(&store);
+        match &result {
+            // All that the guest had to say is on its way.
+            Ok(()) => {}
+            Err(error) => self.report(error, store.data()),
+        }
+        self.close(false);
+        drop(store);
+        self.space.exit(&self.control);
+    }
+}
+
+impl Worker {
+    /// Takes back the instance's opening, unless it is the one that `was_taken`.
+    fn close(&self, was_taken: bool) {
+        if self.control.close() && !was_taken {
+            self.space.openings.withdraw();
+        }
+    }
+
+    /// Tells the requests why, before the store goes, and the owner.
+    fn report(&self, error: &Error, state: &GuestState) {
+        let fault = fault::of_store(error, state);
+        match self.control.ended() {
+            Some(End::Idle | End::Abandoned | End::Stopped) => {}
+            Some(End::Deadline) => self.space.say(&format!("{fault}{}", fault::frames(error))),
+            None => {
+                self.space.say(&format!("{fault}{}", fault::frames(error)));
+                // A guest that can trap takes fewer others with it from now on.
+                self.space.concurrency.store(1, Ordering::Relaxed);
+            }
+        }
+        self.control.die(Some(&fault));
+    }
+}
+
+/// Asks the instance's control, at every turn of the worker that leaves the guest waiting, whether it goes on.
+pub(crate) struct Expiration {
+    control: Arc<InstanceControl>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// When the timer fires; later than needed never, earlier often: moving it at each request would cost more.
+    armed: u64,
+    last: Option<(WorkerStatus, Instant)>,
+}
+
+impl Expiration {
+    fn new(control: Arc<InstanceControl>) -> Self {
+        Self { control, timer: None, armed: 0, last: None }
+    }
+
+    /// The guest waits, so the instance could take a request.
+    fn announce(&self, status: WorkerStatus) {
+        if self.control.is_open() || self.control.retires() {
+            return;
+        }
+        let Some(space) = self.control.space.upgrade() else { return };
+        let full = match space.concurrency.load(Ordering::Relaxed) {
+            0 | 1 => status == WorkerStatus::Requests,
+            several => self.control.working() >= several,
+        };
+        if !full && space.isolation == Isolation::Shared && self.control.open() {
+            space.openings.announce();
+        }
+    }
+
+    fn arm(&mut self, at: u64, now: u64) {
+        let at = at.min(now.saturating_add(clock::nanos(LONGEST_TIMER)));
+        if self.armed > now && self.armed <= at {
+            return;
+        }
+        self.armed = at;
+        let at = clock::instant(at).into();
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(at),
+            None => self.timer = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        let this = self.get_mut();
+        let changed = this.control.watch(cx.waker());
+        this.announce(status);
+        let now = clock::now();
+        let same = this.last.replace((status, start)) == Some((status, start));
+        if same && !changed && now < this.armed {
+            return Poll::Pending;
+        }
+        match this.control.verdict(status, now) {
+            Verdict::End(end) => {
+                this.control.end(end);
+                return Poll::Ready(());
+            }
+            Verdict::GoOn(until) => this.arm(until, now),
+        }
+        if this.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+            this.armed = 0;
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}

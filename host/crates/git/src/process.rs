@@ -1,0 +1,354 @@
+//! The real `git` in a child process: closed environment, deadline, ended when nobody waits for it.
+//!
+//! Every call starts here, so that no call can forget a rule. What git reads is the repository, its arguments and
+//! [`CONFIG`]; nothing of the user, the system or a hook.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use crate::error::GitError;
+
+/// Git processes at a time: each may take a core and tens of megabytes, and they share both with the Spaces.
+const MAX_PROCESSES: usize = 16;
+/// For what only reads small things.
+pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(30);
+/// For what writes or reads as many bytes as a revision may have.
+pub(crate) const BULK_DEADLINE: Duration = Duration::from_secs(300);
+/// A process that was asked to end gets this long to remove its lock files.
+const TERMINATION: Duration = Duration::from_secs(2);
+/// Of an error message, the part worth keeping.
+const MAX_STDERR: usize = 8 << 10;
+/// The oldest git that can be told to make everything durable (`core.fsync`).
+const OLDEST: (u32, u32) = (2, 36);
+
+/// Configuration that every call runs under, over whatever a repository says.
+const CONFIG: &[&str] = &[
+    // An acknowledged commit survives a power cut.
+    "core.fsync=all",
+    "core.fsyncMethod=fsync",
+    // Nothing in a repository starts a program or reaches the network.
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.allow=never",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    // A reflog is a second history that nobody reads.
+    "core.logAllRefUpdates=false",
+    // One file per commit instead of one per object; `Repo` merges them when they become many.
+    "fastimport.unpackLimit=1",
+    // Large files are streamed instead of held in memory, and compressed lightly: most are compressed already.
+    "core.bigFileThreshold=1m",
+    "core.compression=1",
+    "pack.compression=1",
+    "pack.windowMemory=64m",
+    "pack.threads=2",
+    "repack.writeBitmaps=false",
+];
+
+/// How to call git.
+#[derive(Debug)]
+pub(crate) struct Git {
+    /// Where programs are looked for: all that is taken from the host's environment.
+    search_path: OsString,
+    permits: Semaphore,
+}
+
+/// One call.
+pub(crate) struct Call<'a> {
+    /// The subcommand; also names it in errors.
+    pub(crate) command: &'static str,
+    /// Its arguments.
+    pub(crate) args: &'a [&'a str],
+    /// The most it may write to stdout.
+    pub(crate) max_output: usize,
+    /// The time it has.
+    pub(crate) deadline: Duration,
+}
+
+/// What a call that ended by itself has left.
+pub(crate) struct Finished {
+    /// Whether it says it succeeded.
+    pub(crate) success: bool,
+    /// Its exit code; `None` after a signal.
+    pub(crate) code: Option<i32>,
+    /// What it wrote to stdout.
+    pub(crate) stdout: Vec<u8>,
+    /// It wanted to write more than it may, and was ended.
+    pub(crate) is_cut: bool,
+    /// What it wrote to stderr, shortened.
+    pub(crate) stderr: String,
+}
+
+/// A running git whose stdout the caller reads.
+pub(crate) struct Running<'a> {
+    child: GroupChild,
+    command: &'static str,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Git {
+    /// Looks for git and checks its version.
+    pub(crate) async fn find() -> Result<Self, GitError> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where git is installed is the machine's to say, not a setting of ours"
+        )]
+        let search_path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
+        let git = Self { search_path, permits: Semaphore::new(MAX_PROCESSES) };
+        let call = Call { command: "version", args: &[], max_output: 4096, deadline: READ_DEADLINE };
+        let found = git.run(Path::new("/"), call, Vec::new()).await.map_err(|error| match error {
+            GitError::Io { source, .. } => GitError::Unusable(format!("git cannot be started: {source}")),
+            other => other,
+        })?;
+        let text = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        if parse_version(&text).is_some_and(|version| version >= OLDEST) {
+            Ok(git)
+        } else {
+            let (major, minor) = OLDEST;
+            Err(GitError::Unusable(format!("git {major}.{minor} or newer is needed, found {text:?}")))
+        }
+    }
+
+    /// Runs git in a repository, hands it the input and collects what it writes.
+    pub(crate) async fn run(&self, dir: &Path, call: Call<'_>, input: Vec<Bytes>) -> Result<Finished, GitError> {
+        let _permit = self.permit().await;
+        let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        let mut child = self.spawn(dir, call.command, call.args, stdin, Stdio::piped())?;
+        let (stdin, stdout, stderr) = child.pipes();
+        let work = async {
+            tokio::join!(write_all(stdin, input), read_capped(stdout, call.max_output), read_capped(stderr, MAX_STDERR))
+        };
+        let result = timeout(call.deadline, work).await;
+        let Ok(((), stdout, stderr)) = result else {
+            child.end().await;
+            return Err(GitError::Deadline { command: call.command, deadline: call.deadline });
+        };
+        let (stdout, is_cut) = stdout.map_err(GitError::io("read from git"))?;
+        let (stderr, _) = stderr.map_err(GitError::io("read from git"))?;
+        let status = if is_cut { child.end().await } else { child.wait(call.deadline, call.command).await? };
+        Ok(Finished {
+            success: status.is_some_and(|status| status.success()),
+            code: status.and_then(|status| status.code()),
+            stdout,
+            is_cut,
+            stderr: String::from_utf8_lossy(&stderr).trim().to_owned(),
+        })
+    }
+
+    /// Starts git in a repository for a caller that reads its output as it comes. Its stderr is not kept.
+    pub(crate) async fn start(
+        &self,
+        dir: &Path,
+        command: &'static str,
+        args: &[&str],
+    ) -> Result<(Running<'_>, ChildStdin, ChildStdout), GitError> {
+        let permit = self.permit().await;
+        let mut child = self.spawn(dir, command, args, Stdio::piped(), Stdio::null())?;
+        let (stdin, stdout, _) = child.pipes();
+        let stdin = stdin.expect("stdin was asked for");
+        let stdout = stdout.expect("stdout was asked for");
+        Ok((Running { child, command, _permit: permit }, stdin, stdout))
+    }
+
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.permits.acquire().await.expect("the semaphore is never closed")
+    }
+
+    fn spawn(
+        &self,
+        dir: &Path,
+        command: &'static str,
+        args: &[&str],
+        stdin: Stdio,
+        stderr: Stdio,
+    ) -> Result<GroupChild, GitError> {
+        #[expect(clippy::disallowed_methods, reason = "the one place where this crate starts a program")]
+        let mut git = Command::new("git");
+        git.env_clear()
+            .env("PATH", &self.search_path)
+            .envs(ENVIRONMENT.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))))
+            .args(CONFIG.iter().flat_map(|setting| ["-c", setting]))
+            .arg(command)
+            .args(args)
+            .current_dir(dir)
+            // A signal from the terminal is for the host, which ends its children itself.
+            .process_group(0)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(stderr);
+        if command != "init" && command != "version" {
+            git.env("GIT_DIR", ".");
+        }
+        let child = git.spawn().map_err(GitError::io("start git"))?;
+        Ok(GroupChild { child })
+    }
+}
+
+/// Variables that every call runs with.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("HOME", "/dev/null"),
+    ("LC_ALL", "C"),
+    ("TZ", "UTC"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    // A pushed `refs/replace/*` must not change what a commit contains.
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+];
+
+// === impl Finished ===
+
+impl Finished {
+    /// The stdout of a call that must succeed.
+    pub(crate) fn ok(self, command: &'static str) -> Result<Vec<u8>, GitError> {
+        if self.success { Ok(self.stdout) } else { Err(self.into_error(command)) }
+    }
+
+    /// What the failure of a call says.
+    pub(crate) fn into_error(self, command: &'static str) -> GitError {
+        let message = if self.stderr.is_empty() { format!("exit code {:?}", self.code) } else { self.stderr };
+        GitError::Git { command, message }
+    }
+}
+
+// === impl Running ===
+
+impl Running<'_> {
+    /// Waits for its end after everything was read; an error unless it succeeded.
+    pub(crate) async fn finish(mut self) -> Result<(), GitError> {
+        match self.child.wait(TERMINATION, self.command).await? {
+            Some(status) if status.success() => Ok(()),
+            status => Err(GitError::Git { command: self.command, message: format!("it ended with {status:?}") }),
+        }
+    }
+}
+
+/// A child that leads a process group of its own. Dropping it asks the whole group to end: by `SIGTERM`, on which git
+/// removes its lock and temporary files; a `SIGKILL` would leave a branch locked.
+struct GroupChild {
+    child: Child,
+}
+
+impl GroupChild {
+    fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    async fn wait(&mut self, deadline: Duration, command: &'static str) -> Result<Option<ExitStatus>, GitError> {
+        match timeout(deadline, self.child.wait()).await {
+            Ok(status) => Ok(Some(status.map_err(GitError::io("wait for git"))?)),
+            Err(_) => {
+                self.end().await;
+                Err(GitError::Deadline { command, deadline })
+            }
+        }
+    }
+
+    /// Ends it, by force if need be.
+    async fn end(&mut self) -> Option<ExitStatus> {
+        self.signal(Signal::TERM);
+        match timeout(TERMINATION, self.child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                self.signal(Signal::KILL);
+                self.child.wait().await.ok()
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // `id` is `None` once the child was waited for, so the group cannot be somebody else's.
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended in this moment.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for GroupChild {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+    }
+}
+
+/// Writes the input and closes the pipe. A git that stopped reading says why by its exit status.
+async fn write_all(stdin: Option<ChildStdin>, input: Vec<Bytes>) {
+    let Some(mut stdin) = stdin else { return };
+    for chunk in input {
+        if stdin.write_all(&chunk).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads to the end or to the cap; whether there was more. The pipe is closed then, which ends a git that writes on.
+async fn read_capped(from: Option<impl AsyncRead + Unpin>, cap: usize) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(cap as u64 + 1).read_to_end(&mut bytes).await?;
+    }
+    let is_cut = bytes.len() > cap;
+    bytes.truncate(cap);
+    Ok((bytes, is_cut))
+}
+
+/// `git version 2.47.3` and the like.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.strip_prefix("git version ")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(parse_version("git version 2.47.3"), Some((2, 47)));
+        assert_eq!(parse_version("git version 2.9.5 (Apple Git-12)"), Some((2, 9)));
+        assert_eq!(parse_version("nonsense"), None);
+        assert!(parse_version("git version 2.9.5") < Some(OLDEST));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_takes_too_long_is_ended() {
+        let git = Git::find().await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let init = Call { command: "init", args: &["-q", "--bare", "."], max_output: 0, deadline: READ_DEADLINE };
+        git.run(dir.path(), init, Vec::new()).await.unwrap().ok("init").unwrap();
+        // It waits for a name that never comes.
+        let (running, stdin, _stdout) = git.start(dir.path(), "cat-file", &["--batch"]).await.unwrap();
+        let failed = running.finish().await;
+        assert!(matches!(failed, Err(GitError::Deadline { command: "cat-file", .. })), "{failed:?}");
+        drop(stdin);
+    }
+
+    #[tokio::test]
+    async fn the_hosts_environment_and_configuration_stay_outside() {
+        let git = Git::find().await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let init = Call { command: "init", args: &["-q", "--bare", "."], max_output: 0, deadline: READ_DEADLINE };
+        git.run(dir.path(), init, Vec::new()).await.unwrap().ok("init").unwrap();
+        let call =
+            Call { command: "config", args: &["--list", "--show-scope"], max_output: 1 << 16, deadline: READ_DEADLINE };
+        let listed = git.run(dir.path(), call, Vec::new()).await.unwrap().ok("config").unwrap();
+        let listed = String::from_utf8(listed).unwrap();
+        for line in listed.lines() {
+            assert!(line.starts_with("command\t") || line.starts_with("local\t"), "{line}");
+        }
+        assert!(listed.contains("core.hookspath=/dev/null"), "{listed}");
+    }
+}

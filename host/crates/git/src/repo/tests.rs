@@ -1,0 +1,396 @@
+//! Against the real git, on a repository in a temporary directory.
+
+use cap_std::ambient_authority;
+use tempfile::TempDir;
+
+use super::*;
+use crate::commit::{Author, Change};
+use crate::repos::Repos;
+use crate::tree::{MAX_FILES, blob_oid};
+
+struct Fixture {
+    repo: Repo,
+    _repos: Repos,
+    folder: TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repos = Repos::open(&folder.path().join("repos")).await.unwrap();
+        let repo = repos.create(SpaceId::from_bytes([7; 12])).await.unwrap();
+        Self { repo, _repos: repos, folder }
+    }
+
+    fn spec(&self, changes: Vec<Change>) -> CommitSpec {
+        CommitSpec {
+            branch: "main".into(),
+            parent: None,
+            author: Author { name: "Ada".into(), email: "ada@example.org".into(), at: 1_700_000_000_000 },
+            message: "A summary\n\nand more\n".into(),
+            changes,
+        }
+    }
+
+    async fn commit(&self, files: &[(&str, &str)]) -> Oid {
+        self.repo.commit(self.spec(files.iter().map(|(path, content)| put(path, content)).collect())).await.unwrap()
+    }
+
+    /// Runs a plumbing command of git; its output.
+    async fn git(&self, command: &'static str, args: &[&str], input: Vec<u8>) -> String {
+        let call = Call { command, args, max_output: 1 << 20, deadline: READ_DEADLINE };
+        let input = if input.is_empty() { Vec::new() } else { vec![Bytes::from(input)] };
+        let output = self.repo.run(call, input).await.unwrap().ok(command).unwrap();
+        String::from_utf8(output).unwrap().trim().to_owned()
+    }
+
+    async fn blob(&self, content: &str) -> String {
+        self.git("hash-object", &["-w", "--stdin"], content.as_bytes().to_vec()).await
+    }
+
+    /// A commit of a tree made of these entries, which nobody checked.
+    async fn unchecked(&self, entries: &[(&str, &str, &str)]) -> Oid {
+        let lines: Vec<u8> = entries
+            .iter()
+            .flat_map(|(mode, oid, name)| {
+                let kind = match *mode {
+                    "040000" => "tree",
+                    "160000" => "commit",
+                    _ => "blob",
+                };
+                format!("{mode} {kind} {oid}\t{name}\0").into_bytes()
+            })
+            .collect();
+        let tree = self.git("mktree", &["-z", "--missing"], lines).await;
+        self.commit_of(&tree).await
+    }
+
+    async fn commit_of(&self, tree: &str) -> Oid {
+        let commit = format!("tree {tree}\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n").into_bytes();
+        self.git("hash-object", &["-w", "--stdin", "-t", "commit"], commit).await.parse().unwrap()
+    }
+
+    fn target(&self, name: &str) -> Dir {
+        let path = self.folder.path().join(name);
+        Dir::create_ambient_dir_all(&path, ambient_authority()).unwrap();
+        Dir::open_ambient_dir(&path, ambient_authority()).unwrap()
+    }
+}
+
+fn put(path: &str, content: &str) -> Change {
+    let content = Bytes::from(content.to_owned());
+    Change::Put { path: RepoPath::parse(path).unwrap(), mode: FileMode::Regular, content }
+}
+
+fn paths(tree: &[TreeEntry]) -> Vec<&str> {
+    tree.iter().map(|entry| entry.path.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_commit_is_read_back_as_it_was_made() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.repo.head("main").await.unwrap(), None);
+    let first = fixture
+        .commit(&[("README.md", "hello\n"), ("a b/\"q\".txt", "quoted"), ("empty", ""), ("ü/日本.txt", "x")])
+        .await;
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(first));
+
+    let tree = fixture.repo.tree(first).await.unwrap();
+    assert_eq!(paths(&tree), ["README.md", "a b/\"q\".txt", "empty", "ü/日本.txt"]);
+    assert_eq!((tree[0].oid, tree[0].size, tree[0].mode), (blob_oid(b"hello\n"), 6, FileMode::Regular));
+
+    for (path, content) in [
+        ("README.md", Some("hello\n")),
+        ("a b/\"q\".txt", Some("quoted")),
+        ("empty", Some("")),
+        ("ü", None),
+        ("x", None),
+        ("../x", None),
+    ] {
+        assert_eq!(fixture.repo.read(first, path).await.unwrap(), content.map(Bytes::from), "{path}");
+    }
+
+    let second = fixture.commit(&[("README.md", "changed")]).await;
+    let log = fixture.repo.log(second, 10).await.unwrap();
+    assert_eq!(log.iter().map(|entry| entry.oid).collect::<Vec<_>>(), [second, first]);
+    let entry = &log[0];
+    assert_eq!((entry.author.as_str(), entry.at), ("Ada", 1_700_000_000_000));
+    assert_eq!((entry.summary.as_str(), entry.description.as_str()), ("A summary", "and more"));
+    assert_eq!(fixture.repo.log(second, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_changes_nothing_leaves_the_head() {
+    let fixture = Fixture::new().await;
+    let head = fixture.commit(&[("a", "1"), ("b", "2")]).await;
+    assert_eq!(fixture.commit(&[("a", "1")]).await, head);
+    assert_eq!(fixture.commit(&[]).await, head);
+    assert_ne!(fixture.commit(&[("a", "2")]).await, head);
+}
+
+#[tokio::test]
+async fn files_and_folders_are_deleted() {
+    let fixture = Fixture::new().await;
+    fixture.commit(&[("a", "1"), ("d/b", "2"), ("d/e/c", "3"), ("dd", "4")]).await;
+    let path = |text: &str| RepoPath::parse_folder(text).unwrap();
+    let spec = fixture.spec(vec![Change::Delete { path: path("a") }, Change::DeleteFolder { path: path("d/") }]);
+    let head = fixture.repo.commit(spec).await.unwrap();
+    assert_eq!(paths(&fixture.repo.tree(head).await.unwrap()), ["dd"]);
+
+    let spec = fixture.spec(vec![put("new", "x"), Change::Delete { path: path("gone") }]);
+    let error = fixture.repo.commit(spec).await.unwrap_err();
+    assert_eq!(error.to_string(), "gone: A file with this name doesn't exist");
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(head), "nothing of a refused commit is there");
+}
+
+#[tokio::test]
+async fn a_commit_on_another_head_is_a_conflict() {
+    let fixture = Fixture::new().await;
+    let first = fixture.commit(&[("a", "1")]).await;
+    let second = fixture.commit(&[("a", "2")]).await;
+    let spec = CommitSpec { parent: Some(first), ..fixture.spec(vec![put("a", "3")]) };
+    let error = fixture.repo.commit(spec).await.unwrap_err();
+    assert!(
+        matches!(&error, CommitError::Conflict { expected, actual, .. } if *expected == Some(first) && *actual == Some(second)),
+        "{error}"
+    );
+    let spec = CommitSpec { parent: Some(second), ..fixture.spec(vec![put("a", "3")]) };
+    let third = fixture.repo.commit(spec).await.unwrap();
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(third));
+}
+
+#[tokio::test]
+async fn a_branch_moves_only_from_where_it_was() {
+    let fixture = Fixture::new().await;
+    let first = fixture.commit(&[("a", "1")]).await;
+    let second = fixture.commit(&[("a", "2")]).await;
+    assert!(!fixture.repo.move_branch("main", first, Some(first)).await.unwrap());
+    assert!(!fixture.repo.move_branch("main", first, None).await.unwrap());
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(second));
+    assert!(fixture.repo.move_branch("main", first, Some(second)).await.unwrap());
+}
+
+#[tokio::test]
+async fn commits_at_the_same_time_all_arrive() {
+    let fixture = Fixture::new().await;
+    let commits = (0..8).map(|n| {
+        let (repo, spec) = (fixture.repo.clone(), fixture.spec(vec![put(&format!("f{n}"), "x")]));
+        tokio::spawn(async move { repo.commit(spec).await })
+    });
+    for commit in commits.collect::<Vec<_>>() {
+        commit.await.unwrap().unwrap();
+    }
+    let head = fixture.repo.head("main").await.unwrap().unwrap();
+    assert_eq!(fixture.repo.tree(head).await.unwrap().len(), 8);
+    assert_eq!(fixture.repo.log(head, 100).await.unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn a_revision_is_found_by_branch_and_by_id() {
+    let fixture = Fixture::new().await;
+    let first = fixture.commit(&[("a", "1")]).await;
+    let spec = CommitSpec { branch: "feature/x".into(), ..fixture.spec(vec![put("b", "1")]) };
+    let other = fixture.repo.commit(spec).await.unwrap();
+    let first_text = first.to_string();
+    for (revision, expected) in [
+        ("main", Some(first)),
+        ("feature/x", Some(other)),
+        ("refs/heads/feature/x", Some(other)),
+        (first_text.as_str(), Some(first)),
+        (&first_text[..10], Some(first)),
+        ("HEAD", None),
+        ("nothing", None),
+        ("main^", None),
+        ("main:a", None),
+        ("0123456789012345678901234567890123456789", None),
+        (&blob_oid(b"1").to_string(), None),
+    ] {
+        assert_eq!(fixture.repo.resolve(revision).await.unwrap(), expected, "{revision}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let fixture = Fixture::new().await;
+    let unknown = Oid::from_bytes([9; 20]);
+    assert!(matches!(fixture.repo.tree(unknown).await, Err(GitError::NoCommit(oid)) if oid == unknown));
+    assert!(matches!(fixture.repo.read(unknown, "a").await, Err(GitError::NoCommit(_))));
+    assert!(matches!(fixture.repo.log(unknown, 1).await, Err(GitError::NoCommit(_))));
+    let space = SpaceId::from_bytes([8; 12]);
+    let missing = fixture._repos.repo(space);
+    assert!(matches!(missing.head("main").await, Err(GitError::NoRepository(named)) if named == space));
+    assert!(matches!(
+        missing.commit(fixture.spec(vec![put("a", "")])).await,
+        Err(CommitError::Git(GitError::NoRepository(_)))
+    ));
+    assert!(matches!(fixture.repo.head("a..b").await, Err(GitError::Branch(_))));
+}
+
+#[tokio::test]
+async fn a_checkout_holds_every_file_and_reports_it() {
+    let fixture = Fixture::new().await;
+    let large = "0123456789".repeat(300_000);
+    let link = |path: &str, target: &str| Change::Put {
+        path: RepoPath::parse(path).unwrap(),
+        mode: FileMode::Symlink,
+        content: Bytes::from(target.to_owned()),
+    };
+    let run = Change::Put {
+        path: RepoPath::parse("bin/run").unwrap(),
+        mode: FileMode::Executable,
+        content: Bytes::from_static(b"#!/bin/sh\n"),
+    };
+    let spec = fixture.spec(vec![
+        put("README.md", "hello\n"),
+        put("a/b/c.txt", "deep"),
+        put("large", &large),
+        put("empty", ""),
+        run,
+        link("a/link", "../README.md"),
+        link("folder", "a/b"),
+    ]);
+    let head = fixture.repo.commit(spec).await.unwrap();
+    let into = fixture.target("out");
+    let report = fixture.repo.checkout(head, &into).await.unwrap();
+
+    assert_eq!(report.bytes, 6 + 4 + large.len() as u64 + 10);
+    let names: Vec<&str> = report.files.keys().map(String::as_str).collect();
+    assert_eq!(names, ["README.md", "a/b/c.txt", "a/link", "bin/run", "empty", "large"]);
+    assert_eq!(report.files["a/link"], report.files["README.md"]);
+    assert_eq!(
+        report.files["large"],
+        crate::CheckedOutFile { size: large.len() as u64, oid: blob_oid(large.as_bytes()) }
+    );
+    for (path, content) in [
+        ("README.md", "hello\n"),
+        ("a/b/c.txt", "deep"),
+        ("large", &large),
+        ("empty", ""),
+        ("a/link", "hello\n"),
+        ("folder/c.txt", "deep"),
+    ] {
+        assert_eq!(into.read_to_string(path).unwrap(), content, "{path}");
+    }
+    assert!(into.symlink_metadata("a/link").unwrap().is_symlink());
+
+    let again = fixture.repo.checkout(head, &into).await;
+    assert!(matches!(again, Err(GitError::Io { .. })), "a directory that is not empty is not written over");
+}
+
+#[tokio::test]
+async fn a_tree_that_reaches_outside_is_neither_listed_nor_written() {
+    let fixture = Fixture::new().await;
+    let blob = fixture.blob("evil").await;
+    let inner = fixture.git("mktree", &["-z"], format!("100644 blob {blob}\tconfig\0").into_bytes()).await;
+    let link = |target: &'static str| fixture.blob(target);
+    let (absolute, above, circle) = (link("/etc/passwd").await, link("../../x").await, link("circle").await);
+    let long = "x".repeat(5000);
+    let long = fixture.blob(&long).await;
+    let into = fixture.target("out");
+    for entries in [
+        vec![("100644", blob.as_str(), "..")],
+        vec![("040000", inner.as_str(), "..")],
+        vec![("040000", inner.as_str(), ".git")],
+        vec![("040000", inner.as_str(), ".GiT")],
+        vec![("040000", inner.as_str(), "git~1")],
+        vec![("040000", inner.as_str(), ".g\u{200c}it")],
+        vec![("100644", blob.as_str(), "a\\b")],
+        vec![("100644", blob.as_str(), "a\nb")],
+        vec![("100644", blob.as_str(), "x"), ("100644", blob.as_str(), "x")],
+        vec![("120000", above.as_str(), "x"), ("040000", inner.as_str(), "x")],
+        vec![("160000", "ce013625030ba8dba906f756967f9e9ca394464a", "lib")],
+        vec![("120000", absolute.as_str(), "l")],
+        vec![("120000", above.as_str(), "l")],
+        vec![("120000", circle.as_str(), "circle")],
+        vec![("120000", long.as_str(), "l")],
+        // A link to a folder outside and, in it, a file.
+        vec![("120000", absolute.as_str(), "d"), ("040000", inner.as_str(), "d")],
+    ] {
+        let commit = fixture.unchecked(&entries).await;
+        for failed in [
+            fixture.repo.tree(commit).await.map(|_| ()),
+            fixture.repo.check(commit).await,
+            fixture.repo.checkout(commit, &into).await.map(|_| ()),
+        ] {
+            assert!(matches!(failed, Err(GitError::Tree(_))), "{entries:?}: {failed:?}");
+        }
+        assert_eq!(into.entries().unwrap().count(), 0, "{entries:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tree_that_multiplies_itself_is_cut_off() {
+    let fixture = Fixture::new().await;
+    let mut tree = fixture.blob("x").await;
+    let mut line = format!("100644 blob {tree}");
+    for _ in 0..8 {
+        let entries: String = (0..10).map(|n| format!("{line}\tname-that-takes-some-room-{n}\0")).collect();
+        tree = fixture.git("mktree", &["-z"], entries.into_bytes()).await;
+        line = format!("040000 tree {tree}");
+    }
+    let bomb = fixture.commit_of(&tree).await;
+    let listed = fixture.repo.tree(bomb).await;
+    assert!(matches!(listed, Err(GitError::Tree(TreeError::TooManyFiles))), "{listed:?}");
+}
+
+#[tokio::test]
+async fn ten_thousand_files_are_committed_and_no_more() {
+    let fixture = Fixture::new().await;
+    let changes = |count: usize| (0..count).map(|n| put(&format!("d{}/f{n}", n % 100), &n.to_string())).collect();
+    let error = fixture.repo.commit(fixture.spec(changes(MAX_FILES + 1))).await.unwrap_err();
+    assert!(matches!(error, CommitError::Tree(TreeError::TooManyFiles)), "{error}");
+    assert_eq!(fixture.repo.head("main").await.unwrap(), None);
+
+    let head = fixture.repo.commit(fixture.spec(changes(MAX_FILES))).await.unwrap();
+    let error = fixture.repo.commit(fixture.spec(vec![put("one-more", "")])).await.unwrap_err();
+    assert!(matches!(error, CommitError::Tree(TreeError::TooManyFiles)), "{error}");
+    let report = fixture.repo.checkout(head, &fixture.target("out")).await.unwrap();
+    assert_eq!(report.files.len(), MAX_FILES);
+}
+
+#[tokio::test]
+async fn nothing_temporary_remains_after_commits() {
+    let fixture = Fixture::new().await;
+    fixture.commit(&[("a", "1")]).await;
+    fixture.commit(&[("a", "2")]).await;
+    assert_eq!(fixture.git("for-each-ref", &["--format=%(refname)"], Vec::new()).await, "refs/heads/main");
+    let packs = Dir::open_ambient_dir(fixture.repo.folder().join("objects/pack"), ambient_authority()).unwrap();
+    for entry in packs.entries().unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(name.starts_with("pack-"), "{name}");
+    }
+    assert_eq!(fixture.git("fsck", &["--full", "--strict", "--no-dangling"], Vec::new()).await, "");
+}
+
+#[tokio::test]
+async fn packs_are_merged_when_they_become_many() {
+    let fixture = Fixture::new().await;
+    for n in 0..40 {
+        fixture.commit(&[("a", &n.to_string())]).await;
+    }
+    let packs = Dir::open_ambient_dir(fixture.repo.folder().join("objects/pack"), ambient_authority()).unwrap();
+    let count = packs
+        .entries()
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".pack"))
+        .count();
+    assert!(count < 32, "{count}");
+    let head = fixture.repo.head("main").await.unwrap().unwrap();
+    assert_eq!(fixture.repo.log(head, 100).await.unwrap().len(), 40);
+    assert_eq!(fixture.git("fsck", &["--full", "--strict", "--no-dangling"], Vec::new()).await, "");
+}
+
+#[tokio::test]
+async fn a_dropped_commit_leaves_a_repository_that_works() {
+    let fixture = Fixture::new().await;
+    let large = "0123456789abcdef".repeat(1 << 20);
+    let before = fixture.commit(&[("a", "1")]).await;
+    for wait_ms in [0, 2, 5, 8, 12, 20, 40] {
+        let commit = fixture.repo.commit(fixture.spec(vec![put("large", &format!("{wait_ms}{large}"))]));
+        // Cancelling at whatever point it has reached is what is tested; there is no condition to wait for.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(wait_ms), commit).await;
+    }
+    let after = fixture.commit(&[("a", "2")]).await;
+    assert_ne!(before, after);
+    assert_eq!(fixture.repo.read(after, "a").await.unwrap().unwrap(), "2");
+}

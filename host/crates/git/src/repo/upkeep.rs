@@ -1,0 +1,64 @@
+//! What keeps a repository durable and small: directories flushed to disk, packs merged when they become many.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use super::Repo;
+use crate::error::GitError;
+use crate::process::Call;
+use crate::repos::sync_dir;
+
+/// Packs at which they are merged. Every commit adds one, and each costs a lookup whenever an object is read.
+const MAX_PACKS: usize = 32;
+/// The longest a merge may take.
+const REPACK_DEADLINE: Duration = Duration::from_secs(600);
+
+impl Repo {
+    /// Makes the names of new packs durable; their content was made so by git.
+    pub(super) async fn sync_packs(&self) -> Result<(), GitError> {
+        sync_directories(vec![self.folder().join("objects/pack")]).await
+    }
+
+    /// Makes a moved branch durable, with the folders that its name has.
+    pub(super) async fn sync_branch(&self, full_name: &str) -> Result<(), GitError> {
+        let file = self.folder().join(full_name);
+        let heads = self.folder().join("refs/heads");
+        let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&heads));
+        sync_directories(folders.map(Path::to_path_buf).collect()).await
+    }
+
+    /// Merges packs if there are many. A failure costs speed only, so it is said and passed over.
+    pub(super) async fn tidy_packs(&self) {
+        let packs = self.folder().join("objects/pack");
+        let count = tokio::task::spawn_blocking(move || count_packs(&packs)).await.unwrap_or(0);
+        if count < MAX_PACKS {
+            return;
+        }
+        let args = ["--geometric=2", "-d", "-q"];
+        let call = Call { command: "repack", args: &args, max_output: 4096, deadline: REPACK_DEADLINE };
+        if let Err(error) = self.run(call, Vec::new()).await.and_then(|finished| finished.ok("repack")) {
+            tracing::warn!(space = %self.space, error = %error, "cannot merge the packs of a repository");
+        }
+    }
+}
+
+fn count_packs(folder: &Path) -> usize {
+    let Ok(folder) = Dir::open_ambient_dir(folder, ambient_authority()) else { return 0 };
+    let Ok(entries) = folder.entries() else { return 0 };
+    entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(".pack")).count()
+}
+
+/// Flushes directories: the names in them, that is, not the content of the files.
+async fn sync_directories(folders: Vec<PathBuf>) -> Result<(), GitError> {
+    let sync =
+        move || folders.iter().try_for_each(|folder| sync_dir(&Dir::open_ambient_dir(folder, ambient_authority())?));
+    match tokio::task::spawn_blocking(sync).await {
+        Ok(synced) => synced.map_err(GitError::io("flush a repository's directory")),
+        Err(_) => {
+            Err(GitError::Io { doing: "flush a repository's directory", source: std::io::ErrorKind::Other.into() })
+        }
+    }
+}

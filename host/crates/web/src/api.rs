@@ -1,0 +1,55 @@
+//! JSON in, JSON out: one module per resource, each handler a few lines between an extractor and an operation of
+//! `Control`. The shapes are those that clients of the Hub read; they live in [`types`] and never leave this crate.
+
+pub(crate) mod accounts;
+pub(crate) mod commit;
+mod commit_lines;
+pub(crate) mod files;
+pub(crate) mod hardware;
+pub(crate) mod probes;
+mod range;
+pub(crate) mod repos;
+pub(crate) mod running;
+pub(crate) mod settings;
+pub(crate) mod spaces;
+#[cfg(test)]
+mod tests;
+mod time;
+pub(crate) mod types;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, header};
+use spaceport_core::permission::Actor;
+
+use crate::error::{ApiError, header_text};
+use crate::router::AppState;
+
+/// Shown to the user once per topic: `topic; message`.
+const X_HF_WARNING: HeaderName = HeaderName::from_static("x-hf-warning");
+
+/// An error as it may be told to this actor: nobody learns that a Space is hidden rather than missing.
+fn told_to<E: Into<ApiError>>(actor: &Actor) -> impl Fn(E) -> ApiError {
+    let is_anonymous = matches!(actor, Actor::Nobody);
+    move |error| {
+        let error = error.into();
+        if is_anonymous { error.for_anonymous() } else { error }
+    }
+}
+
+/// Adds a warning for the user to an answer.
+fn warned(response: impl IntoResponse, topic: &str, warning: Option<&str>) -> Response {
+    let mut response = response.into_response();
+    if let Some(warning) = warning {
+        response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {warning}")));
+    }
+    response
+}
+
+/// The origin by which this client reaches the hub: clients do not rewrite the addresses in `Link`.
+fn origin(app: &AppState, headers: &HeaderMap) -> String {
+    let addresses = app.control.addresses();
+    match headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
+        Some(host) => format!("{}://{host}", addresses.scheme),
+        None => addresses.hub_url(),
+    }
+}

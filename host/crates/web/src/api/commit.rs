@@ -1,0 +1,204 @@
+//! Uploading: what `hf upload` calls, in its order. Check the README, ask how each file is to be sent, commit.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, BodyDataStream};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use spaceport_control::service::{FolderEntry, NewCommit};
+use spaceport_core::permission::Action;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::commit_lines::{CommitLines, MAX_COMMIT_BODY};
+use super::told_to;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{JsonBody, QueryPairs, RevisionName, SpaceAt};
+use crate::router::AppState;
+
+/// A commit whose body is larger than this waits for a turn before the rest of it is read.
+const SMALL_COMMIT: u64 = 8 << 20;
+/// Longest wait for that turn. The client's connection is held back meanwhile.
+const TURN: Duration = Duration::from_secs(60);
+/// Files asked about at once.
+const MAX_PREUPLOAD: usize = 1000;
+/// Read of a refused body, so that a client that writes on gets to read the refusal.
+const MAX_DISCARDED: u64 = 4 << 20;
+
+/// The body of `POST /api/validate-yaml`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ValidateYaml {
+    content: Option<String>,
+    repo_type: Option<String>,
+}
+
+/// The body of `POST …/preupload/{rev}`. Samples and sizes play no part: every file is sent the same way.
+#[derive(Deserialize)]
+pub(crate) struct Preupload {
+    #[serde(default)]
+    files: Vec<PreuploadFile>,
+}
+
+#[derive(Deserialize)]
+struct PreuploadFile {
+    path: String,
+}
+
+/// Checks a README. Clients read the body before the status.
+pub(crate) async fn validate_yaml(
+    State(app): State<AppState>,
+    JsonBody(body): JsonBody<ValidateYaml>,
+) -> ApiResult<Response> {
+    let texts = |list: &[String]| list.iter().map(|text| json!({ "message": text })).collect::<Vec<_>>();
+    if body.repo_type.as_deref().is_some_and(|kind| kind != "space") {
+        return Ok(Json(json!({ "errors": [], "warnings": [] })).into_response());
+    }
+    let report = app.control.check_readme(&body.content.unwrap_or_default());
+    let status = if report.errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let answer = json!({ "errors": texts(&report.errors), "warnings": texts(&report.warnings) });
+    Ok((status, Json(answer)).into_response())
+}
+
+/// How each file is to be sent: always within the commit. What is there already is named by its id, so that clients leave
+/// it out.
+pub(crate) async fn preupload(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(revision): RevisionName,
+    query: QueryPairs,
+    JsonBody(body): JsonBody<Preupload>,
+) -> ApiResult<Json<Value>> {
+    app.control.space(&actor, &path, Action::Write).map_err(told_to(&actor))?;
+    refuse_pull_request(&query)?;
+    if body.files.len() > MAX_PREUPLOAD {
+        return Err(ApiError::too_large(format!("Ask about at most {MAX_PREUPLOAD} files at once")));
+    }
+    let wanted: Vec<&str> = body.files.iter().map(|file| file.path.as_str()).collect();
+    let there = app.control.entries_at(&actor, &path, &revision, &wanted).await.map_err(told_to(&actor))?;
+    let there: HashMap<&str, String> = there
+        .iter()
+        .filter_map(|entry| match entry {
+            FolderEntry::File { path, oid, .. } => Some((path.as_str(), oid.to_string())),
+            FolderEntry::Folder { .. } => None,
+        })
+        .collect();
+    let answer = |path: &str| {
+        let mut file = json!({ "path": path, "uploadMode": "regular", "shouldIgnore": false });
+        if let Some(oid) = there.get(path) {
+            file["oid"] = json!(oid);
+        }
+        file
+    };
+    let files: Vec<Value> = wanted.iter().map(|path| answer(path)).collect();
+    let head = app.control.resolve_revision(&actor, &path, &revision).await.map_err(told_to(&actor))?;
+    Ok(Json(json!({ "files": files, "commitOid": head.to_string() })))
+}
+
+/// Makes a commit.
+pub(crate) async fn commit(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(branch): RevisionName,
+    query: QueryPairs,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    // Before a byte of the body is read.
+    let permitted = app.control.space(&actor, &path, Action::Write).map_err(told_to(&actor));
+    let mut body = Incoming::new(body);
+    if let Err(error) = permitted.map(|_| ()).and_then(|()| refuse_pull_request(&query)) {
+        body.discard().await;
+        return Err(error);
+    }
+    // The turn ends with the commit, which holds the content until then.
+    let (new, _turn) = match read_commit(&app, &headers, &mut body).await {
+        Ok(read) => read,
+        Err(error) => {
+            body.discard().await;
+            return Err(error);
+        }
+    };
+    let oid = app.control.commit(&actor, &path, &branch, new).await.map_err(told_to(&actor))?;
+    let url = format!("{}/commit/{oid}", app.control.addresses().page_url(&path));
+    Ok(Json(json!({ "success": true, "commitOid": oid.to_string(), "commitUrl": url, "hookOutput": "" })))
+}
+
+async fn read_commit(
+    app: &AppState,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> ApiResult<(NewCommit, Option<OwnedSemaphorePermit>)> {
+    let too_large = || ApiError::too_large(format!("A commit's body may have at most {} MiB", MAX_COMMIT_BODY >> 20));
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_COMMIT_BODY) {
+        return Err(too_large());
+    }
+    let mut lines = CommitLines::default();
+    let mut turn = None;
+    while let Some(chunk) = body.next().await? {
+        if body.read > MAX_COMMIT_BODY {
+            return Err(too_large());
+        }
+        if body.read > SMALL_COMMIT && turn.is_none() {
+            turn = Some(large_turn(app).await?);
+        }
+        lines.feed(&chunk)?;
+    }
+    Ok((lines.finish()?, turn))
+}
+
+async fn large_turn(app: &AppState) -> ApiResult<OwnedSemaphorePermit> {
+    let turn = tokio::time::timeout(TURN, app.large_commits.clone().acquire_owned()).await;
+    turn.ok().and_then(Result::ok).ok_or_else(|| {
+        let message = "Other large commits are being taken in: try again in a moment";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message)
+    })
+}
+
+fn refuse_pull_request(query: &QueryPairs) -> ApiResult<()> {
+    if query.is_set("create_pr") {
+        return Err(ApiError::bad_request("Pull requests are not offered: commit to a branch, without create_pr"));
+    }
+    Ok(())
+}
+
+/// A body that is read piece by piece.
+struct Incoming {
+    stream: BodyDataStream,
+    read: u64,
+}
+
+impl Incoming {
+    fn new(body: Body) -> Self {
+        Self { stream: body.into_data_stream(), read: 0 }
+    }
+
+    async fn next(&mut self) -> ApiResult<Option<Bytes>> {
+        match self.stream.next().await {
+            None => Ok(None),
+            Some(Ok(bytes)) => {
+                self.read += bytes.len() as u64;
+                Ok(Some(bytes))
+            }
+            Some(Err(_)) => Err(ApiError::bad_request("The body broke off")),
+        }
+    }
+
+    /// Reads on for a while and throws away.
+    async fn discard(mut self) {
+        let end = self.read + MAX_DISCARDED;
+        while self.read < end {
+            let Ok(Some(_)) = self.next().await else { return };
+        }
+    }
+}

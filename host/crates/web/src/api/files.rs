@@ -1,0 +1,178 @@
+//! Reading repositories: folders as JSON, files as they are.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::{Value, json};
+use spaceport_control::service::{FileContent, FolderEntry};
+use spaceport_core::revision::Oid;
+
+use super::range::{Asked, asked};
+use super::{origin, told_to};
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult, X_REPO_COMMIT, header_text};
+use crate::extract::{EntryPath, Form, QueryPairs, RevisionName, SpaceAt};
+use crate::router::AppState;
+
+/// Entries on a page of a folder's listing.
+const PAGE: usize = 1000;
+/// Paths that may be asked for at once.
+const MAX_PATHS: usize = 10_000;
+
+/// What a file of a Space is told to be. Never HTML: a file must not run as a page of the hub.
+const FILE_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TEXT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// A folder of a revision.
+pub(crate) async fn tree(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(revision): RevisionName,
+    EntryPath(folder): EntryPath,
+    query: QueryPairs,
+    request: Request,
+) -> ApiResult<Response> {
+    let listing = app.control.folder(&actor, &path, &revision, &folder, query.is_set("recursive")).await;
+    let (commit, entries) = listing.map_err(told_to(&actor))?;
+    let start = query.get("cursor").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let page: Vec<Value> = entries.iter().skip(start).take(PAGE).map(entry_json).collect();
+    let mut response = Json(page).into_response();
+    response.headers_mut().insert(X_REPO_COMMIT, header_text(&commit.to_string()));
+    if start.saturating_add(PAGE) < entries.len() {
+        let query = query.with("cursor", &(start + PAGE).to_string());
+        let origin = origin(&app, request.headers());
+        // The path as it was sent, so that what was encoded stays so.
+        let link = format!("<{origin}{}?{query}>; rel=\"next\"", request.uri().path());
+        response.headers_mut().insert(header::LINK, header_text(&link));
+    }
+    Ok(response)
+}
+
+/// What is at these paths; those where nothing is are left out.
+pub(crate) async fn paths_info(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(revision): RevisionName,
+    Form(form): Form,
+) -> ApiResult<Json<Value>> {
+    let wanted = form.all("paths");
+    if wanted.len() > MAX_PATHS {
+        return Err(ApiError::too_large(format!("Ask for at most {MAX_PATHS} paths at once")));
+    }
+    let entries = app.control.entries_at(&actor, &path, &revision, &wanted).await.map_err(told_to(&actor))?;
+    Ok(Json(entries.iter().map(entry_json).collect()))
+}
+
+/// Branches, tags and pull requests.
+pub(crate) async fn refs(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    query: QueryPairs,
+) -> ApiResult<Json<Value>> {
+    let refs = app.control.refs(&actor, &path).await.map_err(told_to(&actor))?;
+    let branch = |(name, head): &(String, Oid)| json!({ "name": name, "ref": format!("refs/heads/{name}"), "targetCommit": head.to_string() });
+    let branches: Vec<Value> = refs.branches.iter().map(branch).collect();
+    let mut answer = json!({ "branches": branches, "converts": [], "tags": [] });
+    if query.is_set("include_prs") {
+        answer["pullRequests"] = json!([]);
+    }
+    Ok(Json(answer))
+}
+
+/// A file of a revision, whole or a part of it.
+pub(crate) async fn resolve(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(revision): RevisionName,
+    EntryPath(file): EntryPath,
+    method: Method,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let want_content = method != Method::HEAD;
+    let found = app.control.file(&actor, &path, &revision, &file, want_content).await.map_err(told_to(&actor))?;
+    Ok(file_response(found, &file, &headers))
+}
+
+fn file_response(found: FileContent, file: &str, headers: &HeaderMap) -> Response {
+    let etag = header_text(&format!("\"{}\"", found.oid));
+    let mut answer = HeaderMap::new();
+    answer.insert(header::ETAG, etag.clone());
+    answer.insert(X_REPO_COMMIT, header_text(&found.commit.to_string()));
+    answer.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    answer.insert(header::CONTENT_TYPE, if is_text(file) { TEXT_TYPE } else { FILE_TYPE });
+    answer.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+
+    let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| names(known, &etag));
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, answer).into_response();
+    }
+    // A range of another content than the client has would be garbage to it.
+    let is_same = headers.get(header::IF_RANGE).is_none_or(|known| known == etag);
+    let range = headers.get(header::RANGE).filter(|_| is_same).and_then(|range| range.to_str().ok());
+    let content = found.content.unwrap_or_default();
+    let (status, length, body) = match asked(range, found.size) {
+        Asked::Whole => (StatusCode::OK, found.size, content),
+        Asked::Part(part) => {
+            let text = format!("bytes {}-{}/{}", part.start, part.end - 1, found.size);
+            answer.insert(header::CONTENT_RANGE, header_text(&text));
+            let bytes = usize::try_from(part.start)
+                .ok()
+                .zip(usize::try_from(part.end).ok())
+                .filter(|(_, end)| *end <= content.len())
+                .map(|(start, end)| content.slice(start..end));
+            (StatusCode::PARTIAL_CONTENT, part.end - part.start, bytes.unwrap_or_default())
+        }
+        Asked::Unsatisfiable => {
+            answer.insert(header::CONTENT_RANGE, header_text(&format!("bytes */{}", found.size)));
+            (StatusCode::RANGE_NOT_SATISFIABLE, 0, Default::default())
+        }
+    };
+    answer.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    (status, answer, Body::from(body)).into_response()
+}
+
+fn names(list: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(list), Ok(etag)) = (list.to_str(), etag.to_str()) else { return false };
+    list.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == etag || known == "*")
+}
+
+/// Whether people would rather read it than download it.
+fn is_text(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    matches!(
+        extension,
+        "md" | "txt"
+            | "py"
+            | "rs"
+            | "js"
+            | "ts"
+            | "css"
+            | "html"
+            | "json"
+            | "yaml"
+            | "yml"
+            | "toml"
+            | "csv"
+            | "gitignore"
+            | "gitattributes"
+    )
+}
+
+fn entry_json(entry: &FolderEntry) -> Value {
+    match entry {
+        FolderEntry::File { path, oid, size } => {
+            json!({ "type": "file", "path": path, "size": size, "oid": oid.to_string() })
+        }
+        FolderEntry::Folder { path, oid } => {
+            json!({ "type": "directory", "path": path, "size": 0, "oid": oid.to_string() })
+        }
+    }
+}

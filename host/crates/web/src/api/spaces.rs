@@ -1,0 +1,150 @@
+//! Reading Spaces and changing who may see them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use spaceport_control::service::{SortBy, SpaceChanges, SpaceFilter};
+use spaceport_core::permission::Action;
+
+use super::types::{Detail, space_json, visibility, visibility_word};
+use super::{origin, told_to};
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult, header_text};
+use crate::extract::{JsonBody, Param, QueryPairs, RevisionName, SpaceAt};
+use crate::router::AppState;
+
+/// Spaces on a page of the list, unless fewer are asked for.
+const MAX_PAGE: usize = 1000;
+
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The body of `PUT …/settings`.
+#[derive(Deserialize)]
+pub(crate) struct ChangeSettings {
+    visibility: Option<String>,
+    private: Option<bool>,
+    gated: Option<Value>,
+}
+
+/// Lists the Spaces that the caller may see: a bare array, with the address of the next page in `Link`.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    query: QueryPairs,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let filter = SpaceFilter {
+        // A name that nobody can have has no Spaces.
+        owner: match query.get("author").map(str::parse) {
+            Some(Ok(owner)) => Some(owner),
+            Some(Err(_)) => return Ok(Json(json!([])).into_response()),
+            None => None,
+        },
+        search: query.get("search").map(str::to_owned),
+        tags: query.all("filter").into_iter().map(str::to_owned).collect(),
+        sort: if query.get("sort") == Some("createdAt") { SortBy::CreatedAt } else { SortBy::LastModified },
+    };
+    let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
+    let start = number("cursor").unwrap_or(0);
+    let limit = number("limit").unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+
+    let views = app.control.spaces(&actor, &filter)?;
+    let detail = detail(&query);
+    let page: Vec<Value> = views.iter().skip(start).take(limit).map(|view| space_json(view, &detail)).collect();
+    let mut response = Json(page).into_response();
+    response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(views.len()));
+    if start.saturating_add(limit) < views.len() {
+        let query = query.with("cursor", &(start + limit).to_string());
+        let link = format!("<{}/api/spaces?{query}>; rel=\"next\"", origin(&app, &headers));
+        response.headers_mut().insert(header::LINK, header_text(&link));
+    }
+    Ok(response)
+}
+
+/// One Space at the head of its deploy branch.
+pub(crate) async fn info(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    query: QueryPairs,
+) -> ApiResult<Json<Value>> {
+    let view = app.control.view(&actor, &path, None).await.map_err(told_to(&actor))?;
+    Ok(Json(space_json(&view, &detail(&query))))
+}
+
+/// One Space at a revision.
+pub(crate) async fn info_at(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    RevisionName(revision): RevisionName,
+    query: QueryPairs,
+) -> ApiResult<Json<Value>> {
+    let view = app.control.view(&actor, &path, Some(&revision)).await.map_err(told_to(&actor))?;
+    Ok(Json(space_json(&view, &detail(&query))))
+}
+
+/// Changes who may see a Space.
+pub(crate) async fn change_settings(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    JsonBody(body): JsonBody<ChangeSettings>,
+) -> ApiResult<Json<Value>> {
+    if body.gated.is_some_and(|gated| gated != Value::Bool(false)) {
+        return Err(ApiError::bad_request("Spaces are not gated: send \"gated\": false, or leave it out"));
+    }
+    let changes = SpaceChanges { visibility: visibility(body.visibility.as_deref(), body.private)? };
+    let space = app.control.update_space(&actor, &path, changes).await.map_err(told_to(&actor))?;
+    Ok(Json(json!({ "visibility": visibility_word(space.visibility) })))
+}
+
+/// Where the app answers.
+pub(crate) async fn host(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<Json<Value>> {
+    let space = app.control.space(&actor, &path, Action::VisitApp).map_err(told_to(&actor))?;
+    let url = app.control.app_url(&space);
+    Ok(Json(json!({ "subdomain": space.subdomain.as_str(), "host": url })))
+}
+
+/// The Space whose app answers at a subdomain.
+pub(crate) async fn by_subdomain(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    Param(subdomain): Param,
+) -> ApiResult<Json<Value>> {
+    let path = app.control.by_subdomain(&actor, &subdomain).map_err(told_to(&actor))?;
+    let view = app.control.view(&actor, &path, None).await.map_err(told_to(&actor))?;
+    Ok(Json(space_json(&view, &Detail::default())))
+}
+
+/// Whether the caller may see a Space.
+pub(crate) async fn auth_check(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<&'static str> {
+    app.control.space(&actor, &path, Action::See).map_err(told_to(&actor))?;
+    Ok("OK")
+}
+
+/// Whether the caller may change a Space.
+pub(crate) async fn auth_check_write(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<&'static str> {
+    app.control.space(&actor, &path, Action::Write).map_err(told_to(&actor))?;
+    Ok("OK")
+}
+
+fn detail(query: &QueryPairs) -> Detail {
+    let expand = query.all("expand").into_iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    Detail { has_blobs: query.is_set("blobs"), expand }
+}

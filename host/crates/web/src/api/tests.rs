@@ -1,0 +1,8 @@
+//! The API as its clients see it: a router in process over a real fleet.
+
+mod admin;
+mod commits;
+mod errors;
+mod files;
+mod settings;
+mod spaces;

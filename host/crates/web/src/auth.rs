@@ -1,0 +1,96 @@
+//! From the headers of a request to who makes it: a bearer token, a token as the password of HTTP Basic (as git sends
+//! it, with any user name), or `X-HF-Authorization`, by which clients leave `Authorization` to the app. No cookies, so
+//! no page of another site can act for a visitor.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+use spaceport_control::service::SignedIn;
+use spaceport_core::permission::Actor;
+
+use crate::error::ApiError;
+use crate::middleware::ActorNote;
+use crate::router::AppState;
+
+/// Where clients put the hub's token when `Authorization` is the app's.
+pub(crate) const X_HF_AUTHORIZATION: HeaderName = HeaderName::from_static("x-hf-authorization");
+
+/// Who makes the request.
+pub(crate) struct Caller(pub(crate) Actor);
+
+/// A request that somebody has signed.
+pub(crate) struct Signed(pub(crate) Arc<SignedIn>);
+
+/// The token that a request carries, if it carries any.
+pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
+    [&X_HF_AUTHORIZATION, &header::AUTHORIZATION]
+        .into_iter()
+        .filter_map(|name| headers.get(name)?.to_str().ok())
+        .find_map(credentials)
+}
+
+fn credentials(value: &str) -> Option<String> {
+    let (scheme, rest) = value.split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(password.to_owned())
+}
+
+async fn signed_in(parts: &Parts, state: &AppState) -> Result<Option<Arc<SignedIn>>, ApiError> {
+    let Some(token) = token(&parts.headers) else { return Ok(None) };
+    let signed = state.control.accounts().authenticate(&token)?.ok_or_else(ApiError::invalid_token)?;
+    if let Some(note) = parts.extensions.get::<ActorNote>() {
+        // The first extractor of a request has written it already.
+        let _ = note.0.set(signed.user.name.to_string());
+    }
+    Ok(Some(Arc::new(signed)))
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let actor = signed_in(parts, state).await?.map_or(Actor::Nobody, |signed| Actor::User(signed.user.clone()));
+        Ok(Self(actor))
+    }
+}
+
+impl FromRequestParts<AppState> for Signed {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        signed_in(parts, state).await?.map(Self).ok_or_else(ApiError::sign_in)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_send_a_token_is_understood() {
+        let basic = format!("Basic {}", BASE64_STANDARD.encode("anything:sp_x"));
+        for (name, value) in [
+            ("authorization", "Bearer sp_x"),
+            ("authorization", "bearer  sp_x"),
+            ("authorization", basic.as_str()),
+            ("x-hf-authorization", "Bearer sp_x"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+            assert_eq!(token(&headers).as_deref(), Some("sp_x"), "{name}: {value}");
+        }
+        assert_eq!(token(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! What handlers take from a request, each with our error body: a Space's path, a revision, a file's path, query and
+//! JSON. A name that cannot be a Space's is a missing Space before anything is looked up.
+
+mod body;
+mod path;
+mod query;
+
+pub(crate) use body::{Form, JsonBody};
+pub(crate) use path::{EntryPath, Param, RevisionName, SpaceAt};
+pub(crate) use query::QueryPairs;

@@ -1,0 +1,60 @@
+//! Parts of the address. The router matches the address as sent, so that `%2F` within a revision stays one segment;
+//! each part is decoded afterwards.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use spaceport_core::name::SpacePath;
+
+use crate::error::ApiError;
+
+/// `{owner}/{name}` of the address.
+pub(crate) struct SpaceAt(pub(crate) SpacePath);
+
+/// `{rev}` of the address: a branch, a tag or a commit id.
+pub(crate) struct RevisionName(pub(crate) String);
+
+/// `{*path}` of the address, or nothing.
+pub(crate) struct EntryPath(pub(crate) String);
+
+/// `{param}` of the address.
+pub(crate) struct Param(pub(crate) String);
+
+async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<Option<String>, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| ApiError::not_found())?;
+    Ok(params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SpaceAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let owner = parameter(parts, state, "owner").await?.unwrap_or_default();
+        let name = parameter(parts, state, "name").await?.unwrap_or_default();
+        let path = format!("{owner}/{name}").parse().map_err(|_| ApiError::repo_not_found())?;
+        Ok(Self(path))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RevisionName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(parameter(parts, state, "rev").await?.unwrap_or_default()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(parameter(parts, state, "path").await?.unwrap_or_default()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Param {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(parameter(parts, state, "param").await?.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,20 @@
+//! Everything HTTP: the hub's API and pages, and the edge that carries requests to Spaces.
+//!
+//! Two front doors share one process and never an origin. [`router::hub_router`] answers at the hub's own host name by
+//! calling operations of `spaceport_control::service::Control`; [`edge`] answers at the host names of Spaces and knows
+//! nothing of the hub. Status codes exist only here: what is below speaks in typed refusals.
+
+pub mod admin;
+mod api;
+mod auth;
+pub mod edge;
+pub mod error;
+mod extract;
+pub mod middleware;
+pub mod router;
+mod sse;
+#[cfg(test)]
+mod testing;
+mod ui;
+
+pub use router::{AppState, hub_router};

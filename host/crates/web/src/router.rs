@@ -1,0 +1,131 @@
+//! Every route of the hub in one table, grouped by who asks.
+//!
+//! Fixed names stand beside `{owner}/{name}` and win over it. The router matches the address as it was sent: a revision
+//! with an encoded slash stays one segment.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{delete, get, post, put};
+use spaceport_control::service::Control;
+use tokio::sync::Semaphore;
+
+use crate::error::ApiError;
+use crate::{api, middleware, ui};
+
+/// Commits with much content that are taken in at once: each holds its content in memory.
+const LARGE_COMMITS: usize = 2;
+
+/// What every handler of the hub can reach.
+#[derive(Clone)]
+pub struct AppState {
+    /// The operations.
+    pub control: Control,
+    /// Turns for commits with much content.
+    pub(crate) large_commits: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// State over the operations.
+    pub fn new(control: Control) -> Self {
+        Self { control, large_commits: Arc::new(Semaphore::new(LARGE_COMMITS)) }
+    }
+}
+
+/// The hub: API, files and pages. Answers every request with an `x-request-id` and writes its access log.
+pub fn hub_router(state: AppState) -> Router {
+    Router::new()
+        .merge(probes())
+        .merge(pages())
+        .merge(accounts())
+        .merge(repositories())
+        .merge(catalogue())
+        .merge(spaces())
+        .merge(running())
+        .merge(files())
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(from_fn(middleware::observe))
+        .with_state(state)
+}
+
+/// For whoever watches the host.
+fn probes() -> Router<AppState> {
+    Router::new().route("/healthz", get(api::probes::alive)).route("/readyz", get(api::probes::ready))
+}
+
+/// For people.
+fn pages() -> Router<AppState> {
+    Router::new().route("/", get(ui::front_page)).route("/spaces/{owner}/{name}", get(ui::space_page))
+}
+
+/// `hf auth`.
+fn accounts() -> Router<AppState> {
+    Router::new().route("/api/whoami-v2", get(api::accounts::whoami))
+}
+
+/// `hf repos`.
+fn repositories() -> Router<AppState> {
+    Router::new()
+        .route("/api/repos/create", post(api::repos::create))
+        .route("/api/repos/delete", delete(api::repos::delete))
+        .route("/api/validate-yaml", post(api::commit::validate_yaml))
+}
+
+/// What this host offers, under names that no Space can have.
+fn catalogue() -> Router<AppState> {
+    Router::new()
+        .route("/api/spaces", get(api::spaces::list))
+        .route("/api/spaces/hardware", get(api::hardware::list))
+        .route("/api/spaces/by-subdomain/{param}", get(api::spaces::by_subdomain))
+}
+
+/// A Space: what it is and its settings.
+fn spaces() -> Router<AppState> {
+    Router::new()
+        .route("/api/spaces/{owner}/{name}", get(api::spaces::info))
+        .route("/api/spaces/{owner}/{name}/revision/{rev}", get(api::spaces::info_at))
+        .route("/api/spaces/{owner}/{name}/settings", put(api::spaces::change_settings))
+        .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
+        .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))
+        .route("/api/spaces/{owner}/{name}/auth-check/write", get(api::spaces::auth_check_write))
+        .route(
+            "/api/spaces/{owner}/{name}/variables",
+            get(api::settings::variables).post(api::settings::set_variable).delete(api::settings::delete_variable),
+        )
+        .route(
+            "/api/spaces/{owner}/{name}/secrets",
+            get(api::settings::secrets).post(api::settings::set_secret).delete(api::settings::delete_secret),
+        )
+}
+
+/// A Space: how it runs.
+fn running() -> Router<AppState> {
+    Router::new()
+        .route("/api/spaces/{owner}/{name}/runtime", get(api::running::runtime))
+        .route("/api/spaces/{owner}/{name}/hardware", post(api::hardware::request))
+        .route("/api/spaces/{owner}/{name}/sleeptime", post(api::hardware::set_sleep_time))
+        .route(
+            "/api/spaces/{owner}/{name}/storage",
+            post(api::hardware::set_storage).delete(api::hardware::delete_storage),
+        )
+        .route("/api/spaces/{owner}/{name}/pause", post(api::running::pause))
+        .route("/api/spaces/{owner}/{name}/restart", post(api::running::restart))
+        .route("/api/spaces/{owner}/{name}/logs/{param}", get(api::running::logs))
+        .route("/api/spaces/{owner}/{name}/events", get(api::running::events))
+        .route("/api/spaces/{owner}/{name}/releases", get(api::running::releases))
+}
+
+/// A Space's repository.
+fn files() -> Router<AppState> {
+    Router::new()
+        .route("/api/spaces/{owner}/{name}/preupload/{rev}", post(api::commit::preupload))
+        .route("/api/spaces/{owner}/{name}/commit/{rev}", post(api::commit::commit))
+        .route("/api/spaces/{owner}/{name}/refs", get(api::files::refs))
+        .route("/api/spaces/{owner}/{name}/tree/{rev}", get(api::files::tree))
+        .route("/api/spaces/{owner}/{name}/tree/{rev}/{*path}", get(api::files::tree))
+        .route("/api/spaces/{owner}/{name}/paths-info/{rev}", post(api::files::paths_info))
+        .route("/spaces/{owner}/{name}/resolve/{rev}/{*path}", get(api::files::resolve))
+        .route("/spaces/{owner}/{name}/raw/{rev}/{*path}", get(api::files::resolve))
+}

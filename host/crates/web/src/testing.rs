@@ -1,0 +1,254 @@
+//! A hub in process for tests: real database, real git, a real fleet over a backend that does nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use spaceport_control::clock::SystemClock;
+use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
+use spaceport_control::ports::{self, Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage};
+use spaceport_control::service::{Addresses, Control, ControlParts, NewToken, NewUser, ServiceConfig};
+use spaceport_core::egress::EgressPolicy;
+use spaceport_core::fault::Fault;
+use spaceport_core::hardware::Catalogue;
+use spaceport_core::lifecycle::BuildFailure;
+use spaceport_core::limits::OperatorLimits;
+use spaceport_core::permission::{Actor, TokenRole};
+use spaceport_core::space::Sdk;
+use spaceport_db::{Db, KeyStore, Options};
+use spaceport_git::Repos;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tower::ServiceExt;
+
+use crate::router::{AppState, hub_router};
+
+/// Longest wait for a stage.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A hub with the user `ada`, her token with the role `write`, and a token of `bob`.
+pub(crate) struct TestHub {
+    pub(crate) control: Control,
+    pub(crate) router: Router,
+    pub(crate) ada: String,
+    pub(crate) bob: String,
+    /// Builds take it for a moment.
+    builds: Arc<Mutex<()>>,
+    _dir: TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+
+    /// Status and `X-Error-Code`.
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.header("x-error-code").unwrap_or_default())
+    }
+}
+
+impl TestHub {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let builds = Arc::new(Mutex::new(()));
+        let control = control(dir.path(), builds.clone()).await;
+        let router = hub_router(AppState::new(control.clone()));
+        let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
+        Self { control, router, ada, bob, builds, _dir: dir }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A request of ada's.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.send(request(method, path, Some(&self.ada), body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Creates a Space of ada's.
+    pub(crate) async fn create(&self, name: &str, sdk: &str) {
+        let body = serde_json::json!({ "name": name, "organization": null, "type": "space", "sdk": sdk });
+        self.post("/api/repos/create", body).await.expect(200);
+    }
+
+    /// Commits files to a Space of ada's.
+    pub(crate) async fn commit(&self, name: &str, files: &[(&str, &str)]) -> Answer {
+        self.commit_with(name, serde_json::json!({ "summary": "change" }), files).await
+    }
+
+    pub(crate) async fn commit_with(&self, name: &str, header: Value, files: &[(&str, &str)]) -> Answer {
+        let mut lines = serde_json::json!({ "key": "header", "value": header }).to_string() + "\n";
+        for (path, content) in files {
+            let value = serde_json::json!({ "path": path, "content": content, "encoding": "utf-8" });
+            lines += &(serde_json::json!({ "key": "file", "value": value }).to_string() + "\n");
+        }
+        let request = Request::post(format!("/api/spaces/ada/{name}/commit/main"))
+            .header("authorization", format!("Bearer {}", self.ada))
+            .body(Body::from(lines))
+            .unwrap();
+        self.send(request).await
+    }
+
+    /// Lets no build go on until the guard is dropped.
+    pub(crate) fn hold_builds(&self) -> OwnedMutexGuard<()> {
+        self.builds.clone().try_lock_owned().expect("no build is under way")
+    }
+
+    /// Waits until a Space of ada's is in a stage.
+    pub(crate) async fn reaches(&self, name: &str, stage: &str) {
+        let actor = Actor::User(self.control.accounts().authenticate(&self.ada).unwrap().unwrap().user);
+        let path = format!("ada/{name}").parse().unwrap();
+        let mut changes = self.control.changes(&actor, &path).unwrap();
+        let mut seen = Vec::new();
+        let reached = async {
+            loop {
+                changes.mark_unchanged();
+                let runtime = self.control.runtime(&actor, &path).unwrap();
+                if runtime.stage.as_str() == stage {
+                    return;
+                }
+                seen.push((runtime.stage, runtime.error_message));
+                changes.changed().await.unwrap();
+            }
+        };
+        let result = tokio::time::timeout(PATIENCE, reached).await;
+        assert!(result.is_ok(), "{name} did not reach {stage}; it was {seen:?}");
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    request.body(body).unwrap()
+}
+
+async fn user(control: &Control, name: &str) -> String {
+    let new = NewUser { name: name.parse().unwrap(), is_admin: false, password: None };
+    control.accounts().create_user(new).await.unwrap();
+    let new = NewToken { user: name.parse().unwrap(), role: TokenRole::Write, label: "test".into() };
+    control.accounts().create_token(new).await.unwrap().expose().to_owned()
+}
+
+async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
+    let keys = KeyStore::open(&dir.join("keys")).unwrap();
+    let (db, _) = Db::open(&dir.join("store"), &keys, Options::default()).unwrap();
+    let db = Arc::new(db);
+    let repos = Arc::new(Repos::open(&dir.join("repos")).await.unwrap());
+    let clock = Arc::new(SystemClock::new());
+    let addresses = Addresses { scheme: "http".into(), hub: "hub.test".into(), spaces: "spaces.test".into() };
+    let config = FleetConfig {
+        data: dir.to_owned(),
+        keys: keys.clone(),
+        catalogue: Catalogue::default(),
+        addresses: addresses.clone(),
+        limits: OperatorLimits::default(),
+        egress: EgressPolicy::default(),
+        free_sleep_after: Some(172_800),
+        expose_static_secrets: true,
+        build_workers: 2,
+        build_deadline: PATIENCE,
+        stop_grace: Duration::from_millis(100),
+    };
+    let parts = FleetParts {
+        db: db.clone(),
+        repos: repos.clone(),
+        backends: vec![Arc::new(Idle { builds })],
+        clock: clock.clone(),
+        routes: Arc::default(),
+    };
+    let fleet = Fleet::start(config, parts).await.unwrap();
+    let config = ServiceConfig {
+        catalogue: Catalogue::default(),
+        addresses,
+        free_sleep_after: Some(172_800),
+        expose_static_secrets: true,
+    };
+    Control::new(ControlParts { db, repos, keys, fleet, clock, config })
+}
+
+/// Builds anything that may be built, and answers every request with a word.
+struct Idle {
+    builds: Arc<Mutex<()>>,
+}
+
+struct Word;
+
+impl Backend for Idle {
+    fn sdks(&self) -> Vec<Sdk> {
+        vec![Sdk::Static, Sdk::Wasm]
+    }
+
+    fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>> {
+        let builds = self.builds.clone();
+        Box::pin(async move {
+            let _turn = builds.lock().await;
+            request.log.write(b"built it\n");
+            Ok(Artifact("artifact".into()))
+        })
+    }
+
+    fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>> {
+        request.log.write(b"hello from the app\n");
+        Box::pin(async { Ok(Arc::new(Word) as Arc<dyn Upstream>) })
+    }
+}
+
+impl Upstream for Word {
+    fn call(&self, _request: Request<ports::Body>) -> BoxFuture<'static, Result<http::Response<ports::Body>, Fault>> {
+        let body = Full::new(Bytes::from_static(b"hello")).map_err(|never| match never {}).boxed_unsync();
+        Box::pin(async { Ok(http::Response::new(body)) })
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+
+    fn stop(&self, _grace: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}

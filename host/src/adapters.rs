@@ -1,0 +1,8 @@
+//! The few implementations that join crates which do not know each other: the engine as a backend of the control plane,
+//! and the control plane as the platform behind the edge.
+
+mod backend;
+mod platform;
+
+pub(crate) use backend::EngineBackend;
+pub(crate) use platform::FleetPlatform;

@@ -1,0 +1,275 @@
+//! The wiring: from a configuration to a host that answers, and down again.
+//!
+//! Sockets are bound first and listened on before anything works, so that a port that is taken is a start-up error and
+//! nobody who connects early is refused. Going down runs the other way: no new connections, requests in flight end, then
+//! instances, then the database.
+
+mod addresses;
+mod listen;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt};
+use spaceport_control::clock::SystemClock;
+use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
+use spaceport_control::ports::Clock;
+use spaceport_control::routes::RouteTable;
+use spaceport_control::service::{Addresses, Control, ControlParts, ServiceConfig};
+use spaceport_core::egress::EgressPolicy;
+use spaceport_db::{Db, KeyStore, OpenReport, Options};
+use spaceport_engine::cap::http_out::own_addresses;
+use spaceport_engine::{Engine, EngineConfig};
+use spaceport_git::Repos;
+use spaceport_web::edge::config::EdgeConfig;
+use spaceport_web::edge::{Edge, server};
+use spaceport_web::{AppState, admin, hub_router};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::{EngineBackend, FleetPlatform};
+use crate::cli::COMPILE_WORKER;
+use crate::config::{Config, HOST_RESERVE};
+use crate::ready::Ready;
+
+pub use listen::Listeners;
+
+/// The database, below the data directory.
+pub(crate) const STORE: &str = "store";
+/// The keys, unless the configuration moves them.
+pub(crate) const KEYS: &str = "keys";
+/// The socket for the shell.
+pub(crate) const ADMIN_SOCKET: &str = "admin.sock";
+/// Bare repositories.
+const REPOS: &str = "repos";
+/// Compiled components.
+const ARTIFACTS: &str = "artifacts";
+/// The data directory is nobody else's business.
+const PRIVATE: u32 = 0o700;
+/// Longest build, from its turn to its end.
+const BUILD_DEADLINE: Duration = Duration::from_secs(600);
+/// How long requests in flight may go on in an instance that is replaced or put to sleep.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long instances may take to end once the last connection has.
+const LAST_GRACE: Duration = Duration::from_secs(2);
+
+/// What the host is started with.
+pub struct AppConfig {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The operator's configuration, with what the command line changed.
+    pub config: Config,
+    /// The runtime that serves requests and runs guests.
+    pub data_runtime: Handle,
+}
+
+/// A host that answers.
+pub struct App {
+    fleet: Fleet,
+    stop: CancellationToken,
+    edge: JoinHandle<server::Drained>,
+    admin: JoinHandle<()>,
+    ready: Ready,
+    socket: PathBuf,
+}
+
+impl App {
+    /// Brings everything up. Runs on the control runtime.
+    pub async fn start(app: AppConfig, listeners: Listeners) -> anyhow::Result<Self> {
+        let AppConfig { data, config, data_runtime } = app;
+        let addresses = addresses::public(&config, listeners.port());
+        addresses::warn_of_shared_site(&addresses);
+        let parts = Parts::open(&data, &config, &addresses, data_runtime.clone()).await?;
+        let edge = Edge::new(
+            edge_config(&config, &addresses),
+            parts.routes.clone(),
+            Arc::new(FleetPlatform::new(parts.control.clone())),
+            parts.clock.clone(),
+        );
+        let stop = CancellationToken::new();
+        let ready = Ready {
+            hub: addresses.hub_url(),
+            domain: addresses.hub.clone(),
+            pid: std::process::id(),
+            admin: listeners.admin_address(),
+            ssh: None,
+        };
+        let socket = data.join(ADMIN_SOCKET);
+        let admin = listeners.serve_admin(
+            &socket,
+            admin::admin_socket_router(parts.control.clone()),
+            admin::metrics_router(parts.control.clone()),
+            stop.clone(),
+        )?;
+        let (hub, control_runtime) = (hub_router(AppState::new(parts.control)), Handle::current());
+        let shutdown = stop.clone();
+        let edge = data_runtime.spawn(async move {
+            let listeners = listeners.into_public()?;
+            Ok(server::serve(listeners, hub, control_runtime, edge, shutdown.cancelled_owned()).await)
+        });
+        let edge = tokio::spawn(async move {
+            match edge.await {
+                Ok(Ok(drained)) => drained,
+                Ok(Err(error)) => fatal(&error),
+                Err(error) => fatal(&error.into()),
+            }
+        });
+        Ok(Self { fleet: parts.fleet, stop, edge, admin, ready, socket })
+    }
+
+    /// Says in a file that the host answers, and where.
+    pub fn write_ready_file(&self, file: &Path) -> anyhow::Result<()> {
+        self.ready.write(file)
+    }
+
+    /// Where the hub is, for people.
+    pub fn hub_url(&self) -> &str {
+        &self.ready.hub
+    }
+
+    /// Lets requests in flight end, then everything else.
+    pub async fn shut_down(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        let drained = self.edge.await.context("serve requests")?;
+        self.admin.await.context("serve the admin listener")?;
+        self.fleet.shutdown(LAST_GRACE).await;
+        // Left behind it would only make the shell try a host that is gone.
+        let _ = tokio::fs::remove_file(&self.socket).await;
+        tracing::info!(cut = drained.cut, "stopped");
+        Ok(())
+    }
+}
+
+/// What is opened before anything is served.
+struct Parts {
+    control: Control,
+    fleet: Fleet,
+    routes: Arc<RouteTable>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    async fn open(data: &Path, config: &Config, addresses: &Addresses, data_runtime: Handle) -> anyhow::Result<Self> {
+        create_data_dir(data)?;
+        let keys = KeyStore::open(&config.keys.clone().unwrap_or_else(|| data.join(KEYS))).context("open the keys")?;
+        let (db, report) = Db::open(&data.join(STORE), &keys, Options::default()).context("open the database")?;
+        tell(&report);
+        let (db, clock) = (Arc::new(db), Arc::new(SystemClock::new()) as Arc<dyn Clock>);
+        let repos = Arc::new(Repos::open(&data.join(REPOS)).await.context("open the repositories")?);
+        let engine = engine(data, config, &keys, data_runtime)?;
+        let backend = EngineBackend::new(engine).await.context("prepare the static-site plugin")?;
+        let routes = Arc::new(RouteTable::default());
+        let fleet = Fleet::start(
+            fleet_config(data, config, addresses, keys.clone()),
+            FleetParts {
+                db: db.clone(),
+                repos: repos.clone(),
+                backends: vec![Arc::new(backend)],
+                clock: clock.clone(),
+                routes: routes.clone(),
+            },
+        )
+        .await
+        .context("bring the Spaces up")?;
+        let service = ServiceConfig {
+            catalogue: config.catalogue.clone(),
+            addresses: addresses.clone(),
+            free_sleep_after: Some(config.sleep_after.as_secs()),
+            expose_static_secrets: config.expose_secrets,
+        };
+        let control =
+            Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone(), config: service });
+        // Nothing is created yet, and what stays behind costs only its disk.
+        if let Err(error) = control.remove_orphans().await {
+            tracing::warn!(%error, "repositories without a Space could not be looked for");
+        }
+        Ok(Self { control, fleet, routes, clock })
+    }
+}
+
+fn create_data_dir(data: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(PRIVATE);
+    let name = data.file_name().context("name the data directory")?;
+    let parent = match data.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
+    Dir::create_ambient_dir_all(parent, ambient_authority())
+        .and_then(|()| Dir::open_ambient_dir(parent, ambient_authority()))
+        .and_then(|parent| parent.create_dir_with(name, &builder).or_else(|error| if_there(&parent, name, error)))
+        .with_context(|| format!("create the data directory {}", data.display()))
+}
+
+fn if_there(parent: &Dir, name: &std::ffi::OsStr, error: std::io::Error) -> std::io::Result<()> {
+    if parent.is_dir(name) { Ok(()) } else { Err(error) }
+}
+
+/// What opening the database found, for the operator.
+fn tell(report: &OpenReport) {
+    for warning in report.warnings() {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(batch = report.last, rows = report.rows, index = ?report.index, "database open");
+}
+
+fn engine(data: &Path, config: &Config, keys: &KeyStore, data_runtime: Handle) -> anyhow::Result<Arc<Engine>> {
+    let node_memory = config.limits.node_memory.map_or_else(machine_memory, |memory| memory.0);
+    let program = std::env::current_exe().context("find this program")?;
+    let engine = Engine::new(EngineConfig {
+        artifacts: data.join(ARTIFACTS),
+        seal_key: *keys.artifact_key().as_bytes(),
+        compile_command: vec![program.into(), COMPILE_WORKER.into()],
+        node_memory,
+        data_runtime,
+    })?;
+    Ok(engine)
+}
+
+/// The machine's memory, less what the system and the host itself need.
+fn machine_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    let total = u64::from(info.mem_unit) * u64::try_from(info.totalram).unwrap_or(u64::MAX);
+    total.saturating_sub(HOST_RESERVE.0).max(HOST_RESERVE.0 / 4)
+}
+
+fn fleet_config(data: &Path, config: &Config, addresses: &Addresses, keys: KeyStore) -> FleetConfig {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    FleetConfig {
+        data: data.to_owned(),
+        keys,
+        catalogue: config.catalogue.clone(),
+        addresses: addresses.clone(),
+        limits: config.limits.clone(),
+        egress: EgressPolicy {
+            rules: None,
+            operator_allow: config.egress_allow.clone(),
+            own_addresses: own_addresses(),
+        },
+        free_sleep_after: Some(config.sleep_after.as_secs()),
+        expose_static_secrets: config.expose_secrets,
+        build_workers: (cores / 2).max(1),
+        build_deadline: BUILD_DEADLINE,
+        stop_grace: STOP_GRACE,
+    }
+}
+
+fn edge_config(config: &Config, addresses: &Addresses) -> EdgeConfig {
+    let mut edge = EdgeConfig::new(&addresses.hub);
+    edge.spaces_domain.clone_from(&addresses.spaces);
+    edge.public_scheme = addresses::edge_scheme(config.http.public_scheme);
+    edge.trusted_proxies.clone_from(&config.http.trusted_proxies);
+    edge.max_request_body = config.limits.request_body.0;
+    edge.cache_bytes = config.cache.0;
+    edge
+}
+
+/// The edge cannot go on, so the host cannot either.
+fn fatal(error: &anyhow::Error) -> ! {
+    tracing::error!(error = format!("{error:#}"), "the edge ended");
+    std::process::exit(1)
+}

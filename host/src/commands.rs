@@ -1,0 +1,19 @@
+//! The commands of the program, one module each.
+
+mod account;
+mod check;
+mod push;
+mod serve;
+
+use crate::cli::Command;
+
+/// Does what was asked.
+pub fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::User(command) => account::user(command),
+        Command::Token(command) => account::token(command),
+        Command::Push(args) => push::run(&args),
+        Command::Check { path } => check::run(&path),
+    }
+}

@@ -1,0 +1,189 @@
+//! `[[hardware]]` and `[[storage]]`: rows that add to the catalogue or replace rows of it.
+
+use spaceport_core::hardware::{Catalogue, Gpu, Hardware, StorageTier};
+use spaceport_core::limits::Bytes;
+use toml::{Table, Value};
+
+use super::reader::{Findings, nearest};
+
+const HARDWARE_KEYS: [&str; 8] =
+    ["name", "pretty_name", "vcpu", "memory", "disk", "price_per_hour", "gpu", "request_fuel"];
+const GPU_KEYS: [&str; 3] = ["type", "count", "memory"];
+const STORAGE_KEYS: [&str; 3] = ["name", "size", "price_per_month"];
+
+/// The built-in catalogue with the file's rows.
+pub(super) fn read(file: &Table, findings: &mut Findings) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for row in rows(file, "hardware", &HARDWARE_KEYS, findings) {
+        if let Some(hardware) = read_hardware(row, findings) {
+            catalogue.set_hardware(hardware);
+        }
+    }
+    for row in rows(file, "storage", &STORAGE_KEYS, findings) {
+        if let Some(tier) = read_tier(row, findings) {
+            catalogue.set_storage(tier);
+        }
+    }
+    show(&catalogue, findings);
+    catalogue
+}
+
+/// The rows of a list, those with unknown keys reported.
+fn rows<'a>(file: &'a Table, name: &str, known: &[&str], findings: &mut Findings) -> Vec<&'a Table> {
+    let rows = match file.get(name) {
+        None => return Vec::new(),
+        Some(Value::Array(rows)) => rows,
+        Some(_) => {
+            findings.problems.push(format!("{name}: write rows as [[{name}]]"));
+            return Vec::new();
+        }
+    };
+    let tables: Vec<&Table> = rows.iter().filter_map(Value::as_table).collect();
+    if tables.len() < rows.len() {
+        findings.problems.push(format!("{name}: write rows as [[{name}]]"));
+    }
+    for table in &tables {
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            findings.problems.push(format!("{name}.{key}: no such key{}", nearest(key, known)));
+        }
+    }
+    tables
+}
+
+fn read_hardware(row: &Table, findings: &mut Findings) -> Option<Hardware> {
+    let name = name(row, "hardware", findings)?;
+    let mut row = Row { row, label: format!("hardware {name:?}"), findings };
+    let vcpu = row.positive("vcpu");
+    let memory = row.bytes("memory");
+    let disk = row.bytes("disk");
+    let price = row.price("price_per_hour");
+    let gpu = row.gpu();
+    let request_fuel = row.fuel();
+    let pretty_name = row.row.get("pretty_name").and_then(Value::as_str).unwrap_or(&name).to_owned();
+    Some(Hardware {
+        pretty_name,
+        vcpu: vcpu?,
+        memory: memory?,
+        disk: disk?,
+        price_per_hour: price?,
+        gpu: gpu?,
+        request_fuel: request_fuel?,
+        name,
+    })
+}
+
+fn read_tier(row: &Table, findings: &mut Findings) -> Option<StorageTier> {
+    let name = name(row, "storage", findings)?;
+    let mut row = Row { row, label: format!("storage {name:?}"), findings };
+    let size = row.bytes("size");
+    let price = row.price("price_per_month");
+    Some(StorageTier { size: size?, price_per_month: price?, name })
+}
+
+fn name(row: &Table, list: &str, findings: &mut Findings) -> Option<String> {
+    let name = row.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    if name.is_none() {
+        findings.problems.push(format!("{list}.name: each row needs a name, such as \"cpu-tiny\""));
+    }
+    name.map(str::to_owned)
+}
+
+/// One row being read. Each reader returns `None` after reporting what is wrong.
+struct Row<'a> {
+    row: &'a Table,
+    label: String,
+    findings: &'a mut Findings,
+}
+
+impl Row<'_> {
+    fn positive(&mut self, key: &str) -> Option<f64> {
+        match self.row.get(key).and_then(number).filter(|number| *number > 0.0 && number.is_finite()) {
+            Some(number) => Some(number),
+            None => self.refuse(key, "write a number above zero"),
+        }
+    }
+
+    fn price(&mut self, key: &str) -> Option<f64> {
+        match self.row.get(key) {
+            None => Some(0.0),
+            Some(value) => match number(value).filter(|price| *price >= 0.0 && price.is_finite()) {
+                Some(price) => Some(price),
+                None => self.refuse(key, "write a price in US dollars, zero or more"),
+            },
+        }
+    }
+
+    fn bytes(&mut self, key: &str) -> Option<Bytes> {
+        match self.row.get(key).and_then(Value::as_str).map(Bytes::parse) {
+            Some(Ok(bytes)) => Some(bytes),
+            _ => self.refuse(key, "write a size in quotes, such as \"64MiB\" or \"16GB\""),
+        }
+    }
+
+    fn fuel(&mut self) -> Option<Option<u64>> {
+        match self.row.get("request_fuel") {
+            None => Some(None),
+            Some(Value::Integer(fuel)) if *fuel > 0 => Some(u64::try_from(*fuel).ok()),
+            Some(_) => self.refuse("request_fuel", "write a whole number above zero"),
+        }
+    }
+
+    fn gpu(&mut self) -> Option<Option<Gpu>> {
+        let gpu = match self.row.get("gpu") {
+            None => return Some(None),
+            Some(Value::Table(gpu)) => gpu,
+            Some(_) => return self.refuse("gpu", "write {type = \"t4\", count = 1, memory = \"16GiB\"}"),
+        };
+        for key in gpu.keys().filter(|key| !GPU_KEYS.contains(&key.as_str())) {
+            self.findings.problems.push(format!("{}.gpu.{key}: no such key{}", self.label, nearest(key, &GPU_KEYS)));
+        }
+        let kind = gpu.get("type").and_then(Value::as_str).map(str::to_owned);
+        let count = gpu.get("count").map_or(Some(1), |count| count.as_integer().and_then(|n| u32::try_from(n).ok()));
+        let memory = gpu.get("memory").and_then(Value::as_str).and_then(|text| Bytes::parse(text).ok());
+        match (kind, count.filter(|count| *count > 0), memory) {
+            (Some(kind), Some(count), Some(memory)) => Some(Some(Gpu { kind, count, memory })),
+            _ => self.refuse("gpu", "write {type = \"t4\", count = 1, memory = \"16GiB\"}"),
+        }
+    }
+
+    fn refuse<T>(&mut self, key: &str, why: &str) -> Option<T> {
+        self.findings.problems.push(format!("{}.{key}: {why}", self.label));
+        None
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        // Whole numbers of vCPUs or dollars are far below 2^53.
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
+/// Adds the rows to the effective configuration.
+fn show(catalogue: &Catalogue, findings: &mut Findings) {
+    let out = &mut findings.effective;
+    out.push_str("\n# Hardware that Spaces can ask for. Rows with a gpu need a container backend.\n");
+    for row in &catalogue.hardware {
+        out.push_str(&format!(
+            "[[hardware]]\nname = {:?}\npretty_name = {:?}\nvcpu = {:?}\nmemory = \"{}\"\ndisk = \"{}\"\nprice_per_hour = {:?}\n",
+            row.name, row.pretty_name, row.vcpu, row.memory, row.disk, row.price_per_hour
+        ));
+        if let Some(gpu) = &row.gpu {
+            let Gpu { kind, count, memory } = gpu;
+            out.push_str(&format!("gpu = {{ type = {kind:?}, count = {count}, memory = \"{memory}\" }}\n"));
+        }
+        if let Some(fuel) = row.request_fuel {
+            out.push_str(&format!("request_fuel = {fuel}\n"));
+        }
+        out.push('\n');
+    }
+    out.push_str("# Persistent disks at /data.\n");
+    for row in &catalogue.storage {
+        out.push_str(&format!(
+            "[[storage]]\nname = {:?}\nsize = \"{}\"\nprice_per_month = {:?}\n\n",
+            row.name, row.size, row.price_per_month
+        ));
+    }
+}

@@ -1,0 +1,84 @@
+//! Guests that misbehave hurt their own request and nobody else's.
+
+use std::time::Duration;
+
+use spaceport_tests::{TestHost, wait};
+
+#[test]
+fn a_trap_before_the_head_is_a_502_and_the_next_request_is_answered() {
+    let host = TestHost::start();
+    for (name, guest) in [("two", "trap_before"), ("three", "trap_p3")] {
+        let space = host.run_guest(name, guest, "");
+        let answer = space.get("/trap");
+        assert_eq!((answer.status, answer.fault()), (502, Some("guest_trap")), "{guest}: {}", answer.text());
+        assert_eq!(space.get("/").status, 200, "{guest}");
+        space.logs("trap");
+    }
+}
+
+#[test]
+fn a_trap_in_mid_body_breaks_the_stream() {
+    let host = TestHost::start();
+    let space = host.run_guest("after", "trap_after", "");
+    let answer = space.get("/trap");
+    assert_eq!(answer.status, 200);
+    assert!(!answer.is_complete, "a truncated answer must not look whole: {:?}", answer.text());
+    assert_eq!(space.get("/").status, 200);
+}
+
+#[test]
+fn a_guest_that_sets_no_response_is_told_apart() {
+    let host = TestHost::start();
+    let space = host.run_guest("mute", "no_response", "");
+    let answer = space.get("/mute");
+    assert_eq!((answer.status, answer.fault()), (502, Some("guest_no_response")), "{}", answer.text());
+}
+
+#[test]
+fn shared_instances_live_on_and_request_instances_do_not() {
+    let host = TestHost::start();
+    let shared = host.run_guest("shared", "counter", "");
+    let counts: Vec<u64> = (0..5).map(|_| shared.get("/").text().trim().parse().unwrap()).collect();
+    assert!(counts.iter().max() > counts.iter().min(), "{counts:?}");
+    let fresh = host.run_guest("fresh", "counter", "wasm:\n  isolation: request");
+    let counts: Vec<u64> = (0..5).map(|_| fresh.get("/").text().trim().parse().unwrap()).collect();
+    assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+}
+
+#[test]
+fn a_flood_of_log_lines_stays_small_and_the_guest_goes_on() {
+    let host = TestHost::start();
+    let space = host.run_guest("flood", "log_flood", "");
+    assert_eq!(space.get("/flood?mib=64").status, 200);
+    let small = wait::until(Duration::from_secs(10), || (size_of(&host.data().join("logs")) < 24 << 20).then_some(()));
+    assert!(small.is_some(), "{} bytes of logs", size_of(&host.data().join("logs")));
+    space.logs("dropped");
+}
+
+fn size_of(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder).map_or(0, |entries| {
+        entries
+            .flatten()
+            .map(|entry| match entry.metadata() {
+                Ok(data) if data.is_dir() => size_of(&entry.path()),
+                Ok(data) => data.len(),
+                Err(_) => 0,
+            })
+            .sum()
+    })
+}
+
+#[test]
+fn a_visitor_who_leaves_frees_the_instance() {
+    use std::io::Write;
+    let host = TestHost::start();
+    let space = host.run_guest("body", "infinite_body", "");
+    for _ in 0..20 {
+        let mut stream = std::net::TcpStream::connect(host.address()).unwrap();
+        write!(stream, "GET /forever HTTP/1.1\r\nHost: {}\r\n\r\n", space.authority).unwrap();
+        let mut some = [0; 1024];
+        assert!(std::io::Read::read(&mut stream, &mut some).unwrap() > 0);
+    }
+    let answer = space.get("/");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}

@@ -1,0 +1,15 @@
+//! Black-box tests: a real host, real git, real clients, through sockets. One binary, one module per concern.
+
+mod bad_input;
+mod clients;
+mod config;
+mod crash;
+mod egress;
+mod files;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod proxy;
+mod push;
+mod shutdown;
+mod static_site;

@@ -1,0 +1,15 @@
+//! `/loop` never ends, by wasi:http 0.3.
+
+use spaceport_guest::service::{Request, Response};
+
+async fn handle(request: Request) -> Response {
+    if request.path() == "/loop" {
+        let mut n = 0u64;
+        loop {
+            n = std::hint::black_box(n.wrapping_mul(31).wrapping_add(1));
+        }
+    }
+    Response::text("quiet")
+}
+
+spaceport_guest::export_service!(handle);

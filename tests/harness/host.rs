@@ -1,0 +1,239 @@
+//! A real host: the release binary in a process of its own, on a free port, with a data directory that goes with it.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::space::{Files, TestSpace};
+use crate::wait;
+
+/// The account the tests act as.
+pub const USER: &str = "ada";
+/// How long a host may take until it answers: the machine may be compiling beside us.
+const START: Duration = Duration::from_secs(60);
+/// How long a host may take to drain.
+const STOP: Duration = Duration::from_secs(20);
+
+/// The settings every test host starts from: more rows than a real one, small enough to reach their limits.
+const BASE_CONFIG: &str = r#"
+[[hardware]]
+name = "test-half"
+vcpu = 0.5
+memory = "64MiB"
+disk = "1MiB"
+
+[[hardware]]
+name = "test-small"
+vcpu = 2
+memory = "64MiB"
+disk = "1MiB"
+
+[[storage]]
+name = "test-tiny"
+size = "64KiB"
+price_per_month = 0.0
+"#;
+
+/// A running host.
+pub struct TestHost {
+    process: Option<Child>,
+    dir: TempDir,
+    ready: Value,
+    token: String,
+}
+
+impl TestHost {
+    /// A host with the tests' settings.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// A host with further configuration.
+    #[track_caller]
+    pub fn start_with(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("spaceport.toml"), format!("{config}\n{BASE_CONFIG}")).unwrap();
+        let data = dir.path().join("data");
+        run(&["user", "create", USER, "--admin"], &data);
+        let token = run(&["token", "create", "--user", USER, "--role", "admin", "--name", "tests"], &data);
+        let mut host = Self { process: None, dir, ready: Value::Null, token: token.trim().to_owned() };
+        host.boot();
+        host
+    }
+
+    /// Starts the process again after [`TestHost::kill`] or [`TestHost::stop`].
+    #[track_caller]
+    pub fn boot(&mut self) {
+        let ready = self.dir.path().join("ready.json");
+        let _ = std::fs::remove_file(&ready);
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let process = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(self.data())
+            .arg("--config")
+            .arg(self.dir.path().join("spaceport.toml"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let found = wait::until(START, || {
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().unwrap());
+            assert!(ended.is_none(), "the host ended at once: {ended:?}\n{}", self.log());
+            std::fs::read(&ready).ok()
+        });
+        let found = found.unwrap_or_else(|| panic!("the host was not ready in time\n{}", self.log()));
+        self.ready = serde_json::from_slice(&found).unwrap();
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; returns the exit code.
+    #[track_caller]
+    pub fn stop(&mut self) -> i32 {
+        self.terminate();
+        self.wait_for_exit()
+    }
+
+    /// Sends SIGTERM and returns at once.
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits until the process has ended; returns the exit code.
+    #[track_caller]
+    pub fn wait_for_exit(&mut self) -> i32 {
+        let mut process = self.process.take().unwrap();
+        let status = wait::until(STOP, || process.try_wait().unwrap());
+        let Some(status) = status else {
+            process.kill().unwrap();
+            panic!("the host did not drain in time\n{}", self.log());
+        };
+        status.code().unwrap_or(-1)
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        u32::try_from(self.ready["pid"].as_u64().unwrap()).unwrap()
+    }
+
+    /// `http://localhost:PORT`, as clients are told.
+    pub fn hub(&self) -> String {
+        self.ready["hub"].as_str().unwrap().to_owned()
+    }
+
+    /// `localhost:PORT`.
+    pub fn domain(&self) -> String {
+        self.ready["domain"].as_str().unwrap().to_owned()
+    }
+
+    /// The socket.
+    pub fn address(&self) -> SocketAddr {
+        let (_, port) = self.domain().rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
+        SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()))
+    }
+
+    /// The admin listener's socket.
+    pub fn admin(&self) -> SocketAddr {
+        self.ready["admin"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A token of [`USER`].
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A client of the hub with [`USER`]'s token.
+    pub fn client(&self) -> Client {
+        Client::new(self.address(), Some(self.token.clone()))
+    }
+
+    /// A visitor without a token.
+    pub fn visitor(&self) -> Client {
+        Client::new(self.address(), None)
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// A folder of the test's own, gone with the host.
+    pub fn scratch(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What the host has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Creates a Space and pushes its files in one commit.
+    #[track_caller]
+    pub fn push(&self, name: &str, files: Files) -> TestSpace<'_> {
+        let space = TestSpace::create(self, name, files.sdk());
+        space.push(files);
+        space
+    }
+
+    /// A Space that runs this test guest, up and running.
+    #[track_caller]
+    pub fn run_guest(&self, name: &str, guest: &str, front_matter: &str) -> TestSpace<'_> {
+        let space = self.push(name, Files::guest(guest, front_matter));
+        space.reaches("RUNNING");
+        space
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("host.log")
+    }
+}
+
+impl Drop for TestHost {
+    fn drop(&mut self) {
+        self.kill();
+        let log = self.log();
+        // A panic in the host is a bug of ours even if the test did not notice.
+        let panicked = log.lines().find(|line| line.contains("panicked at"));
+        if std::thread::panicking() {
+            let tail: Vec<_> = log.lines().rev().take(60).collect();
+            eprintln!("--- the end of the host's log");
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        } else if let Some(line) = panicked {
+            panic!("the host panicked: {line}");
+        }
+    }
+}
+
+/// The release binary.
+pub fn binary() -> PathBuf {
+    match std::env::var_os("SPACEPORT_BIN") {
+        Some(binary) => binary.into(),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/spaceport"),
+    }
+}
+
+/// Runs a command of the binary on a data directory; returns what it printed.
+#[track_caller]
+pub fn run(args: &[&str], data: &Path) -> String {
+    let output = Command::new(binary()).args(args).arg("--data").arg(data).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,17 @@
+//! Everything the end-to-end tests share: a real host in a process of its own, clients that speak to it through sockets,
+//! the compiled guests, and repositories to push.
+//!
+//! Nothing here knows private items of the product: what a test can see, a user can see.
+
+pub mod client;
+pub mod guests;
+pub mod host;
+pub mod origin;
+pub mod python;
+pub mod space;
+pub mod wait;
+
+pub use client::Answer;
+pub use guests::guest;
+pub use host::TestHost;
+pub use space::{Files, TestSpace};

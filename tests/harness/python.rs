@@ -1,0 +1,41 @@
+//! The official clients, installed from the package index into an environment of their own, unmodified.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use crate::TestHost;
+
+/// A program of the clients' environment, such as `hf` or `python`.
+#[track_caller]
+pub fn program(host: &TestHost, name: &str) -> Command {
+    let bin = std::env::var_os("SPACEPORT_CLIENTS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv/clients"), PathBuf::from)
+        .join("bin");
+    assert!(bin.join(name).exists(), "{} is missing; run `cargo xtask test`", bin.join(name).display());
+    let mut command = Command::new(bin.join(name));
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", host.scratch())
+        .env("HF_HOME", host.scratch().join("hf-home"))
+        .env("HF_ENDPOINT", host.hub())
+        .env("HF_TOKEN", host.token())
+        .env("HF_HUB_DISABLE_TELEMETRY", "1")
+        .env("NO_COLOR", "1");
+    command
+}
+
+/// Runs `hf` with these arguments.
+#[track_caller]
+pub fn hf(host: &TestHost, args: &[&str]) -> Output {
+    program(host, "hf").args(args).output().unwrap()
+}
+
+/// Runs `hf`, which must succeed; returns what it printed.
+#[track_caller]
+pub fn hf_ok(host: &TestHost, args: &[&str]) -> String {
+    let output = hf(host, args);
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "hf {args:?}\n{out}\n{}", String::from_utf8_lossy(&output.stderr));
+    out
+}

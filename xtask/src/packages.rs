@@ -1,0 +1,86 @@
+//! What has to come from outside cargo: Debian packages and Python environments.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::bail;
+
+use crate::progress::{say, step};
+use crate::workspace::{Workspace, run_program};
+
+/// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
+const PROGRAMS: [(&str, &[&str]); 8] = [
+    ("git", &["git", "--version"]),
+    ("gcc", &["cc", "--version"]),
+    ("curl", &["curl", "--version"]),
+    ("wrk", &["wrk", "-v"]),
+    ("python3-venv", &["python3", "-c", "import ensurepip, venv"]),
+    ("rustc-web", &["/usr/bin/rustc", "--version"]),
+    ("cargo-web", &["/usr/bin/cargo", "--version"]),
+    ("lld-19", &["wasm-ld-19", "--version"]),
+];
+
+/// Makes sure that these packages are there: installs what is missing, as root or by sudo without a password, after
+/// saying which; else says the one command to run.
+pub(crate) fn ensure(packages: &[&str]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_there(package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    let Some(root) = become_root() else {
+        bail!("these system packages are missing: {list}. Install them with\n\n  sudo apt-get install -y {list}\n");
+    };
+    step(&format!("install system packages: {list}"), || {
+        run_program(&mut apt(&root, &["update", "-qq"]))?;
+        let mut install = apt(&root, &["install", "-y", "-qq", "--no-install-recommends"]);
+        run_program(install.args(&missing).stdout(Stdio::null()))
+    })
+}
+
+/// A Python environment of our own with exactly these packages; the folder it is in.
+pub(crate) fn python_venv(workspace: &Workspace, name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
+    ensure(&["python3-venv"])?;
+    let folder = workspace.target.join("venv").join(name);
+    let mark = folder.join("spaceport-packages");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    say(&format!("    python packages: {}", packages.join(" ")));
+    run_program(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run_program(pip.args(packages))?;
+    std::fs::write(mark, wanted)?;
+    Ok(folder)
+}
+
+fn is_there(package: &str) -> bool {
+    let probe = match PROGRAMS.iter().find(|(name, _)| *name == package) {
+        Some((_, [program, args @ ..])) => {
+            Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status()
+        }
+        _ => Command::new("dpkg").args(["--status", package]).stdout(Stdio::null()).stderr(Stdio::null()).status(),
+    };
+    // `wrk -v` prints its version and ends with 1; that it could be started is the answer.
+    probe.is_ok_and(|status| status.success() || package == "wrk")
+}
+
+/// The words in front of a command that needs root: none as root, `sudo -n` where that works.
+fn become_root() -> Option<Vec<&'static str>> {
+    let says =
+        |command: &mut Command| command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success());
+    let id = says(Command::new("id").arg("-u"))?;
+    if id.stdout.trim_ascii() == b"0" {
+        return Some(Vec::new());
+    }
+    says(Command::new("sudo").args(["-n", "true"])).map(|_| vec!["sudo", "-n"])
+}
+
+fn apt(root: &[&str], args: &[&str]) -> Command {
+    let words: Vec<&str> = root.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(args);
+    command
+}

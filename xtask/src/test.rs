@@ -1,0 +1,58 @@
+//! `cargo xtask test`: gets what the tests need, then runs every check and test there is.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::packages;
+use crate::progress::{say, step};
+use crate::workspace::{Workspace, run_program};
+
+/// Clients of the Hub, exactly as their users install them.
+const PYTHON_CLIENTS: [&str; 1] = ["huggingface_hub==2.4.0"];
+
+/// Runs everything, or with arguments only the tests they select.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    packages::ensure(&["git", "gcc", "python3-venv", "curl"])?;
+    step("build the components", || crate::guests::build(&workspace).map(drop))?;
+    step("build the host", || workspace.build_host())?;
+    let python = step("install the clients", || packages::python_venv(&workspace, "clients", &PYTHON_CLIENTS))?;
+    if args.is_empty() {
+        step("check the format", || run_cargo(&workspace, &["fmt", "--all", "--check"]))?;
+        step("lint", || lint(&workspace))?;
+        step("test the guest crates", || crate::guests::test(&workspace))?;
+    }
+    step("test", || test(&workspace, &python, args))
+}
+
+fn lint(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut clippy = workspace.cargo();
+    clippy.args(["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
+    run_program(with_guests(&mut clippy, workspace))
+}
+
+fn test(workspace: &Workspace, python: &Path, args: &[String]) -> anyhow::Result<()> {
+    let mut cargo = workspace.cargo();
+    if has_nextest(workspace) {
+        cargo.args(["nextest", "run", "--cargo-profile", "release", "--workspace", "--no-fail-fast"]);
+    } else {
+        say("cargo-nextest is not installed; `cargo test` does the same, with less parallelism and shorter reports.");
+        cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+    }
+    cargo.args(args).env("SPACEPORT_CLIENTS", python).env("SPACEPORT_BIN", workspace.spaceport());
+    run_program(with_guests(&mut cargo, workspace))
+}
+
+fn with_guests<'a>(cargo: &'a mut Command, workspace: &Workspace) -> &'a mut Command {
+    cargo.env("SPACEPORT_GUESTS", workspace.guests())
+}
+
+fn run_cargo(workspace: &Workspace, args: &[&str]) -> anyhow::Result<()> {
+    run_program(workspace.cargo().args(args))
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    let mut probe = workspace.cargo();
+    probe.args(["nextest", "--version"]);
+    probe.output().is_ok_and(|output| output.status.success())
+}
