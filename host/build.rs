@@ -1,5 +1,7 @@
 //! Finds the components that are embedded in the program.
 
+#![expect(clippy::disallowed_methods, reason = "a build script is given its input in the environment")]
+
 use std::env;
 use std::path::PathBuf;
 

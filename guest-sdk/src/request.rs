@@ -87,3 +87,27 @@ impl fmt::Display for TooLarge {
 }
 
 impl std::error::Error for TooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(body: &'static [u8]) -> Request {
+        Request::new(Method::POST, "/a%20b?x=1&x=2", HeaderMap::new(), body)
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_refused_and_one_at_it_is_not() {
+        assert_eq!(post(b"12345").read_all(5).unwrap(), Ok(b"12345".to_vec()));
+        let refused = post(b"123456").read_all(5).unwrap().unwrap_err();
+        assert_eq!(refused.to_string(), "the body is larger than 5 bytes");
+    }
+
+    #[test]
+    fn path_and_query_are_apart_and_the_path_is_as_sent() {
+        let request = post(b"");
+        assert_eq!((request.path(), request.query()), ("/a%20b", "x=1&x=2"));
+        assert_eq!(request.query_value("x").as_deref(), Some("1"));
+        assert_eq!(request.query_value("y"), None);
+    }
+}

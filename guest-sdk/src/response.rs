@@ -160,3 +160,39 @@ impl fmt::Debug for Response {
         f.debug_struct("Response").field("status", &self.status).field("headers", &self.headers).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_sent_when_send_returns() {
+        /// Notes what was written when it was flushed.
+        struct Wire(Vec<u8>, Vec<usize>);
+        impl Write for Wire {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                self.1.push(self.0.len());
+                Ok(())
+            }
+        }
+        let mut wire = Wire(Vec::new(), Vec::new());
+        BodyWriter::new(&mut wire).send(&Event::new("x")).unwrap();
+        assert_eq!((wire.0, wire.1), (b"data: x\n\n".to_vec(), vec![9]));
+    }
+
+    #[test]
+    fn what_cannot_be_a_header_is_left_out() {
+        let response = Response::text("").with_header("a b", "c").with_header("x", "1\r\ny: 2").with_header("X", "3");
+        assert_eq!(response.headers.len(), 2);
+        assert_eq!(response.headers["x"], "3");
+    }
+
+    #[test]
+    fn a_number_that_is_no_status_is_500() {
+        assert_eq!(Response::empty(99).status, 500);
+        assert_eq!(Response::redirect("/").status, 303);
+    }
+}

@@ -53,3 +53,20 @@ impl fmt::Display for Event {
 fn one_line(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_can_begin_another() {
+        let event = Event::new("a\r\nevent: x\rb\n").named("n\ndata: y").with_id("1\r\n\r\n2\0");
+        let text = event.to_string();
+        assert_eq!(text, "event: ndata: y\nid: 12\ndata: a\ndata: event: x\ndata: b\ndata: \n\n");
+    }
+
+    #[test]
+    fn an_event_without_text_is_still_an_event() {
+        assert_eq!(Event::new("").to_string(), "data: \n\n");
+    }
+}

@@ -233,7 +233,7 @@ fn engine(data: &Path, config: &Config, keys: &KeyStore, data_runtime: Handle) -
 /// The machine's memory, less what the system and the host itself need.
 fn machine_memory() -> u64 {
     let info = rustix::system::sysinfo();
-    let total = u64::from(info.mem_unit) * u64::try_from(info.totalram).unwrap_or(u64::MAX);
+    let total = u64::from(info.mem_unit).saturating_mul(info.totalram);
     total.saturating_sub(HOST_RESERVE.0).max(HOST_RESERVE.0 / 4)
 }
 
@@ -250,7 +250,7 @@ fn fleet_config(data: &Path, config: &Config, addresses: &Addresses, keys: KeySt
             operator_allow: config.egress_allow.clone(),
             own_addresses: own_addresses(),
         },
-        free_sleep_after: Some(config.sleep_after.as_secs()),
+        free_sleep_after: Some(config.sleep_after),
         expose_static_secrets: config.expose_secrets,
         build_workers: (cores / 2).max(1),
         build_deadline: BUILD_DEADLINE,

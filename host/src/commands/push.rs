@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 const MOVING: [&str; 4] = ["BUILDING", "RUNNING_BUILDING", "APP_STARTING", "RUNNING_APP_STARTING"];
 
 /// Publishes the folder.
-pub fn run(args: &PushArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &PushArgs) -> anyhow::Result<()> {
     let folder = Dir::open_ambient_dir(&args.dir, ambient_authority())
         .with_context(|| format!("open the folder {}", args.dir.display()))?;
     let readme = folder.read("README.md").context("read README.md, which holds the Space's configuration")?;

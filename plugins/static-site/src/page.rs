@@ -61,10 +61,8 @@ impl Page {
             return Err(self);
         }
         let mut bytes = Vec::with_capacity(self.start.len() + self.script.len());
-        match self.write(&mut bytes) {
-            Ok(()) => Ok(bytes),
-            Err(_) => unreachable!("memory takes everything"),
-        }
+        self.write(&mut bytes).expect("memory takes everything, and nothing is read");
+        Ok(bytes)
     }
 
     /// Writes the whole of it.

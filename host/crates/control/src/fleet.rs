@@ -55,8 +55,8 @@ pub struct FleetConfig {
     pub limits: OperatorLimits,
     /// Where guests may connect, before a Space's own narrowing.
     pub egress: EgressPolicy,
-    /// Seconds after which a Space on free hardware sleeps; `None`: never.
-    pub free_sleep_after: Option<u64>,
+    /// Idle time after which a Space on free hardware sleeps; `None`: never.
+    pub free_sleep_after: Option<Duration>,
     /// Whether pages of static Spaces are given secrets.
     pub expose_static_secrets: bool,
     /// Builds that compile at the same time.

@@ -4,6 +4,7 @@
 //! finds its route live too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::{Desired, Serving, State};
@@ -26,7 +27,7 @@ pub(crate) struct Profile {
     /// The kind it was created as.
     pub(crate) sdk: Sdk,
     /// Seconds of idleness after which it sleeps; static Spaces have a time of their own.
-    pub(crate) sleep_after: Option<u64>,
+    pub(crate) sleep_after: Option<Duration>,
     pub(crate) has_storage: bool,
 }
 
@@ -52,7 +53,11 @@ impl Profile {
             visibility: space.visibility,
             sdk: space.sdk,
             // The owner's wish counts where the owner pays.
-            sleep_after: if is_free { config.free_sleep_after } else { space.sleep_after.flatten() },
+            sleep_after: if is_free {
+                config.free_sleep_after
+            } else {
+                space.sleep_after.flatten().map(Duration::from_secs)
+            },
             has_storage: space.storage.is_some(),
         }
     }

@@ -384,7 +384,7 @@ fn config(data: &std::path::Path, keys: &KeyStore) -> FleetConfig {
         addresses: Addresses { scheme: "http".into(), hub: "localhost:7860".into(), spaces: "localhost:7860".into() },
         limits: OperatorLimits::default(),
         egress: EgressPolicy::default(),
-        free_sleep_after: Some(3600),
+        free_sleep_after: Some(Duration::from_secs(3600)),
         expose_static_secrets: true,
         build_workers: 1,
         build_deadline: Duration::from_secs(60),

@@ -58,7 +58,7 @@ async fn measure(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     let (began, before) = (Instant::now(), cpu_time()?);
     let clients: Vec<_> = (0..tasks).map(|_| tokio::spawn(client(running.clone(), count.clone(), end))).collect();
     for client in clients {
-        client.await??;
+        client.await?.map_err(|error| error as Box<dyn Error>)?;
     }
     let (wall, cpu) = (began.elapsed().as_secs_f64(), (cpu_time()? - before).as_secs_f64());
     let requests = count.load(Ordering::Relaxed) as f64;

@@ -63,7 +63,7 @@ pub(crate) struct Caller {
 enum Failure {
     Fault(Fault),
     /// No instance could start; the request is as it was.
-    Again(http::Request<WasiBody>, Shortfall),
+    Again(Box<http::Request<WasiBody>>, Shortfall),
 }
 
 /// What an instance could not have.
@@ -136,7 +136,7 @@ impl Caller {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => match self.explain(ticket, error).await {
                     Failure::Fault(fault) => return Err(fault),
-                    Failure::Again(request, shortfall) => (request, shortfall),
+                    Failure::Again(request, shortfall) => (*request, shortfall),
                 },
             };
             request = back;
@@ -243,7 +243,7 @@ impl Caller {
         };
         if let Some(shortfall) = shortfall {
             let request = failure.request.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            return Failure::Again(request, shortfall);
+            return Failure::Again(Box::new(request), shortfall);
         }
         let fault = match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => Fault::GuestFuelExceeded(self.space.request_fuel),

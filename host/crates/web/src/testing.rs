@@ -188,7 +188,7 @@ async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
         addresses: addresses.clone(),
         limits: OperatorLimits::default(),
         egress: EgressPolicy::default(),
-        free_sleep_after: Some(172_800),
+        free_sleep_after: Some(Duration::from_secs(172_800)),
         expose_static_secrets: true,
         build_workers: 2,
         build_deadline: PATIENCE,

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 /// Set for the process that compiles: this very program.
 const COMPILE: &str = "SPACEPORT_TEST_COMPILE";
 /// Bytes of the node in tests.
-pub const NODE_MEMORY: u64 = 4 << 30;
+pub(crate) const NODE_MEMORY: u64 = 4 << 30;
 
 /// The body of the compiling process. Without its variable it only shows that it is not one.
 #[test]
@@ -31,19 +31,19 @@ fn a_test_process_compiles_only_when_told_to() {
 }
 
 /// An engine and its directory.
-pub struct World {
-    pub engine: Arc<Engine>,
-    pub dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 /// A Space and its log.
-pub struct Space {
-    pub running: Arc<Running>,
-    pub log: Arc<Log>,
+pub(crate) struct Space {
+    pub(crate) running: Arc<Running>,
+    pub(crate) log: Arc<Log>,
 }
 
 #[derive(Default)]
-pub struct Log(Mutex<Vec<u8>>);
+pub(crate) struct Log(Mutex<Vec<u8>>);
 
 impl GuestLog for Log {
     fn write(&self, text: &[u8]) {
@@ -52,20 +52,20 @@ impl GuestLog for Log {
 }
 
 impl Log {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
 /// The file of a guest.
-pub fn guest(name: &str) -> Vec<u8> {
+pub(crate) fn guest(name: &str) -> Vec<u8> {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../target/guests/test");
     let dir = std::env::var_os("SPACEPORT_GUESTS").map_or_else(|| PathBuf::from(built), PathBuf::from);
     let file = dir.join(format!("{name}.wasm"));
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests` first", file.display()))
 }
 
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         vcpu: 64.0,
         memory: 1 << 30,
@@ -82,16 +82,16 @@ pub fn limits() -> Limits {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_memory(NODE_MEMORY)
     }
 
-    pub fn with_memory(node_memory: u64) -> Self {
+    pub(crate) fn with_memory(node_memory: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self { engine: Self::engine(dir.path().join("artifacts"), node_memory, [7; 32]), dir }
     }
 
-    pub fn engine(artifacts: PathBuf, node_memory: u64, seal_key: [u8; 32]) -> Arc<Engine> {
+    pub(crate) fn engine(artifacts: PathBuf, node_memory: u64, seal_key: [u8; 32]) -> Arc<Engine> {
         let exe = std::env::current_exe().unwrap();
         let test = "harness::a_test_process_compiles_only_when_told_to";
         let mut compile_command: Vec<OsString> = vec!["/usr/bin/env".into(), format!("{COMPILE}=1").into(), exe.into()];
@@ -101,15 +101,15 @@ impl World {
         Engine::new(config).unwrap()
     }
 
-    pub async fn compile(&self, name: &str) -> ArtifactId {
+    pub(crate) async fn compile(&self, name: &str) -> ArtifactId {
         self.engine.compile(&guest(name), &|_| {}).await.unwrap()
     }
 
-    pub async fn launch(&self, name: &str) -> Space {
+    pub(crate) async fn launch(&self, name: &str) -> Space {
         self.launch_with(name, |_| {}).await
     }
 
-    pub async fn launch_with(&self, name: &str, change: impl FnOnce(&mut LaunchSpec)) -> Space {
+    pub(crate) async fn launch_with(&self, name: &str, change: impl FnOnce(&mut LaunchSpec)) -> Space {
         let artifact = self.compile(name).await;
         let log = Arc::new(Log::default());
         let mut spec = self.spec(artifact, log.clone());
@@ -117,7 +117,7 @@ impl World {
         Space { running: self.engine.launch(spec).await.unwrap(), log }
     }
 
-    pub fn spec(&self, artifact: ArtifactId, log: Arc<dyn GuestLog>) -> LaunchSpec {
+    pub(crate) fn spec(&self, artifact: ArtifactId, log: Arc<dyn GuestLog>) -> LaunchSpec {
         let dir = |name: &str| {
             let path = self.dir.path().join(name);
             std::fs::create_dir_all(&path).unwrap();
@@ -141,30 +141,30 @@ impl World {
     }
 }
 
-pub fn request(path: &str) -> http::Request<Full<Bytes>> {
+pub(crate) fn request(path: &str) -> http::Request<Full<Bytes>> {
     http::Request::get(path).header("host", "owner-name.localhost").body(Full::default()).unwrap()
 }
 
 impl Space {
     /// The head of the answer.
-    pub async fn head(&self, path: &str) -> Result<http::Response<Body>, Fault> {
+    pub(crate) async fn head(&self, path: &str) -> Result<http::Response<Body>, Fault> {
         self.running.call(request(path)).await
     }
 
     /// The whole answer.
-    pub async fn get(&self, path: &str) -> Result<String, Fault> {
+    pub(crate) async fn get(&self, path: &str) -> Result<String, Fault> {
         let body = self.head(path).await?.into_body().collect().await.expect("the body is whole").to_bytes();
         Ok(String::from_utf8(body.into()).unwrap())
     }
 
     /// Waits until no instance is left, or tells what is.
-    pub async fn empties(&self) {
+    pub(crate) async fn empties(&self) {
         eventually("the instances end", || self.running.usage().instances == 0).await;
     }
 }
 
 /// Waits for something that must become true soon.
-pub async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
     for _ in 0..1000 {
         if check() {
             return;

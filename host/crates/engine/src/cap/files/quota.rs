@@ -55,6 +55,8 @@ struct State {
     exclusive: bool,
     /// Whether the account may be higher than what a measurement would find.
     stale: bool,
+    /// Trees that the host is about to remove.
+    removals: usize,
     walk_after: Instant,
     opened: Vec<Weak<File>>,
     forget_at: usize,
@@ -69,6 +71,11 @@ pub(super) struct Permit {
 
 /// The right to have the mount stand still. Nobody holds a permit beside it.
 pub(super) struct Exclusive {
+    quota: Arc<Quota>,
+}
+
+/// A tree that is being removed.
+pub(super) struct Removal {
     quota: Arc<Quota>,
 }
 
@@ -105,6 +112,7 @@ impl Quota {
             permits: 0,
             exclusive: false,
             stale: false,
+            removals: 0,
             walk_after: Instant::now(),
             opened: Vec::new(),
             forget_at: REMEMBERED,
@@ -174,19 +182,20 @@ impl Quota {
     pub(super) async fn make_room(self: &Arc<Self>, need: Usage) -> io::Result<()> {
         let mut measured = false;
         loop {
-            let (walk_after, exclusive) = {
+            let (walk_after, wait) = {
                 let state = self.state.lock();
                 if !state.exclusive && state.used.plus(need).fits(self.limit) {
                     return Ok(());
                 }
+                let wait = state.exclusive || state.removals > 0;
                 // Once is enough: others write meanwhile, and could make each look outdated for ever.
-                if measured || (!state.exclusive && !state.stale) {
+                if !wait && (measured || !state.stale) {
                     return Err(Errno::NOSPC.into());
                 }
-                (state.walk_after, state.exclusive)
+                (state.walk_after, wait)
             };
-            if exclusive {
-                self.moving().await;
+            if wait {
+                self.until(|state| !state.exclusive && state.removals == 0).await;
                 continue;
             }
             sleep_until(walk_after).await;
@@ -209,14 +218,8 @@ impl Quota {
             }
             changed.await;
         };
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if self.state.lock().permits == 0 {
-                return exclusive;
-            }
-            changed.await;
-        }
+        self.until(|state| state.permits == 0).await;
+        exclusive
     }
 
     fn try_exclusive(self: &Arc<Self>) -> Option<Exclusive> {
@@ -226,14 +229,24 @@ impl Quota {
 
     /// Waits until the mount need not stand still any more.
     pub(super) async fn moving(&self) {
+        self.until(|state| !state.exclusive).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if !self.state.lock().exclusive {
+            if condition(&self.state.lock()) {
                 return;
             }
             changed.await;
         }
+    }
+
+    /// The host is about to remove a tree: whoever needs room waits until it is gone.
+    pub(super) fn removing(self: &Arc<Self>) -> Removal {
+        self.state.lock().removals += 1;
+        Removal { quota: self.clone() }
     }
 
     /// What is open and has no name any more.
@@ -285,6 +298,16 @@ impl Exclusive {
 impl Drop for Exclusive {
     fn drop(&mut self) {
         self.quota.state.lock().exclusive = false;
+        self.quota.changed.notify_waiters();
+    }
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        let mut state = self.quota.state.lock();
+        state.removals -= 1;
+        state.stale = true;
+        drop(state);
         self.quota.changed.notify_waiters();
     }
 }

@@ -33,12 +33,12 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let (path, quota) = (std::mem::take(&mut self.path), self.quota.clone());
+        let (path, removal) = (std::mem::take(&mut self.path), self.quota.removing());
         let remove = move || {
+            let _removal = removal;
             if let Err(error) = fs::remove_dir_all(&path) {
                 tracing::warn!(path = %path.display(), %error, "a request's directory was not removed");
             }
-            quota.freed();
         };
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(remove)),

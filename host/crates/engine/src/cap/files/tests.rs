@@ -4,6 +4,7 @@ mod account;
 mod depth;
 mod names;
 mod p3;
+mod signatures;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

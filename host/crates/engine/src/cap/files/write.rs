@@ -84,7 +84,7 @@ fn charged_write(permit: &mut Permit, file: &File, at: Location, bytes: &[u8]) -
     let mut count = bytes.len().min(CHUNK);
     if !permit.charge(growth(count)) {
         let missing = growth(count).bytes.saturating_sub(permit.room());
-        count = count.checked_sub(usize::try_from(missing).unwrap_or(usize::MAX)).unwrap_or(0);
+        count = count.saturating_sub(usize::try_from(missing).unwrap_or(usize::MAX));
         // Beside us others may have taken the room that was seen.
         if count == 0 || !permit.charge(growth(count)) {
             return Err(Blocked::Full);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -83,16 +82,13 @@ async fn race(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
             None => {}
         }
         let more = waiting.len() > 0;
-        let mut head_start = pin!(sleep(HEAD_START));
-        loop {
-            tokio::select! {
-                outcome = running.next() => match outcome {
-                    Some(Ok(stream)) => return Ok(stream),
-                    Some(Err(error)) => { last = error; break }
-                    None => break,
-                },
-                () = &mut head_start, if more => break,
-            }
+        tokio::select! {
+            outcome = running.next() => match outcome {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(error)) => last = error,
+                None => {}
+            },
+            () = sleep(HEAD_START), if more => {}
         }
     }
 }

@@ -24,7 +24,11 @@ fn short() -> EgressLimits {
 
 #[tokio::test]
 async fn a_server_that_accepts_and_is_silent_is_given_up() {
-    let _server = Server::answer("127.40.10.1", "").await;
+    let _server = Server::start("127.40.10.1", |stream| async move {
+        let _stream = stream;
+        std::future::pending().await
+    })
+    .await;
     let mut space = Space::with_limits(&["127.40.10.1/32"], short());
     let error = space.get("http://127.40.10.1:8080/").await.unwrap_err();
     assert!(matches!(error, Error::HttpResponseTimeout), "{error}");
