@@ -82,3 +82,23 @@ fn a_visitor_who_leaves_frees_the_instance() {
     let answer = space.get("/");
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
+
+#[test]
+fn an_app_that_cannot_start_is_a_runtime_error_and_is_tried_again() {
+    let host = TestHost::start_with("[limits]\ncold_start = \"1s\"\n");
+    let space = host.push("start", spaceport_tests::Files::guest("spin_start", "wasm:\n  timeout: 1s"));
+    let runtime = space.reaches("RUNTIME_ERROR");
+    assert!(runtime["errorMessage"].is_string(), "{runtime}");
+    let answer = space.get("/");
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    space.reaches("APP_STARTING");
+}
+
+#[test]
+fn an_app_learns_the_facts_of_its_space() {
+    let host = TestHost::start();
+    let space = host.run_guest("facts", "facts", "");
+    let text = space.get("/").text();
+    assert!(text.contains("ada/facts"), "{text}");
+    assert!(text.contains(space.runtime()["sha"].as_str().unwrap()), "{text}");
+}

@@ -76,3 +76,37 @@ fn many_commits_in_a_row_end_with_the_last_one() {
     space.serves(commits.last().unwrap());
     assert!(space.get("/").text().contains("n20"));
 }
+
+#[test]
+fn a_folder_is_published_from_the_shell() {
+    let host = TestHost::start();
+    let push = |dir: &std::path::Path, to: &str| {
+        std::process::Command::new(spaceport_tests::host::binary())
+            .arg("push")
+            .arg(dir)
+            .args(["--to", to, "--endpoint", &host.hub()])
+            .env("HF_TOKEN", host.token())
+            .output()
+            .unwrap()
+    };
+    let output = push(&spaceport_tests::guests::demo("static-hello"), "ada/shell");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("ada/shell is RUNNING at http://ada-shell.static."), "{text}");
+    let output = push(host.scratch(), "ada/nothing");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("README.md"), "{output:?}");
+}
+
+#[test]
+fn a_python_component_runs() {
+    let host = TestHost::start();
+    let folder = spaceport_tests::guests::demo("python-hello");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let files = Files::default().with("README.md", read("README.md")).with("app.wasm", read("app.wasm"));
+    let space = host.push("python", files);
+    space.reaches("RUNNING");
+    let answer = space.get("/?name=Grace");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().contains("Grace") && answer.text().contains("ada/python"), "{}", answer.text());
+}

@@ -20,7 +20,8 @@ use wasmtime::{Error, Trap};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
-use crate::call::body::{Abandon, Body, BoxError, GuestBody};
+use crate::call::body::{Abandon, Body, BoxError, GuestBody, RequestBody};
+use crate::clock;
 use crate::limiter::Shortage;
 use crate::pool::SpaceInstances;
 use crate::pool::fault::{self, Ended};
@@ -108,7 +109,7 @@ impl Caller {
         let ticket = Ticket::new(limits.first_byte, limits.idle_chunk, limits.stream);
         // From here on a caller that goes away is noticed.
         let abandon = Abandon::new(ticket.clone());
-        let request = request.map(|body| body.map_err(body::from_client).boxed_unsync());
+        let request = with_host(request).map(|body| RequestBody::new(body, ticket.clone()).boxed_unsync());
         let response = self.answer(&ticket, request, patience).await?;
         ticket.answer();
         Ok(response.map(|body| GuestBody::new(body, abandon, place).boxed_unsync()))
@@ -120,21 +121,20 @@ impl Caller {
         mut request: http::Request<WasiBody>,
         patience: Instant,
     ) -> Result<http::Response<WasiBody>, Fault> {
-        let first_byte = Instant::now() + self.space.limits.first_byte;
         loop {
             // Registered before the attempt, so that what becomes free during it is not missed.
             let (freed, gone) = (self.space.freed.notified(), self.space.core.instance_gone.notified());
             if self.space.isolation == Isolation::Shared {
                 ticket.take_opening(self.space.openings.take(|| self.space.population.live()).await);
             }
-            let attempt = timeout_at(first_byte, self.handler.handle(ticket.clone(), request)).await;
+            let attempt = until_late(ticket, self.handler.handle(ticket.clone(), request)).await;
             let (back, shortfall) = match attempt {
-                Err(_) => {
+                None => {
                     ticket.expire();
                     return Err(Fault::GuestDeadline(self.space.limits.first_byte));
                 }
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => match self.explain(ticket, error).await {
+                Some(Ok(response)) => return Ok(response),
+                Some(Err(error)) => match self.explain(ticket, error).await {
                     Failure::Fault(fault) => return Err(fault),
                     Failure::Again(request, shortfall) => (*request, shortfall),
                 },
@@ -251,6 +251,30 @@ impl Caller {
         };
         self.space.say(&format!("the app did not start: {fault}{}", fault::frames(error)));
         Failure::Fault(fault)
+    }
+}
+
+/// The request with a host that the guest's side can read: without one it would end the instance.
+fn with_host<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let host = request.headers().get(http::header::HOST);
+    let readable = request.uri().authority().is_some() || host.is_some_and(|host| host.to_str().is_ok());
+    if !readable {
+        request.headers_mut().insert(http::header::HOST, http::HeaderValue::from_static("localhost"));
+    }
+    request
+}
+
+/// What the future gives, if it does before the head is due; that may move while the client still sends.
+async fn until_late<T>(ticket: &Ticket, future: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(future);
+    loop {
+        let due = clock::instant(ticket.first_byte());
+        if let Ok(done) = timeout_at(due.into(), &mut future).await {
+            return Some(done);
+        }
+        if ticket.first_byte() <= clock::now() {
+            return None;
+        }
     }
 }
 

@@ -114,6 +114,9 @@ impl GuestState {
     /// A request starts, one of so many in this instance.
     pub(crate) fn begin_request(store: &mut StoreContextMut<'_, Self>, requests: u64) -> Result<(), Error> {
         let state = store.data_mut();
+        if state.control.is_look_due() && state.table.iter_mut().count() > state.table.max_capacity() / 2 {
+            state.control.retire();
+        }
         state.limiter.forget_denial();
         state.hooks.begin_request(requests);
         // A whole slice from here: an instance that stood idle over a tick would yield at its first check.

@@ -112,9 +112,43 @@ impl http_body::Body for GuestBody {
     }
 }
 
-/// A client's body that broke off, as the guest sees it.
-pub(crate) fn from_client(error: impl Into<BoxError>) -> wasmtime_wasi_http::Error {
-    let error = error.into();
-    tracing::debug!(%error, "a request's body broke off");
-    wasmtime_wasi_http::Error::ConnectionTerminated
+/// The body of a request on its way in: tells the ticket when the guest takes a piece.
+pub(crate) struct RequestBody<B> {
+    inner: Pin<Box<B>>,
+    ticket: Arc<Ticket>,
+}
+
+impl<B> RequestBody<B> {
+    pub(crate) fn new(inner: B, ticket: Arc<Ticket>) -> Self {
+        Self { inner: Box::pin(inner), ticket }
+    }
+}
+
+impl<B> http_body::Body for RequestBody<B>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = self.inner.as_mut().poll_frame(cx);
+        if let Poll::Ready(Some(Ok(_))) = &frame {
+            self.ticket.receive();
+        }
+        frame.map_err(|error| {
+            let error = error.into();
+            tracing::debug!(%error, "a request's body broke off");
+            wasmtime_wasi_http::Error::ConnectionTerminated
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }

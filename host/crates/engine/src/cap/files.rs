@@ -20,12 +20,14 @@ mod measure;
 mod p2;
 mod p2_stream;
 mod p3;
+mod p3_stream;
 mod place;
 mod quota;
 mod scratch;
 mod syncing;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod write;
 
 use std::io;
@@ -35,8 +37,8 @@ use std::sync::Arc;
 use wasmtime::component::Linker;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView};
 
-pub use quota::Usage;
 pub use scratch::Scratch;
+pub use usage::Usage;
 
 use mark::Mount;
 use quota::Quota;

@@ -30,6 +30,8 @@ const RETIRE_IDLE: Duration = Duration::from_secs(2);
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// Requests after which an instance is replaced: what a guest forgets to free must not add up for ever.
 const MAX_REQUESTS: u64 = 1_000_000;
+/// Requests between two counts of the handles that an instance holds.
+const LOOK_EVERY: u64 = 64;
 /// An idle instance that holds more than this many times its first memory, and at least `BLOATED_MIN`, is replaced:
 /// linear memory never shrinks.
 const BLOATED_TIMES: u64 = 4;
@@ -77,8 +79,8 @@ pub(crate) struct InstanceControl {
     changed: AtomicBool,
     order: AtomicU8,
     born: u64,
-    /// Since when it has nothing to do; 0 while it has.
-    idle_since: AtomicU64,
+    /// Since when its guest rests; 0 while it works.
+    rests_since: AtomicU64,
     /// When a request last left it.
     last_left: AtomicU64,
     served: AtomicU64,
@@ -103,7 +105,7 @@ impl InstanceControl {
             changed: AtomicBool::new(true),
             order: AtomicU8::new(Order::None as u8),
             born: now,
-            idle_since: AtomicU64::new(0),
+            rests_since: AtomicU64::new(0),
             last_left: AtomicU64::new(now),
             served: AtomicU64::new(0),
             first_memory: AtomicU64::new(0),
@@ -116,7 +118,7 @@ impl InstanceControl {
 
     /// A request starts in this instance.
     pub(crate) fn begin(self: &Arc<Self>, ticket: Arc<Ticket>) {
-        self.idle_since.store(0, Ordering::Release);
+        self.rests_since.store(0, Ordering::Release);
         self.served.fetch_add(1, Ordering::Relaxed);
         if self.first_memory.load(Ordering::Relaxed) == 0 {
             self.first_memory.store(self.memory.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -196,15 +198,26 @@ impl InstanceControl {
     pub(crate) fn yield_slot(&self) -> bool {
         let idle = self.idle_since().is_some();
         if idle {
-            self.order.fetch_max(Order::Yield as u8, Ordering::AcqRel);
+            self.retire();
             self.poke();
         }
         idle
     }
 
+    /// Takes no further request, and ends when it has answered those it has.
+    pub(crate) fn retire(&self) {
+        self.order.fetch_max(Order::Yield as u8, Ordering::AcqRel);
+    }
+
+    /// Whether it is time to count what the guest holds.
+    pub(crate) fn is_look_due(&self) -> bool {
+        self.served.load(Ordering::Relaxed).is_multiple_of(LOOK_EVERY)
+    }
+
     /// Since when it has nothing to do.
     pub(crate) fn idle_since(&self) -> Option<u64> {
-        Some(self.idle_since.load(Ordering::Acquire)).filter(|since| *since != 0)
+        let since = self.rests_since.load(Ordering::Acquire);
+        (since != 0 && self.live() == 0).then(|| since.max(self.last_left.load(Ordering::Acquire)))
     }
 
     /// Whether it should take no further request.
@@ -224,9 +237,12 @@ impl InstanceControl {
         if order == Order::Stop as u8 {
             return Verdict::End(End::Stopped);
         }
-        match status {
-            WorkerStatus::Idle if self.live() == 0 => self.idle_verdict(order, now),
-            WorkerStatus::Idle | WorkerStatus::Requests | WorkerStatus::PostReturn => self.busy_verdict(now),
+        if status == WorkerStatus::Idle && self.rests_since.load(Ordering::Acquire) == 0 {
+            self.rests_since.store(now, Ordering::Release);
+        }
+        match self.idle_since() {
+            Some(since) if status == WorkerStatus::Idle => self.idle_verdict(order, since, now),
+            _ => self.busy_verdict(now),
         }
     }
 
@@ -272,14 +288,7 @@ impl InstanceControl {
         }
     }
 
-    fn idle_verdict(&self, order: u8, now: u64) -> Verdict {
-        let since = match self.idle_since.load(Ordering::Acquire) {
-            0 => {
-                self.idle_since.store(now, Ordering::Release);
-                now
-            }
-            since => since,
-        };
+    fn idle_verdict(&self, order: u8, since: u64, now: u64) -> Verdict {
         if order == Order::Yield as u8 {
             return Verdict::End(End::Idle);
         }
@@ -317,3 +326,6 @@ impl InstanceControl {
             || memory >= BLOATED_MIN && memory >= first.saturating_mul(BLOATED_TIMES)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,9 +18,11 @@ use crate::pool::control::InstanceControl;
 /// A request that was handed to a Space's instances.
 pub(crate) struct Ticket {
     /// By when the head of the answer must be there.
-    pub(crate) first_byte: u64,
+    first_byte: AtomicU64,
+    /// How long a guest that has the whole request may take to the head.
+    patience: u64,
     /// By when the whole answer must be there.
-    pub(crate) complete: u64,
+    complete: u64,
     idle_chunk: u64,
     /// The head is there.
     answered: AtomicBool,
@@ -45,9 +47,11 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new(first_byte: Duration, idle_chunk: Duration, stream: Duration) -> Arc<Self> {
-        let first_byte = clock::now().saturating_add(clock::nanos(first_byte));
+        let patience = clock::nanos(first_byte);
+        let first_byte = clock::now().saturating_add(patience);
         Arc::new(Self {
-            first_byte,
+            first_byte: AtomicU64::new(first_byte),
+            patience,
             complete: first_byte.saturating_add(clock::nanos(stream)),
             idle_chunk: clock::nanos(idle_chunk),
             answered: AtomicBool::new(false),
@@ -159,10 +163,21 @@ impl Ticket {
         self.cause.get().cloned()
     }
 
+    /// By when the head must be there.
+    pub(crate) fn first_byte(&self) -> u64 {
+        self.first_byte.load(Ordering::Acquire)
+    }
+
+    /// The guest took another piece of the request's body: a slow client's time is not the guest's.
+    pub(crate) fn receive(&self) {
+        let first_byte = clock::now().saturating_add(self.patience).min(self.complete);
+        self.first_byte.store(first_byte, Ordering::Release);
+    }
+
     /// The moment at which this request will be too late, as things stand.
     pub(crate) fn due(&self) -> u64 {
         if !self.is_answered() {
-            return self.first_byte;
+            return self.first_byte();
         }
         match self.starved.load(Ordering::Acquire) {
             0 => self.complete,

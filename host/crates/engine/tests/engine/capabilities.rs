@@ -45,8 +45,13 @@ async fn a_guest_writes_within_its_disk_and_not_into_the_repository() {
     }
     assert!(say("op=write&path=/tmp/a&bytes=700000").await.starts_with("ok"));
     let full = say("op=write&path=/tmp/b&bytes=700000").await;
-    assert!(full.starts_with("error") && full.contains("StorageFull"), "{full}");
-    assert!(say("op=remove&path=/tmp/a").await.starts_with("ok"));
+    // The C library of Rust guests calls every failed write of a stream an I/O error.
+    assert!(full.starts_with("error"), "{full}");
+    let written = ["a", "b"].map(|name| std::fs::metadata(world.dir.path().join("tmp").join(name)).unwrap().len());
+    assert_eq!(written.iter().sum::<u64>(), 1 << 20, "to the last byte");
+    for name in ["a", "b"] {
+        assert!(say(&format!("op=remove&path=/tmp/{name}")).await.starts_with("ok"));
+    }
     assert!(say("op=write&path=/tmp/c&bytes=400000").await.starts_with("ok"), "what was removed is room again");
     assert!(say("op=write&path=/data/a&bytes=60000").await.starts_with("ok"));
     assert!(say("op=write&path=/data/b&bytes=60000").await.starts_with("error"), "the tier is smaller than the disk");
@@ -119,5 +124,5 @@ async fn sockets_are_linked_and_every_call_is_denied() {
     for line in ["tcp: Err", "udp: Err", "name: Err"] {
         assert!(answer.contains(line), "{answer}");
     }
-    assert_eq!(answer.matches("AccessDenied").count(), 3, "{answer}");
+    assert_eq!(answer.matches("access-denied").count(), 3, "{answer}");
 }

@@ -53,7 +53,9 @@ async fn a_changed_artifact_is_refused() {
         ("empty", Vec::new()),
         ("longer", [whole.as_slice(), b"x"].concat()),
     ] {
-        std::fs::write(&file, bytes).unwrap();
+        // Another file under the same name: the old one is mapped by the engine that made it.
+        std::fs::write(file.with_extension("new"), bytes).unwrap();
+        std::fs::rename(file.with_extension("new"), &file).unwrap();
         let world = World {
             engine: World::engine(world.dir.path().join("artifacts"), NODE_MEMORY, [7; 32]),
             dir: tempfile::tempdir().unwrap(),
@@ -71,8 +73,12 @@ async fn an_artifact_of_another_host_or_another_name_is_refused() {
     let world = World::new();
     let hello = world.compile("hello").await;
     let counter = world.compile("counter").await;
-    std::fs::copy(world.file(hello, "cwasm"), world.file(counter, "cwasm")).unwrap();
-    std::fs::copy(world.file(hello, "seal"), world.file(counter, "seal")).unwrap();
+    for extension in ["cwasm", "seal"] {
+        let (from, to) = (world.file(hello, extension), world.file(counter, extension));
+        // Not in place: the old file is mapped.
+        std::fs::copy(from, to.with_extension("new")).unwrap();
+        std::fs::rename(to.with_extension("new"), to).unwrap();
+    }
     let world = world.again([7; 32]);
     assert!(matches!(world.start(counter).await, Err(StartError::Recompile(LoadError::Unsealed))));
     world.start(hello).await.unwrap();

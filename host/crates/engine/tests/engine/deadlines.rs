@@ -137,3 +137,18 @@ async fn a_client_that_leaves_in_mid_body_frees_the_request() {
     eventually("nothing is in flight", || space.running.in_flight() == 0).await;
     assert_eq!(space.get("/").await.unwrap(), "finite");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_upload_is_not_the_guest_s_fault() {
+    let world = World::new();
+    let space = limited(&world, "echo").await;
+    let pieces = futures_util::stream::unfold(0, |n| async move {
+        tokio::time::sleep(LIMIT / 2).await;
+        let frame = http_body::Frame::data(bytes::Bytes::from_static(b"piece "));
+        (n < 5).then_some((Ok::<_, std::io::Error>(frame), n + 1))
+    });
+    let body = http_body_util::StreamBody::new(Box::pin(pieces));
+    let request = http::Request::post("/body").header("host", "a.localhost").body(body).unwrap();
+    let answer = space.running.call(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(answer, "piece ".repeat(5));
+}

@@ -14,5 +14,6 @@ mod compiling;
 mod cpu;
 mod deadlines;
 mod failing;
+mod hostile;
 mod memory;
 mod stopping;

@@ -8,7 +8,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, ReadDir};
 
 use super::depth;
-use super::quota::Usage;
+use super::usage::Usage;
 
 /// Levels beyond which a tree is not walked: more than guests can make, so only a directory that somebody else filled.
 const TOO_DEEP: usize = depth::MAX * 2;

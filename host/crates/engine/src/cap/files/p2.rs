@@ -13,8 +13,8 @@ use super::FilesView;
 use super::mark::Mount;
 use super::p2_stream::FileStream;
 use super::place::{Place, same_mount};
-use super::quota::Usage;
 use super::syncing::Flush;
+use super::usage::Usage;
 use super::write::{self, Location};
 use crate::cap::shadow::Shadow;
 

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::quota::Quota;
-use super::write::{Blocked, CHUNK, Location, room, try_write};
+use super::write::{Blocked, Location, fitting, room, try_write};
 
-/// Writes at once as long as there is room; past that it waits for the mount to be measured, and fails for good when it
-/// stays full.
+/// Writes at once as long as there is room, and permits no more than that, so that a guest knows how much of what it wrote
+/// is there. Past it the stream waits for the mount to be measured, and fails for good when it stays full.
 pub(super) struct FileStream {
     quota: Arc<Quota>,
     file: Arc<File>,
@@ -49,15 +49,15 @@ impl FileStream {
     }
 
     /// How it stands; an error is told once.
-    fn status(&mut self) -> StreamResult<usize> {
+    fn status(&mut self) -> StreamResult<()> {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Ready => {
                 self.state = State::Ready;
-                Ok(CHUNK)
+                Ok(())
             }
             State::Waiting(bytes) => {
                 self.state = State::Waiting(bytes);
-                Ok(0)
+                Ok(())
             }
             State::Failed(error) => Err(StreamError::LastOperationFailed(error.into())),
             State::Closed => Err(StreamError::Closed),
@@ -98,15 +98,24 @@ impl OutputStream for FileStream {
         self.status()?;
         self.write(bytes)?;
         self.ready().await;
-        self.status().map(drop)
+        self.status()
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.status().map(drop)
+        self.status()
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.status()
+        self.status()?;
+        if !matches!(self.state, State::Ready) {
+            return Ok(0);
+        }
+        let fitting = fitting(&self.quota, &self.file, self.at);
+        let fitting = fitting.map_err(|error| StreamError::LastOperationFailed(error.into()))?;
+        if fitting == 0 {
+            self.state = State::Waiting(Bytes::new());
+        }
+        Ok(fitting)
     }
 
     async fn cancel(&mut self) {

@@ -1,15 +1,11 @@
-//! The same for `wasi:filesystem` 0.3.
+//! The functions of `wasi:filesystem` 0.3 that the ones of [`super::p2`] are in 0.2: what makes a mount larger, moves something
+//! in it, or keeps a thread waiting.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{
-    Accessor, FutureReader, Linker, Resource, Source, StreamConsumer, StreamReader, StreamResult,
-};
+use wasmtime::component::{Accessor, FutureReader, Linker, Resource, StreamReader};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::p3::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p3::bindings::filesystem::types::{
@@ -18,10 +14,11 @@ use wasmtime_wasi::p3::bindings::filesystem::types::{
 use wasmtime_wasi::p3::filesystem::{FilesystemError, FilesystemResult};
 
 use super::mark::Mount;
+use super::p3_stream::FileConsumer;
 use super::place::{Place, same_mount};
-use super::quota::{Quota, Usage};
 use super::syncing::Flush;
-use super::write::{self, Blocked, Location, room, try_write};
+use super::usage::Usage;
+use super::write::{self, Location};
 use super::{FilesView, SpaceFiles};
 use crate::cap::shadow::Shadow;
 
@@ -30,7 +27,8 @@ const PREOPENS: &str = "wasi:filesystem/preopens@0.3.0";
 
 type Fd = Resource<Descriptor>;
 type Store<'a, T> = StoreContextMut<'a, T>;
-type Outcome = Result<(), ErrorCode>;
+/// What a guest is told of a stream that it wrote into a file.
+pub(super) type Outcome = Result<(), ErrorCode>;
 
 pub(super) fn add_to_linker<T: FilesView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     Shadow::of(linker, PREOPENS)
@@ -156,8 +154,7 @@ pub(super) fn consume<T: FilesView + 'static>(
     };
     match place {
         Ok((place, file)) => {
-            let consumer = FileConsumer { quota: place.quota, file, at, result: Some(result), room: None };
-            data.pipe(&mut store, consumer)?;
+            data.pipe(&mut store, FileConsumer::new(place.quota, file, at, result))?;
         }
         Err(code) => {
             data.close(&mut store)?;
@@ -165,73 +162,6 @@ pub(super) fn consume<T: FilesView + 'static>(
         }
     }
     FutureReader::new(&mut store, told)
-}
-
-/// Writes what a guest's stream delivers, piece by piece.
-struct FileConsumer {
-    quota: Arc<Quota>,
-    file: Arc<std::fs::File>,
-    at: Location,
-    result: Option<oneshot::Sender<Outcome>>,
-    room: Option<BoxFuture<'static, std::io::Result<()>>>,
-}
-
-impl FileConsumer {
-    fn end(&mut self, outcome: Outcome) {
-        if let Some(result) = self.result.take() {
-            let _ = result.send(outcome);
-        }
-    }
-
-    fn fail(&mut self, error: &std::io::Error) -> Poll<wasmtime::Result<StreamResult>> {
-        self.end(Err(error.into()));
-        Poll::Ready(Ok(StreamResult::Dropped))
-    }
-}
-
-impl<D> StreamConsumer<D> for FileConsumer {
-    type Item = u8;
-
-    fn poll_consume(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        store: StoreContextMut<'_, D>,
-        source: Source<'_, u8>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        let this = &mut *self;
-        let mut source = source.as_direct(store);
-        loop {
-            match this.room.as_mut().map(|room| room.as_mut().poll(cx)) {
-                Some(Poll::Pending) if finish => {
-                    this.room = None;
-                    return Poll::Ready(Ok(StreamResult::Cancelled));
-                }
-                Some(Poll::Pending) => return Poll::Pending,
-                Some(Poll::Ready(Err(error))) => return this.fail(&error),
-                Some(Poll::Ready(Ok(()))) => this.room = None,
-                None => {}
-            }
-            match try_write(&this.quota, &this.file, this.at, source.remaining()) {
-                Ok(written) => {
-                    source.mark_read(written);
-                    this.at.advance(written);
-                    return Poll::Ready(Ok(StreamResult::Completed));
-                }
-                Err(Blocked::Failed(error)) => return this.fail(&error),
-                Err(Blocked::Full) => {
-                    let (quota, file, at) = (this.quota.clone(), this.file.clone(), this.at);
-                    this.room = Some(Box::pin(async move { room(&quota, &file, at).await }));
-                }
-            }
-        }
-    }
-}
-
-impl Drop for FileConsumer {
-    fn drop(&mut self) {
-        self.end(Ok(()));
-    }
 }
 
 pub(super) async fn set_size<T: FilesView>(store: &Accessor<T>, fd: Fd, size: Filesize) -> FilesystemResult<()> {

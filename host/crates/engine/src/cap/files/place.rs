@@ -12,7 +12,8 @@ use super::SpaceFiles;
 use super::depth::{self, Spot};
 use super::mark::Mount;
 use super::measure;
-use super::quota::{Exclusive, Quota, Usage};
+use super::quota::{Exclusive, Quota};
+use super::usage::Usage;
 
 /// A descriptor in a writable mount.
 #[derive(Clone)]

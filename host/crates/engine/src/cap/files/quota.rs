@@ -7,13 +7,15 @@
 //! A full mount is measured again only if something may have become smaller since the last time, and no more often than
 //! keeps walking to a fifth of one thread's time; until then whoever needs room waits.
 
-use std::collections::HashSet;
+mod permit;
+
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -22,6 +24,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::measure::measure;
+use super::usage::Usage;
+pub(super) use permit::{Exclusive, Permit, Removal};
 
 /// Pauses between two walks, in multiples of the time the last one took.
 const PACE: u32 = 4;
@@ -30,26 +34,26 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Opened files remembered before those that are closed again are forgotten.
 const REMEMBERED: usize = 64;
 
-/// Space taken or allowed in a mount.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Bytes: lengths of files, holes included, and of the targets of symbolic links.
-    pub bytes: u64,
-    /// Names: files, directories, links.
-    pub entries: u64,
-}
+type Accounts = HashMap<Id, Weak<Quota>>;
+
+/// Device and inode of a directory.
+pub(super) type Id = (u64, u64);
+
+/// The accounts in use, by the device and inode of their directory. While a new revision of a Space takes over from the
+/// old one, both write to the same directories, and two accounts of one directory would each allow all of it.
+static OPEN: LazyLock<Mutex<Accounts>> = LazyLock::new(Mutex::default);
 
 /// The account of one mount.
 pub(super) struct Quota {
     root: PathBuf,
     /// Device and inode of the root, to know it when climbing.
-    pub(super) root_id: (u64, u64),
-    limit: Usage,
+    pub(super) root_id: Id,
     state: Mutex<State>,
     changed: Notify,
 }
 
 struct State {
+    limit: Usage,
     used: Usage,
     permits: usize,
     exclusive: bool,
@@ -62,53 +66,30 @@ struct State {
     forget_at: usize,
 }
 
-/// The right to make the mount larger by what was charged.
-pub(super) struct Permit {
-    quota: Arc<Quota>,
-    charged: Usage,
-    settled: bool,
-}
-
-/// The right to have the mount stand still. Nobody holds a permit beside it.
-pub(super) struct Exclusive {
-    quota: Arc<Quota>,
-}
-
-/// A tree that is being removed.
-pub(super) struct Removal {
-    quota: Arc<Quota>,
-}
-
-impl Usage {
-    /// Bytes in entries that exist.
-    pub(super) fn bytes(bytes: u64) -> Self {
-        Self { bytes, entries: 0 }
-    }
-
-    /// A new name, and what it holds at once.
-    pub(super) fn entry(bytes: u64) -> Self {
-        Self { bytes, entries: 1 }
-    }
-
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self { bytes: self.bytes.saturating_add(other.bytes), entries: self.entries.saturating_add(other.entries) }
-    }
-
-    fn minus(self, other: Self) -> Self {
-        Self { bytes: self.bytes.saturating_sub(other.bytes), entries: self.entries.saturating_sub(other.entries) }
-    }
-
-    fn fits(self, limit: Self) -> bool {
-        self.bytes <= limit.bytes && self.entries <= limit.entries
-    }
-}
-
 impl Quota {
-    /// The account of a directory, measured now.
+    /// The account of a directory, measured now, or the one that is kept for it already.
     pub(super) fn open(root: &Path, limit: Usage) -> io::Result<Arc<Self>> {
-        let metadata = std::fs::metadata(root)?;
+        let root_id = id(root)?;
+        let known = |open: &Accounts| {
+            open.get(&root_id).and_then(Weak::upgrade).filter(|quota| id(&quota.root).is_ok_and(|id| id == root_id))
+        };
+        if let Some(quota) = known(&OPEN.lock()) {
+            return Ok(quota.limited_to(limit));
+        }
+        let measured = Arc::new(Self::new(root, root_id, limit, measure(root)?));
+        let mut open = OPEN.lock();
+        if let Some(quota) = known(&open) {
+            return Ok(quota.limited_to(limit));
+        }
+        open.retain(|_, quota| quota.strong_count() > 0);
+        open.insert(root_id, Arc::downgrade(&measured));
+        Ok(measured)
+    }
+
+    fn new(root: &Path, root_id: Id, limit: Usage, used: Usage) -> Self {
         let state = State {
-            used: measure(root)?,
+            limit,
+            used,
             permits: 0,
             exclusive: false,
             stale: false,
@@ -117,13 +98,16 @@ impl Quota {
             opened: Vec::new(),
             forget_at: REMEMBERED,
         };
-        Ok(Arc::new(Self {
-            root: root.to_owned(),
-            root_id: (metadata.dev(), metadata.ino()),
-            limit,
-            state: Mutex::new(state),
-            changed: Notify::new(),
-        }))
+        Self { root: root.to_owned(), root_id, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// The newest word on the limit holds. The host may have put the directory in order meanwhile.
+    fn limited_to(self: Arc<Self>, limit: Usage) -> Arc<Self> {
+        let mut state = self.state.lock();
+        state.limit = limit;
+        state.stale = true;
+        drop(state);
+        self
     }
 
     pub(super) fn used(&self) -> Usage {
@@ -184,7 +168,7 @@ impl Quota {
         loop {
             let (walk_after, wait) = {
                 let state = self.state.lock();
-                if !state.exclusive && state.used.plus(need).fits(self.limit) {
+                if !state.exclusive && state.used.plus(need).fits(state.limit) {
                     return Ok(());
                 }
                 let wait = state.exclusive || state.removals > 0;
@@ -259,112 +243,7 @@ impl Quota {
     }
 }
 
-impl Exclusive {
-    /// Runs a walk over the mount's tree where it may block, and paces the next one.
-    pub(super) async fn walk<R: Send + 'static>(
-        &self,
-        walk: impl FnOnce(&Path) -> io::Result<R> + Send + 'static,
-    ) -> io::Result<R> {
-        let quota = self.quota.clone();
-        let started = Instant::now();
-        // Dropped half-way, the walk runs on: the next one waits as if it had ended here.
-        self.pace(started, Duration::ZERO);
-        let outcome = tokio::task::spawn_blocking(move || walk(&quota.root)).await.map_err(io::Error::other)?;
-        self.pace(Instant::now(), started.elapsed());
-        outcome
-    }
-
-    fn pace(&self, from: Instant, took: Duration) {
-        self.quota.state.lock().walk_after = from + PAUSE.max(took.saturating_mul(PACE));
-    }
-
-    /// Sets the account to what is really there.
-    async fn remeasure(&self) -> io::Result<()> {
-        self.quota.state.lock().stale = false;
-        let measured = self.walk(measure).await.inspect_err(|_| self.quota.freed())?;
-        // After the walk: what lost its name meanwhile is counted twice rather than not at all.
-        let used = measured.plus(self.quota.nameless());
-        self.quota.state.lock().used = used;
-        Ok(())
-    }
-
-    /// Waits until the next walk is due.
-    pub(super) async fn paced(&self) {
-        let due = self.quota.state.lock().walk_after;
-        sleep_until(due).await;
-    }
-}
-
-impl Drop for Exclusive {
-    fn drop(&mut self) {
-        self.quota.state.lock().exclusive = false;
-        self.quota.changed.notify_waiters();
-    }
-}
-
-impl Drop for Removal {
-    fn drop(&mut self) {
-        let mut state = self.quota.state.lock();
-        state.removals -= 1;
-        state.stale = true;
-        drop(state);
-        self.quota.changed.notify_waiters();
-    }
-}
-
-impl Permit {
-    /// Charges this much more, if there is room for all of it.
-    pub(super) fn charge(&mut self, more: Usage) -> bool {
-        let mut state = self.quota.state.lock();
-        let used = state.used.plus(more);
-        // Nothing more is always allowed, also in a mount whose limit was lowered.
-        let allowed = more == Usage::default() || used.fits(self.quota.limit);
-        if allowed {
-            state.used = used;
-            self.charged = self.charged.plus(more);
-        }
-        allowed
-    }
-
-    /// Bytes that could be charged.
-    pub(super) fn room(&self) -> u64 {
-        self.quota.limit.bytes.saturating_sub(self.quota.state.lock().used.bytes)
-    }
-
-    /// What was charged and not used is given back; exact, since nobody measures while a permit is held.
-    pub(super) fn refund(&mut self, used: Usage) {
-        let mut state = self.quota.state.lock();
-        state.used = state.used.minus(self.charged.minus(used));
-        self.charged = used;
-        self.settled = true;
-    }
-
-    /// Gives the whole charge back.
-    pub(super) fn give_back<R>(mut self, outcome: R) -> R {
-        self.refund(Usage::default());
-        outcome
-    }
-
-    /// Keeps the charge if the operation was done, gives it back if it failed.
-    pub(super) fn settle<R, E>(mut self, outcome: Result<R, E>) -> Result<R, E> {
-        match outcome.is_ok() {
-            true => self.settled = true,
-            false => self.refund(Usage::default()),
-        }
-        outcome
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut state = self.quota.state.lock();
-        state.permits -= 1;
-        // Given up half-way: whether it was done, the next measurement will tell.
-        state.stale |= !self.settled;
-        let last = state.permits == 0 && state.exclusive;
-        drop(state);
-        if last {
-            self.quota.changed.notify_waiters();
-        }
-    }
+fn id(root: &Path) -> io::Result<Id> {
+    let metadata = std::fs::metadata(root)?;
+    Ok((metadata.dev(), metadata.ino()))
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
-use super::quota::{Permit, Quota, Usage};
+use super::quota::{Permit, Quota};
+use super::usage::Usage;
 
 /// Bytes written in one go: what keeps the calling thread for some tens of microseconds.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -78,21 +79,34 @@ pub(super) fn try_write(quota: &Arc<Quota>, file: &File, at: Location, bytes: &[
     outcome
 }
 
+/// Bytes that would be written at once, at most [`CHUNK`]; none while the mount has to be measured first.
+pub(super) fn fitting(quota: &Arc<Quota>, file: &File, at: Location) -> io::Result<usize> {
+    let Some(permit) = quota.try_enter() else { return Ok(0) };
+    let len = file.metadata()?.len();
+    let count = fit(at, len, CHUNK, permit.room());
+    Ok(permit.give_back(count))
+}
+
+/// How many of so many bytes may be written when the file may grow by this much.
+fn fit(at: Location, len: u64, bytes: usize, room: u64) -> usize {
+    let missing = growth(at, len, bytes).bytes.saturating_sub(room);
+    bytes.saturating_sub(usize::try_from(missing).unwrap_or(usize::MAX))
+}
+
+fn growth(at: Location, len: u64, bytes: usize) -> Usage {
+    Usage::bytes(at.end(len, bytes).saturating_sub(len))
+}
+
 fn charged_write(permit: &mut Permit, file: &File, at: Location, bytes: &[u8]) -> Result<usize, Blocked> {
     let len = file.metadata().map_err(Blocked::Failed)?.len();
-    let growth = |bytes: usize| Usage::bytes(at.end(len, bytes).saturating_sub(len));
-    let mut count = bytes.len().min(CHUNK);
-    if !permit.charge(growth(count)) {
-        let missing = growth(count).bytes.saturating_sub(permit.room());
-        count = count.saturating_sub(usize::try_from(missing).unwrap_or(usize::MAX));
-        // Beside us others may have taken the room that was seen.
-        if count == 0 || !permit.charge(growth(count)) {
-            return Err(Blocked::Full);
-        }
+    let count = fit(at, len, bytes.len().min(CHUNK), permit.room());
+    // Others may have taken the room that was seen.
+    if count == 0 || !permit.charge(growth(at, len, count)) {
+        return Err(Blocked::Full);
     }
     let bytes = bytes.get(..count).unwrap_or(bytes);
     let written = retry(|| put(file, at, bytes)).map_err(Blocked::Failed)?;
-    permit.refund(growth(written));
+    permit.refund(growth(at, len, written));
     Ok(written)
 }
 

@@ -85,6 +85,12 @@ impl Pool {
         }
     }
 
+    /// Whether the other sides of all that are kept have closed.
+    #[cfg(test)]
+    pub(super) fn is_dead(&self) -> bool {
+        self.state.lock().idle.iter().all(|idle| idle.connection.sender.is_closed())
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.state.lock().idle.len()

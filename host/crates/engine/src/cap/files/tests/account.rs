@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tempfile::TempDir;
+use wasmtime_wasi::p2::{OutputStream, StreamError};
 
-use super::super::quota::{Quota, Usage};
+use super::super::p2_stream::FileStream;
+use super::super::quota::Quota;
+use super::super::usage::Usage;
 use super::super::write::{Location, set_size, write};
 
 fn quota(bytes: u64, entries: u64) -> (TempDir, Arc<Quota>) {
@@ -164,4 +167,38 @@ async fn writers_together_never_take_more_than_there_is() {
     assert!(quota.used().bytes >= highest || quota.used().bytes <= LIMIT);
     let there = super::super::measure::measure(dir.path()).unwrap();
     assert!(quota.used().bytes >= there.bytes, "the account is an upper bound");
+}
+
+#[tokio::test]
+async fn a_stream_permits_what_fits_and_says_why_it_permits_no_more() {
+    let (dir, quota) = quota(1000, 10);
+    let file = Arc::new(File::create(dir.path().join("a")).unwrap());
+    let mut stream = FileStream::new(quota.clone(), file.clone(), Location::At(0));
+    assert_eq!(stream.write_ready().await.unwrap(), 1000);
+    stream.write(vec![b'x'; 700].into()).unwrap();
+    assert_eq!(stream.check_write().unwrap(), 300);
+    stream.blocking_write_and_flush(vec![b'x'; 300].into()).await.unwrap();
+    let StreamError::LastOperationFailed(error) = stream.write_ready().await.unwrap_err() else { panic!("it failed") };
+    let error = error.downcast::<std::io::Error>().unwrap();
+    assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOSPC.raw_os_error()));
+    assert!(matches!(stream.check_write(), Err(StreamError::Closed)));
+    let mut over = FileStream::new(quota.clone(), file.clone(), Location::At(0));
+    assert_eq!(over.check_write().unwrap(), 1000, "what is there may be written over");
+    // A guest that writes more than it was permitted gets an error, and no more room.
+    over.write(vec![b'y'; 1001].into()).unwrap();
+    assert!(matches!(over.write_ready().await, Err(StreamError::LastOperationFailed(_))));
+    assert_eq!(file.metadata().unwrap().len(), 1000);
+}
+
+#[tokio::test]
+async fn two_who_open_the_same_directory_share_its_account() {
+    let (dir, old) = quota(1000, 10);
+    let new = Quota::open(dir.path(), Usage { bytes: 600, entries: 10 }).unwrap();
+    let (one, other) = (File::create(dir.path().join("a")).unwrap(), File::create(dir.path().join("b")).unwrap());
+    fill(&old, &one, Location::At(0), 500).await.unwrap();
+    assert!(fill(&new, &other, Location::At(0), 200).await.is_err());
+    assert_eq!((other.metadata().unwrap().len(), old.used().bytes), (100, 600), "the newer limit holds");
+    drop((old, new));
+    let again = Quota::open(dir.path(), Usage { bytes: 5000, entries: 10 }).unwrap();
+    assert_eq!(again.used(), Usage { bytes: 600, entries: 2 });
 }

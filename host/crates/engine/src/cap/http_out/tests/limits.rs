@@ -16,7 +16,7 @@ use super::super::EgressLimits;
 use super::server::{Server, head};
 use super::{Space, text};
 
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(400);
 
 fn short() -> EgressLimits {
     EgressLimits { connect: SHORT, tls: SHORT, head: SHORT, idle: SHORT, ..EgressLimits::default() }
@@ -100,7 +100,7 @@ async fn a_long_upload_is_no_slow_answer() {
     .await;
     let mut space = Space::with_limits(&["127.40.14.1/32"], short());
     let pieces = stream::iter(0..8).then(|_| async {
-        sleep(SHORT / 3).await;
+        sleep(SHORT / 4).await;
         Ok::<_, Error>(Frame::data(Bytes::from_static(b"piece")))
     });
     let request = Request::post("http://127.40.14.1:8080/").body(StreamBody::new(pieces).boxed_unsync()).unwrap();
