@@ -29,6 +29,9 @@ use spaceport_git::{CheckedOutFile, GitError, Repos};
 
 use crate::ports::Mount;
 
+/// Looks at a folder that others remove things from, before giving up: each removal beside us costs one.
+const REMOVALS: u32 = 100;
+
 /// A revision's files by path: their sizes and the ids of their contents.
 pub type FileList = BTreeMap<String, CheckedOutFile>;
 
@@ -291,15 +294,20 @@ impl Folder {
 
     /// Removes a file or a folder with everything in it; one that is not there is fine.
     fn remove(&self, place: &str) -> io::Result<()> {
-        let removed = match self.dir.symlink_metadata(place) {
-            Ok(metadata) if metadata.is_dir() => self.dir.remove_dir_all(place),
-            Ok(_) => self.dir.remove_file(place),
-            Err(error) => Err(error),
-        };
-        match removed {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        for _ in 0..REMOVALS {
+            let removed = match self.dir.symlink_metadata(place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(metadata) if metadata.is_dir() => self.dir.remove_dir_all(place),
+                Ok(_) => self.dir.remove_file(place),
+            };
+            match removed {
+                // Something in it went away beside us, so look again whether all of it is gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => return removed,
+            }
         }
+        Err(io::Error::other("what is removed keeps changing"))
     }
 
     fn names(&self) -> io::Result<Vec<String>> {

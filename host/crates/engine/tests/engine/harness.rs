@@ -59,9 +59,9 @@ impl Log {
 
 /// The file of a guest.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../target/guests/test");
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../target/guests");
     let dir = std::env::var_os("SPACEPORT_GUESTS").map_or_else(|| PathBuf::from(built), PathBuf::from);
-    let file = dir.join(format!("{name}.wasm"));
+    let file = dir.join("test").join(format!("{name}.wasm"));
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests` first", file.display()))
 }
 
