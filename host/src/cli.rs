@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::TokenRole;
 
+use crate::telemetry::LogFilter;
+
 /// Self-hosted Spaces: push a repository, get a running web app.
 #[derive(Debug, Parser)]
 #[command(name = "spaceport", version, about, disable_help_subcommand = true)]
@@ -62,7 +64,7 @@ pub struct ServeArgs {
     pub print_config: bool,
     /// What to log, such as "info" or "debug,spaceport_engine=trace".
     #[arg(long, env = "SPACEPORT_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
+    pub log: Option<LogFilter>,
 }
 
 /// `spaceport user`.

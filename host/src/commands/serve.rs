@@ -30,7 +30,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     if args.print_config {
         return write!(std::io::stdout(), "{effective}").context("write to standard output");
     }
-    telemetry::start(args.log.as_deref());
+    let _log = telemetry::start(args.log.as_ref())?;
     raise_descriptor_limit();
     let listeners = Listeners::bind(&config)?;
     let control = runtime("control", CONTROL_THREADS, 0)?;
