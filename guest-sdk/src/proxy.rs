@@ -1,6 +1,7 @@
 //! wasi:http 0.2 behind [`crate::export!`].
 
 use std::io::{self, Read, Write};
+use std::rc::Rc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use wasip2::http::types::{
@@ -8,6 +9,7 @@ use wasip2::http::types::{
 };
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
+use crate::request::Head;
 use crate::{Body, BodyWriter, Request, Response};
 
 /// Most bytes handed to the host in one call: what the host takes at once.
@@ -19,19 +21,23 @@ pub fn serve(request: IncomingRequest, out: ResponseOutparam, handle: impl FnOnc
 }
 
 fn read(request: IncomingRequest) -> Request {
-    let method = method(&request.method());
-    let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
+    let request = Rc::new(request);
+    let (first, fields) = (request.clone(), request.clone());
+    let head = move || Head {
+        method: method(&first.method()),
+        path_and_query: first.path_with_query().unwrap_or_else(|| "/".to_owned()),
+    };
+    Request::lazy(head, move || headers(&fields), Box::new(LazyBody::Unread(request)))
+}
+
+fn headers(request: &IncomingRequest) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in request.headers().entries() {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
             headers.append(name, value);
         }
     }
-    let body: Box<dyn Read> = match request.consume() {
-        Ok(body) => Box::new(IncomingReader::new(body)),
-        Err(()) => Box::new(io::empty()),
-    };
-    Request::new(method, &path, headers, body)
+    headers
 }
 
 fn method(method: &WasiMethod) -> Method {
@@ -50,18 +56,16 @@ fn method(method: &WasiMethod) -> Method {
 }
 
 fn send(response: Response, out: ResponseOutparam) {
-    let fields = Fields::new();
-    for (name, value) in &response.headers {
-        // A header the host does not take from guests is not worth losing the answer for.
-        let _ = fields.append(name.as_str(), value.as_bytes());
-    }
     // Neither status has a body, and a length would be read as that of the answer they stand for.
     let has_length = !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if let (Body::Bytes(bytes), true) = (&response.body, has_length) {
-        let _ = fields.set("content-length", &[bytes.len().to_string().into_bytes()]);
+    let length = match &response.body {
+        Body::Bytes(bytes) if has_length => Some(bytes.len()),
+        _ => None,
+    };
+    let head = OutgoingResponse::new(fields(&response.headers, length));
+    if response.status != StatusCode::OK {
+        let _ = head.set_status_code(response.status.as_u16());
     }
-    let head = OutgoingResponse::new(fields);
-    let _ = head.set_status_code(response.status.as_u16());
     let body = head.body().expect("a new response has a body");
     ResponseOutparam::set(out, Ok(head));
     let is_whole = write(&body, response.body).is_ok();
@@ -71,13 +75,55 @@ fn send(response: Response, out: ResponseOutparam) {
     }
 }
 
+fn fields(headers: &HeaderMap, length: Option<usize>) -> Fields {
+    let mut list: Vec<(String, Vec<u8>)> =
+        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    if let Some(length) = length {
+        list.retain(|(name, _)| name != "content-length");
+        list.push(("content-length".to_owned(), length.to_string().into_bytes()));
+    }
+    Fields::from_list(&list).unwrap_or_else(|_| {
+        let fields = Fields::new();
+        for (name, value) in &list {
+            // A header the host does not take from guests is not worth losing the answer for.
+            let _ = fields.append(name, value);
+        }
+        fields
+    })
+}
+
 fn write(body: &OutgoingBody, content: Body) -> io::Result<()> {
     let mut out = OutgoingWriter::new(body.write().expect("the body of a new response has a stream"));
     match content {
-        Body::Bytes(bytes) => out.write_all(&bytes)?,
-        Body::Stream(write) => write(&mut BodyWriter::new(&mut out))?,
+        // What was written whole is sent when the body is finished.
+        Body::Bytes(bytes) => out.push(&bytes),
+        Body::Stream(write) => {
+            write(&mut BodyWriter::new(&mut out))?;
+            out.flush()
+        }
     }
-    out.flush()
+}
+
+/// A request's body, asked of the host when it is read.
+enum LazyBody {
+    Unread(Rc<IncomingRequest>),
+    Reading(IncomingReader),
+    Taken,
+}
+
+impl Read for LazyBody {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Self::Unread(request) = self {
+            *self = match request.consume() {
+                Ok(body) => Self::Reading(IncomingReader::new(body)),
+                Err(()) => Self::Taken,
+            };
+        }
+        match self {
+            Self::Reading(reader) => reader.read(buffer),
+            Self::Unread(_) | Self::Taken => Ok(0),
+        }
+    }
 }
 
 /// Reads a request's body. The stream has to go before the body it belongs to.

@@ -1,5 +1,6 @@
 //! What a visitor asks.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -8,11 +9,21 @@ use http::{HeaderMap, Method};
 use crate::query::query_value;
 
 /// A request. Its body is read as it arrives: the request is a [`Read`].
+///
+/// What an app does not look at is not fetched from the host, which would cost more than most answers.
 pub struct Request {
-    method: Method,
-    path_and_query: String,
-    headers: HeaderMap,
+    head: Lazy<Head>,
+    headers: Lazy<HeaderMap>,
     body: Box<dyn Read>,
+}
+
+/// A value that is made when it is looked at.
+type Lazy<T> = LazyCell<T, Box<dyn FnOnce() -> T>>;
+
+/// The first line of a request.
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) path_and_query: String,
 }
 
 /// A body is larger than the app is willing to take.
@@ -25,22 +36,32 @@ pub struct TooLarge {
 impl Request {
     /// A request from its parts, as tests make them.
     pub fn new(method: Method, path_and_query: &str, headers: HeaderMap, body: impl Read + 'static) -> Self {
-        Self { method, path_and_query: path_and_query.to_owned(), headers, body: Box::new(body) }
+        let head = Head { method, path_and_query: path_and_query.to_owned() };
+        Self::lazy(move || head, move || headers, Box::new(body))
+    }
+
+    /// A request that is fetched as it is looked at.
+    pub(crate) fn lazy(
+        head: impl FnOnce() -> Head + 'static,
+        headers: impl FnOnce() -> HeaderMap + 'static,
+        body: Box<dyn Read>,
+    ) -> Self {
+        Self { head: LazyCell::new(Box::new(head)), headers: LazyCell::new(Box::new(headers)), body }
     }
 
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.head.method
     }
 
     /// The path, as sent: still percent-encoded, without the query.
     pub fn path(&self) -> &str {
-        self.path_and_query.split('?').next().unwrap_or("/")
+        self.head.path_and_query.split('?').next().unwrap_or("/")
     }
 
     /// The query string, without the `?`; empty if there is none.
     pub fn query(&self) -> &str {
-        self.path_and_query.split_once('?').map_or("", |(_, query)| query)
+        self.head.path_and_query.split_once('?').map_or("", |(_, query)| query)
     }
 
     /// The first value of a name in the query.

@@ -3,6 +3,7 @@
 //! The shape is that of the synchronous half of this crate, with `await` where an app may wait; while one request waits,
 //! the instance goes on with others.
 
+use std::cell::OnceCell;
 use std::io;
 use std::pin::Pin;
 
@@ -17,12 +18,19 @@ use crate::sse::Event;
 /// Bytes asked of the host at a time.
 const CHUNK: usize = 64 << 10;
 
-/// A request; its body is read with [`Request::read`].
+/// A request; its body is read with [`Request::read`]. What an app does not look at is not fetched from the host.
 pub struct Request {
-    method: Method,
-    path_and_query: String,
-    headers: HeaderMap,
-    body: StreamReader<u8>,
+    source: Source,
+    method: OnceCell<Method>,
+    path_and_query: OnceCell<String>,
+    headers: OnceCell<HeaderMap>,
+}
+
+enum Source {
+    /// The body was not asked for.
+    Whole(wasip3::http::types::Request),
+    Body(StreamReader<u8>),
+    Taken,
 }
 
 /// An answer.
@@ -43,30 +51,41 @@ enum Body {
 pub struct BodyWriter(StreamWriter<u8>);
 
 impl Request {
+    fn new(request: wasip3::http::types::Request) -> Self {
+        Self {
+            source: Source::Whole(request),
+            method: OnceCell::new(),
+            path_and_query: OnceCell::new(),
+            headers: OnceCell::new(),
+        }
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.method
+        self.method.get_or_init(|| self.head().map_or(Method::GET, |head| method(head.get_method())))
     }
 
     /// The path, as sent, without the query.
     pub fn path(&self) -> &str {
-        self.path_and_query.split('?').next().unwrap_or("/")
+        self.path_and_query().split('?').next().unwrap_or("/")
     }
 
     /// The first value of a name in the query.
     pub fn query_value(&self, name: &str) -> Option<String> {
-        query_value(self.path_and_query.split_once('?').map_or("", |(_, query)| query), name)
+        query_value(self.path_and_query().split_once('?').map_or("", |(_, query)| query), name)
     }
 
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.headers.get_or_init(|| self.head().map(headers).unwrap_or_default())
     }
 
     /// The next piece of the body; `None` at its end.
     pub async fn read(&mut self) -> Option<Vec<u8>> {
+        self.ask_for_body();
+        let Source::Body(body) = &mut self.source else { return None };
         loop {
-            let (result, bytes) = self.body.read(Vec::with_capacity(CHUNK)).await;
+            let (result, bytes) = body.read(Vec::with_capacity(CHUNK)).await;
             match result {
                 StreamResult::Complete(0) => {}
                 StreamResult::Complete(_) => return Some(bytes),
@@ -74,6 +93,56 @@ impl Request {
             }
         }
     }
+
+    fn path_and_query(&self) -> &str {
+        let ask = || self.head().and_then(|head| head.get_path_with_query());
+        self.path_and_query.get_or_init(|| ask().unwrap_or_else(|| "/".to_owned()))
+    }
+
+    fn head(&self) -> Option<&wasip3::http::types::Request> {
+        match &self.source {
+            Source::Whole(request) => Some(request),
+            Source::Body(_) | Source::Taken => None,
+        }
+    }
+
+    /// The host gives the body for the whole request, so the rest is fetched before.
+    fn ask_for_body(&mut self) {
+        if self.head().is_none() {
+            return;
+        }
+        let _ = (self.method(), self.path_and_query(), self.headers());
+        if let Source::Whole(request) = std::mem::replace(&mut self.source, Source::Taken) {
+            let (_, result) = wit_future::new(|| Ok(()));
+            let (body, _trailers) = wasip3::http::types::Request::consume_body(request, result);
+            self.source = Source::Body(body);
+        }
+    }
+}
+
+fn method(method: WasiMethod) -> Method {
+    match method {
+        WasiMethod::Get => Method::GET,
+        WasiMethod::Head => Method::HEAD,
+        WasiMethod::Post => Method::POST,
+        WasiMethod::Put => Method::PUT,
+        WasiMethod::Delete => Method::DELETE,
+        WasiMethod::Connect => Method::CONNECT,
+        WasiMethod::Options => Method::OPTIONS,
+        WasiMethod::Trace => Method::TRACE,
+        WasiMethod::Patch => Method::PATCH,
+        WasiMethod::Other(name) => Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET),
+    }
+}
+
+fn headers(request: &wasip3::http::types::Request) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.get_headers().copy_all() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 impl Response {
@@ -154,15 +223,16 @@ where
     F: FnOnce(Request) -> Fut,
     Fut: Future<Output = Response>,
 {
-    let response = handle(read(request)).await;
-    let fields = Fields::new();
-    for (name, value) in &response.headers {
-        // A header the host does not take from guests is not worth losing the answer for.
-        let _ = fields.append(name, value.as_bytes());
-    }
+    let response = handle(Request::new(request)).await;
+    // Neither status has a body, and a length would be read as that of the answer they stand for.
+    let has_length = !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = match &response.body {
+        Body::Bytes(bytes) if has_length => Some(bytes.len()),
+        _ => None,
+    };
+    let fields = fields(&response.headers, length);
     let (contents, trailers) = match response.body {
         Body::Bytes(bytes) => {
-            let _ = fields.set("content-length", &[bytes.len().to_string().into_bytes()]);
             let contents = (!bytes.is_empty()).then(|| stream(|mut body| async move { body.write(bytes).await }));
             match contents {
                 Some((contents, trailers)) => (Some(contents), trailers),
@@ -175,8 +245,25 @@ where
         }
     };
     let (head, _sent) = wasip3::http::types::Response::new(fields, contents, trailers);
-    let _ = head.set_status_code(response.status.as_u16());
+    if response.status != StatusCode::OK {
+        let _ = head.set_status_code(response.status.as_u16());
+    }
     Ok(head)
+}
+
+fn fields(headers: &[(String, String)], length: Option<usize>) -> Fields {
+    let own = headers.iter().filter(|(name, _)| length.is_none() || !name.eq_ignore_ascii_case("content-length"));
+    let mut list: Vec<(String, Vec<u8>)> =
+        own.map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+    list.extend(length.map(|length| ("content-length".to_owned(), length.to_string().into_bytes())));
+    Fields::from_list(&list).unwrap_or_else(|_| {
+        let fields = Fields::new();
+        for (name, value) in &list {
+            // A header the host does not take from guests is not worth losing the answer for.
+            let _ = fields.append(name, value);
+        }
+        fields
+    })
 }
 
 type Trailers = wasip3::wit_bindgen::FutureReader<Result<Option<Fields>, ErrorCode>>;
@@ -197,29 +284,4 @@ where
         let _ = done.write(end).await;
     });
     (reader, trailers)
-}
-
-fn read(request: wasip3::http::types::Request) -> Request {
-    let method = match request.get_method() {
-        WasiMethod::Get => Method::GET,
-        WasiMethod::Head => Method::HEAD,
-        WasiMethod::Post => Method::POST,
-        WasiMethod::Put => Method::PUT,
-        WasiMethod::Delete => Method::DELETE,
-        WasiMethod::Connect => Method::CONNECT,
-        WasiMethod::Options => Method::OPTIONS,
-        WasiMethod::Trace => Method::TRACE,
-        WasiMethod::Patch => Method::PATCH,
-        WasiMethod::Other(name) => Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET),
-    };
-    let path_and_query = request.get_path_with_query().unwrap_or_else(|| "/".to_owned());
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.get_headers().copy_all() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
-            headers.append(name, value);
-        }
-    }
-    let (_, result) = wit_future::new(|| Ok(()));
-    let (body, _trailers) = wasip3::http::types::Request::consume_body(request, result);
-    Request { method, path_and_query, headers, body }
 }
