@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http_body_util::BodyExt;
 use spaceport_control::ports::{
     Artifact, Backend, Body, BuildRequest, LaunchError, LaunchRequest, LogSink, Upstream, Usage,
 };
@@ -21,9 +19,6 @@ use spaceport_engine::{ArtifactId, CompileError, Engine, GuestLog, LaunchSpec, R
 const STATIC_SITE: &[u8] = include_bytes!(env!("SPACEPORT_STATIC_SITE"));
 /// The artifact of every static Space: the plugin of whatever version this host has.
 const STATIC_ARTIFACT: &str = "static-site";
-
-/// Requests in a row that find no instance able to start before the Space counts as crashed.
-const CRASH_AFTER: u32 = 3;
 
 /// Builds and runs static and app Spaces.
 pub(crate) struct EngineBackend {
@@ -59,9 +54,7 @@ impl Backend for EngineBackend {
         let (engine, static_site) = (self.engine.clone(), self.static_site);
         async move {
             let running = start(&engine, &request, static_site).await?;
-            let starts =
-                FailedStarts { on_crash: request.on_crash, known: AtomicU64::new(0), in_a_row: AtomicU32::new(0) };
-            Ok(Arc::new(EngineUpstream { running, starts: Arc::new(starts) }) as Arc<dyn Upstream>)
+            Ok(Arc::new(EngineUpstream(running)) as Arc<dyn Upstream>)
         }
         .boxed()
     }
@@ -148,8 +141,14 @@ fn spec(request: &LaunchRequest, artifact: ArtifactId) -> LaunchSpec {
         egress: request.egress.clone(),
         isolation: request.manifest.wasm.isolation,
         log: Arc::new(RunLog(request.log.clone())),
+        on_crash: on_crash(request),
         sdk,
     }
+}
+
+fn on_crash(request: &LaunchRequest) -> Box<dyn Fn(&Fault) + Send + Sync> {
+    let report = request.on_crash.clone();
+    Box::new(move |fault| report(format!("no instance starts any more: {fault}")))
 }
 
 fn missing(entry: &str) -> BuildFailure {
@@ -172,55 +171,20 @@ impl GuestLog for RunLog {
 }
 
 /// A running release as the edge calls it.
-struct EngineUpstream {
-    running: Arc<Running>,
-    starts: Arc<FailedStarts>,
-}
-
-/// Tells an app that traps on some requests, which is served by its next instance, from one that cannot start any more.
-struct FailedStarts {
-    on_crash: Arc<dyn Fn(String) + Send + Sync>,
-    /// Instances that had started when a request last failed.
-    known: AtomicU64,
-    /// Requests that failed since then without another instance having started.
-    in_a_row: AtomicU32,
-}
-
-impl FailedStarts {
-    fn record(&self, fault: &Fault, usage: &Usage) {
-        if !matches!(fault, Fault::GuestTrap(_) | Fault::GuestDeadline(_) | Fault::GuestFuelExceeded(_)) {
-            return;
-        }
-        let before = self.known.swap(usage.cold_starts, Ordering::Relaxed);
-        if usage.instances > 0 || before != usage.cold_starts {
-            self.in_a_row.store(0, Ordering::Relaxed);
-        } else if self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 == CRASH_AFTER {
-            (self.on_crash)(format!("no instance starts any more: {fault}"));
-        }
-    }
-}
+struct EngineUpstream(Arc<Running>);
 
 impl Upstream for EngineUpstream {
     fn call(&self, request: http::Request<Body>) -> BoxFuture<'static, Result<http::Response<Body>, Fault>> {
-        let (running, starts) = (self.running.clone(), self.starts.clone());
-        async move {
-            match running.call(request).await {
-                Ok(response) => Ok(response.map(|body| body.map_err(Into::into).boxed_unsync())),
-                Err(fault) => {
-                    starts.record(&fault, &usage(&running));
-                    Err(fault)
-                }
-            }
-        }
-        .boxed()
+        let running = self.0.clone();
+        async move { running.call(request).await }.boxed()
     }
 
     fn usage(&self) -> Usage {
-        usage(&self.running)
+        usage(&self.0)
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'static, ()> {
-        let running = self.running.clone();
+        let running = self.0.clone();
         async move { running.stop(grace).await }.boxed()
     }
 }

@@ -114,6 +114,7 @@ async fn start(guest: &str, dir: &std::path::Path, isolation: Isolation) -> Resu
         egress: EgressPolicy::default(),
         isolation,
         log: Arc::new(NoLog),
+        on_crash: Box::new(|_| {}),
         sdk: None,
     };
     Ok(engine.launch(spec).await?)

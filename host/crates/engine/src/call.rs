@@ -16,7 +16,7 @@ use spaceport_core::fault::Fault;
 use spaceport_core::manifest::Isolation;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
-use wasmtime::{Error, Trap};
+use wasmtime::Error;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
@@ -24,7 +24,7 @@ use crate::call::body::{Abandon, Body, BoxError, GuestBody, RequestBody};
 use crate::clock;
 use crate::limiter::Shortage;
 use crate::pool::SpaceInstances;
-use crate::pool::fault::{self, Ended};
+use crate::pool::fault::{self, Shortfall};
 use crate::pool::shared::SpaceShared;
 use crate::pool::ticket::Ticket;
 
@@ -67,13 +67,6 @@ enum Failure {
     Again(Box<http::Request<WasiBody>>, Shortfall),
 }
 
-/// What an instance could not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shortfall {
-    Memory(Shortage),
-    Slot,
-}
-
 impl Caller {
     pub(crate) fn new(space: Arc<SpaceShared>, places: usize) -> Self {
         let handler = ProxyHandler::new(SpaceInstances(space.clone()));
@@ -100,7 +93,7 @@ impl Caller {
     /// See `Running::call`.
     pub(crate) async fn call<B>(&self, request: http::Request<B>) -> Result<http::Response<Body>, Fault>
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
         let patience = Instant::now() + self.space.limits.queue;
@@ -109,10 +102,11 @@ impl Caller {
         let ticket = Ticket::new(limits.first_byte, limits.idle_chunk, limits.stream);
         // From here on a caller that goes away is noticed.
         let abandon = Abandon::new(ticket.clone());
-        let request = with_host(request).map(|body| RequestBody::new(body, ticket.clone()).boxed_unsync());
+        let request = with_host(request).map(|body| RequestBody::boxed(body, &ticket));
         let response = self.answer(&ticket, request, patience).await?;
         ticket.answer();
-        Ok(response.map(|body| GuestBody::new(body, abandon, place).boxed_unsync()))
+        let length = content_length(response.headers());
+        Ok(response.map(|body| GuestBody::new(body, length, abandon, place).boxed_unsync()))
     }
 
     async fn answer(
@@ -160,7 +154,7 @@ impl Caller {
         match shortfall {
             // Nobody else of this Space holds anything: it will never fit.
             Shortfall::Memory(Shortage::Space) if self.space.population.live() == 0 => Err(Fault::GuestMemoryExceeded),
-            Shortfall::Memory(Shortage::Space) => Ok(()),
+            Shortfall::Memory(Shortage::Space) | Shortfall::Instance => Ok(()),
             Shortfall::Memory(Shortage::Node) | Shortfall::Slot => {
                 self.space.core.evict_idlest();
                 Ok(())
@@ -225,7 +219,8 @@ impl Caller {
         }
         // A worker that ended tells every request why. A silent guest's worker goes on.
         let silent = error.root_cause().to_string() == NO_ANSWER;
-        let cause = ticket.cause(if silent { CAUSE_IF_ANY } else { CAUSE }).await;
+        let must_be_told = !silent && ticket.was_taken();
+        let cause = ticket.cause(if must_be_told { CAUSE } else { CAUSE_IF_ANY }).await;
         Failure::Fault(match cause {
             Some(cause) => cause,
             None if silent => Fault::GuestNoResponse,
@@ -235,22 +230,13 @@ impl Caller {
     }
 
     fn not_started(&self, failure: InstantiationError<Arc<Ticket>>) -> Failure {
-        let error = &failure.error;
-        let shortfall = match error.downcast_ref::<Ended>() {
-            Some(Ended::NoMemory(shortage)) => Some(Shortfall::Memory(*shortage)),
-            Some(Ended::TooSlow) => return Failure::Fault(Fault::GuestDeadline(self.space.limits.cold_start)),
-            _ => error.is::<wasmtime::PoolConcurrencyLimitError>().then_some(Shortfall::Slot),
-        };
-        if let Some(shortfall) = shortfall {
-            let request = failure.request.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            return Failure::Again(Box::new(request), shortfall);
+        match fault::of_start(&failure.error, &self.space) {
+            Ok(shortfall) => {
+                let request = failure.request.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Failure::Again(Box::new(request), shortfall)
+            }
+            Err(fault) => Failure::Fault(fault),
         }
-        let fault = match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => Fault::GuestFuelExceeded(self.space.request_fuel),
-            _ => Fault::GuestTrap(fault::reason(error)),
-        };
-        self.space.say(&format!("the app did not start: {fault}{}", fault::frames(error)));
-        Failure::Fault(fault)
     }
 }
 
@@ -262,6 +248,10 @@ fn with_host<B>(mut request: http::Request<B>) -> http::Request<B> {
         request.headers_mut().insert(http::header::HOST, http::HeaderValue::from_static("localhost"));
     }
     request
+}
+
+fn content_length(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What the future gives, if it does before the head is due; that may move while the client still sends.
@@ -287,7 +277,7 @@ fn ticket_word(error: &Error) -> Option<String> {
 
 fn out_of(shortfall: Shortfall) -> Fault {
     match shortfall {
-        Shortfall::Memory(Shortage::Space) => Fault::SpaceBusy,
+        Shortfall::Memory(Shortage::Space) | Shortfall::Instance => Fault::SpaceBusy,
         Shortfall::Memory(Shortage::Node) | Shortfall::Slot => Fault::NodeOverloaded,
     }
 }

@@ -234,7 +234,9 @@ impl Engine {
             env: spec.env,
             app: spec.app,
             capabilities,
+            on_crash: spec.on_crash,
             concurrency,
+            most_instances: places,
             sdk: spec.sdk,
         });
         Ok(Arc::new(Running::new(Caller::new(space, places))))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use spaceport_core::egress::EgressPolicy;
+use spaceport_core::fault::Fault;
 use spaceport_core::id::SpaceId;
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Isolation;
@@ -38,6 +39,8 @@ pub struct LaunchSpec {
     pub isolation: Isolation,
     /// Its run log.
     pub log: Arc<dyn GuestLog>,
+    /// Told, with the last reason, when its instances do not start any more.
+    pub on_crash: Box<dyn Fn(&Fault) + Send + Sync>,
     /// For a plugin that serves an `sdk:` kind: the Space it serves. Apps have none.
     pub sdk: Option<SdkContext>,
 }

@@ -95,6 +95,8 @@ pub(crate) struct StoreLimiter {
     held: Arc<AtomicU64>,
     /// The last grant, in case wasmtime cannot carry it out.
     last: u64,
+    /// Bytes of those for listings of directories.
+    listings: u64,
     denied: Option<Shortage>,
 }
 
@@ -103,7 +105,7 @@ impl StoreLimiter {
     pub(crate) fn new(budget: Arc<SpaceBudget>, held: Arc<AtomicU64>) -> Result<Self, Shortage> {
         budget.reserve(INSTANCE_OVERHEAD)?;
         held.store(INSTANCE_OVERHEAD, Ordering::Relaxed);
-        Ok(Self { budget, held, last: 0, denied: None })
+        Ok(Self { budget, held, last: 0, listings: 0, denied: None })
     }
 
     /// Who refused the last growth that was refused. A trap after that is most likely the guest's answer to it.
@@ -114,6 +116,17 @@ impl StoreLimiter {
     /// A new request starts: what an earlier one was refused explains nothing any more.
     pub(crate) fn forget_denial(&mut self) {
         self.denied = None;
+    }
+
+    /// Holds so many bytes for listings, until the store goes. Says whether they are there.
+    pub(crate) fn hold_listings(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.listings);
+        if more > 0 && self.budget.reserve(more).is_err() {
+            return false;
+        }
+        self.held.fetch_add(more, Ordering::Relaxed);
+        self.listings += more;
+        true
     }
 
     fn grow(&mut self, bytes: u64) -> bool {
@@ -217,6 +230,17 @@ mod tests {
         assert_eq!(budget.used(), INSTANCE_OVERHEAD + PAGE as u64 + 800);
         drop(store);
         assert_eq!((budget.used(), node.used()), (0, 0));
+    }
+
+    #[test]
+    fn listings_are_held_once_and_given_back_with_the_store() {
+        let (budget, _) = space(INSTANCE_OVERHEAD + 100, u64::MAX);
+        let mut store = StoreLimiter::new(budget.clone(), Arc::default()).unwrap();
+        assert!(store.hold_listings(60) && store.hold_listings(100) && store.hold_listings(50));
+        assert!(!store.hold_listings(101));
+        assert_eq!(budget.used(), INSTANCE_OVERHEAD + 100);
+        drop(store);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its own; this module gives it our rules. [`ticket`] is a request as all sides see it, [`control`] the host's hold on
 //! one instance, [`shared`] what the instances of a Space have in common.
 
+pub(crate) mod concurrency;
 pub(crate) mod control;
 pub(crate) mod fault;
 pub(crate) mod openings;
@@ -13,16 +14,18 @@ pub(crate) mod ticket;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use spaceport_core::fault::Fault;
 use spaceport_core::manifest::Isolation;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Error, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::handler::{HandlerState, Instance, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
 
 use crate::clock;
 use crate::pool::control::{End, InstanceControl, Verdict};
@@ -46,43 +49,59 @@ impl HandlerState for SpaceInstances {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<GuestState, Expiration, Worker>, Error> {
-        let control = self.0.enter();
-        match start(&self.0, &control).await {
-            Ok(instance) => Ok(instance),
-            Err(error) => {
-                self.0.exit(&control);
-                Err(error)
-            }
+        let entry = Entry::new(&self.0)?;
+        let began = Instant::now();
+        let started = start(&self.0, &entry.control).await;
+        self.0.book_start(began.elapsed(), started.as_ref().err());
+        started.map(|(store, proxy)| Instance {
+            store,
+            proxy,
+            view: |state| state.http(),
+            expiration: Expiration::new(entry.control.clone(), self.0.clone()),
+            state: Worker { control: entry.stay(), space: self.0.clone() },
+        })
+    }
+}
+
+/// An instance that is known to its Space and the node from here on; no longer if it is dropped before it may stay.
+struct Entry<'a> {
+    space: &'a SpaceShared,
+    control: Arc<InstanceControl>,
+    stays: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn new(space: &'a Arc<SpaceShared>) -> Result<Self, Ended> {
+        Ok(Self { space, control: space.enter().ok_or(Ended::Full)?, stays: false })
+    }
+
+    fn stay(mut self) -> Arc<InstanceControl> {
+        self.stays = true;
+        self.control.started();
+        self.control.clone()
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if !self.stays {
+            self.space.exit(&self.control);
         }
     }
 }
 
-async fn start(
-    space: &Arc<SpaceShared>,
-    control: &Arc<InstanceControl>,
-) -> Result<Instance<GuestState, Expiration, Worker>, Error> {
-    let began = Instant::now();
+async fn start(space: &Arc<SpaceShared>, control: &Arc<InstanceControl>) -> Result<(Store<GuestState>, Proxy), Error> {
     let mut store = GuestState::store(space, control)?;
     let ready = tokio::time::timeout(space.limits.cold_start, space.pre.instantiate_async(&mut store)).await;
-    let proxy = match ready {
-        Ok(Ok(proxy)) => proxy,
-        Ok(Err(error)) => {
-            // A first memory that is refused is reported in words only; the limiter knows who refused it.
-            return Err(match store.data().shortage() {
-                Some(shortage) => Ended::NoMemory(shortage).into(),
-                None => error,
-            });
-        }
-        Err(_) => return Err(Ended::TooSlow.into()),
-    };
-    space.started(began.elapsed());
-    Ok(Instance {
-        store,
-        proxy,
-        view: |state| state.http(),
-        expiration: Expiration::new(control.clone()),
-        state: Worker { control: control.clone(), space: space.clone() },
-    })
+    match ready {
+        Ok(Ok(proxy)) => Ok((store, proxy)),
+        // A first memory that is refused is reported in words only; the limiter knows who refused it.
+        Ok(Err(error)) => Err(match store.data().shortage() {
+            Some(shortage) => Ended::NoMemory(shortage).into(),
+            None => error,
+        }),
+        Err(_) => Err(Ended::TooSlow.into()),
+    }
 }
 
 /// One instance's part of the rules.
@@ -99,7 +118,7 @@ impl WorkerState for Worker {
         if self.control.retires() || self.space.isolation == Isolation::Request && total > 0 {
             return ShouldAccept::Never;
         }
-        let limit = self.space.concurrency.load(Ordering::Relaxed);
+        let limit = self.space.concurrency.limit();
         let full = concurrent >= limit || concurrent > 0 && self.control.live() >= STREAMS_PER_INSTANCE;
         if full { ShouldAccept::No } else { ShouldAccept::Yes }
     }
@@ -110,10 +129,10 @@ impl WorkerState for Worker {
         ticket: Arc<Ticket>,
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        self.control.begin(ticket.clone());
+        let requests = self.control.begin(ticket.clone());
         self.close(ticket.had_opening());
-        let requests = self.control.live() as u64;
-        if let Err(error) = GuestState::begin_request(&mut store, requests) {
+        self.space.concurrency.regain(clock::now());
+        if let Err(error) = GuestState::begin_request(&mut store, requests as u64) {
             tracing::error!(%error, "fuel is not configured");
         }
         Box::pin(std::future::poll_fn(move |cx| ticket.poll_expired(cx)))
@@ -148,8 +167,9 @@ impl Worker {
             Some(End::Deadline) => self.space.say(&format!("{fault}{}", fault::frames(error))),
             None => {
                 self.space.say(&format!("{fault}{}", fault::frames(error)));
-                // A guest that can trap takes fewer others with it from now on.
-                self.space.concurrency.store(1, Ordering::Relaxed);
+                if fault != Fault::NodeOverloaded {
+                    self.space.concurrency.trapped(clock::now());
+                }
             }
         }
         self.control.die(Some(&fault));
@@ -159,6 +179,7 @@ impl Worker {
 /// Asks the instance's control, at every turn of the worker that leaves the guest waiting, whether it goes on.
 pub(crate) struct Expiration {
     control: Arc<InstanceControl>,
+    space: Arc<SpaceShared>,
     timer: Option<Pin<Box<Sleep>>>,
     /// When the timer fires; later than needed never, earlier often: moving it at each request would cost more.
     armed: u64,
@@ -166,8 +187,8 @@ pub(crate) struct Expiration {
 }
 
 impl Expiration {
-    fn new(control: Arc<InstanceControl>) -> Self {
-        Self { control, timer: None, armed: 0, last: None }
+    fn new(control: Arc<InstanceControl>, space: Arc<SpaceShared>) -> Self {
+        Self { control, space, timer: None, armed: 0, last: None }
     }
 
     /// The guest waits, so the instance could take a request.
@@ -175,13 +196,12 @@ impl Expiration {
         if self.control.is_open() || self.control.retires() {
             return;
         }
-        let Some(space) = self.control.space.upgrade() else { return };
-        let full = match space.concurrency.load(Ordering::Relaxed) {
+        let full = match self.space.concurrency.limit() {
             0 | 1 => status == WorkerStatus::Requests,
             several => self.control.working() >= several,
         };
-        if !full && space.isolation == Isolation::Shared && self.control.open() {
-            space.openings.announce();
+        if !full && self.space.isolation == Isolation::Shared && self.control.open() {
+            self.space.openings.announce();
         }
     }
 

@@ -46,7 +46,7 @@ impl Running {
     /// An answer that breaks off in the middle ends its body with an error, never cleanly.
     pub async fn call<B>(&self, request: http::Request<B>) -> Result<http::Response<Body>, Fault>
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
         let data = &self.caller.space.core.data_runtime;

@@ -62,12 +62,11 @@ impl GuestState {
     /// A store for one instance, with every limit in place.
     pub(crate) fn store(space: &Arc<SpaceShared>, control: &Arc<InstanceControl>) -> Result<Store<Self>, Error> {
         let limiter = StoreLimiter::new(space.budget.clone(), control.memory.clone()).map_err(Ended::NoMemory)?;
-        let concurrent = space.concurrency.load(std::sync::atomic::Ordering::Relaxed) > 1;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(if concurrent { HANDLES_CONCURRENT } else { HANDLES });
+        table.set_max_capacity(if space.concurrency.is_serial() { HANDLES } else { HANDLES_CONCURRENT });
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELD_BYTES);
-        let (wasi, scratch) = wasi_context(space)?;
+        let (wasi, scratch) = wasi_context(space).map_err(|error| Ended::Host(format!("{error:#}")))?;
         let state = Self {
             table,
             wasi,
@@ -183,6 +182,10 @@ impl WasiView for GuestState {
 impl FilesView for GuestState {
     fn files(&self) -> &Arc<SpaceFiles> {
         &self.space.capabilities.files
+    }
+
+    fn hold_listings(&mut self, bytes: u64) -> bool {
+        self.limiter.hold_listings(bytes)
     }
 }
 

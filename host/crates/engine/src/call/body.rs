@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::call::Place;
@@ -46,17 +47,24 @@ impl Drop for Abandon {
 /// See the module.
 pub(crate) struct GuestBody {
     inner: WasiBody,
+    /// Bytes still to come, where the head says how many.
+    left: Option<u64>,
     abandon: Abandon,
     place: Option<Place>,
 }
 
 impl GuestBody {
-    pub(crate) fn new(inner: WasiBody, abandon: Abandon, place: Place) -> Self {
-        let mut body = Self { inner, abandon, place: Some(place) };
-        if http_body::Body::is_end_stream(&body.inner) {
+    /// `length` is what the head says. Whoever sends such a body stops reading at its last byte, so it is out then.
+    pub(crate) fn new(inner: WasiBody, length: Option<u64>, abandon: Abandon, place: Place) -> Self {
+        let mut body = Self { inner, left: length, abandon, place: Some(place) };
+        if body.is_out() {
             body.finish();
         }
         body
+    }
+
+    fn is_out(&self) -> bool {
+        self.left == Some(0) || http_body::Body::is_end_stream(&self.inner)
     }
 
     fn finish(&mut self) {
@@ -91,7 +99,9 @@ impl http_body::Body for GuestBody {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 self.abandon.0.feed();
-                if http_body::Body::is_end_stream(&self.inner) {
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(length));
+                if self.is_out() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -114,26 +124,34 @@ impl http_body::Body for GuestBody {
 
 /// The body of a request on its way in: tells the ticket when the guest takes a piece.
 pub(crate) struct RequestBody<B> {
-    inner: Pin<Box<B>>,
+    inner: B,
     ticket: Arc<Ticket>,
 }
 
-impl<B> RequestBody<B> {
-    pub(crate) fn new(inner: B, ticket: Arc<Ticket>) -> Self {
-        Self { inner: Box::pin(inner), ticket }
+impl<B> RequestBody<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// `inner` as a guest gets it.
+    pub(crate) fn boxed(inner: B, ticket: &Arc<Ticket>) -> WasiBody {
+        match inner.is_end_stream() {
+            true => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            false => Self { inner, ticket: ticket.clone() }.boxed_unsync(),
+        }
     }
 }
 
 impl<B> http_body::Body for RequestBody<B>
 where
-    B: http_body::Body<Data = Bytes>,
+    B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
     type Data = Bytes;
     type Error = wasmtime_wasi_http::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = self.inner.as_mut().poll_frame(cx);
+        let frame = Pin::new(&mut self.inner).poll_frame(cx);
         if let Poll::Ready(Some(Ok(_))) = &frame {
             self.ticket.receive();
         }

@@ -17,6 +17,7 @@
 mod depth;
 mod mark;
 mod measure;
+mod opened;
 mod p2;
 mod p2_stream;
 mod p3;
@@ -41,13 +42,17 @@ pub use scratch::Scratch;
 pub use usage::Usage;
 
 use mark::Mount;
+use opened::Opened;
 use quota::Quota;
+use scratch::Spares;
 use syncing::Syncing;
 
 /// The store data of a guest that has files.
 pub trait FilesView: WasiView {
     /// Its Space's files.
     fn files(&self) -> &Arc<SpaceFiles>;
+    /// Holds so many bytes of memory, in all, for listings that the guest reads. Says whether there are so many.
+    fn hold_listings(&mut self, bytes: u64) -> bool;
 }
 
 /// The writable directories of a Space and what is accounted for in them.
@@ -55,6 +60,8 @@ pub struct SpaceFiles {
     tmp: Writable,
     data: Option<Writable>,
     syncing: Syncing,
+    opened: Opened,
+    spares: Arc<Spares>,
 }
 
 struct Writable {
@@ -72,7 +79,7 @@ impl SpaceFiles {
         };
         let tmp = writable(tmp, tmp_limit)?;
         let data = data.map(|(path, limit)| writable(path, limit)).transpose()?;
-        Ok(Arc::new(Self { tmp, data, syncing: Syncing::new() }))
+        Ok(Arc::new(Self { tmp, data, syncing: Syncing::new(), opened: Opened::default(), spares: Arc::default() }))
     }
 
     /// Gives an instance its directories: `app` at `/app`, and the Space's own at `/tmp` and `/data`.
@@ -82,7 +89,7 @@ impl SpaceFiles {
 
     /// The same for an instance that lives for one request: its `/tmp` is its own, empty, and gone with the [`Scratch`].
     pub fn preopen_fresh(&self, wasi: &mut WasiCtxBuilder, app: &Path) -> wasmtime::Result<Scratch> {
-        let scratch = Scratch::create(&self.tmp.path, self.tmp.quota.clone())?;
+        let scratch = Scratch::take(&self.tmp.path, self.tmp.quota.clone(), self.spares.clone())?;
         self.preopen_with_tmp(wasi, app, scratch.path())?;
         Ok(scratch)
     }

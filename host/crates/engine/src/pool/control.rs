@@ -74,6 +74,10 @@ enum Order {
 /// See the module.
 pub(crate) struct InstanceControl {
     pub(crate) space: Weak<SpaceShared>,
+    /// Its guest takes one request at a time.
+    is_serial: bool,
+    /// Its guest is ready for requests.
+    has_started: AtomicBool,
     requests: Mutex<Vec<Arc<Ticket>>>,
     worker: AtomicWaker,
     changed: AtomicBool,
@@ -96,10 +100,12 @@ pub(crate) struct InstanceControl {
 }
 
 impl InstanceControl {
-    pub(crate) fn new(space: Weak<SpaceShared>) -> Arc<Self> {
+    pub(crate) fn new(space: Weak<SpaceShared>, is_serial: bool) -> Arc<Self> {
         let now = clock::now();
         Arc::new(Self {
             space,
+            is_serial,
+            has_started: AtomicBool::new(false),
             requests: Mutex::default(),
             worker: AtomicWaker::new(),
             changed: AtomicBool::new(true),
@@ -116,23 +122,30 @@ impl InstanceControl {
         })
     }
 
-    /// A request starts in this instance.
-    pub(crate) fn begin(self: &Arc<Self>, ticket: Arc<Ticket>) {
+    /// The guest is ready for requests. Until then whoever starts it holds it to its time.
+    pub(crate) fn started(&self) {
+        self.has_started.store(true, Ordering::Release);
+    }
+
+    /// A request starts in this instance. Returns how many its guest works on, with this one.
+    pub(crate) fn begin(self: &Arc<Self>, ticket: Arc<Ticket>) -> usize {
         self.rests_since.store(0, Ordering::Release);
         self.served.fetch_add(1, Ordering::Relaxed);
         if self.first_memory.load(Ordering::Relaxed) == 0 {
             self.first_memory.store(self.memory.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         ticket.taken_by(self);
-        let mut requests = self.requests.lock();
-        requests.retain(|ticket| !ticket.is_finished());
-        requests.push(ticket);
         self.changed.store(true, Ordering::Release);
+        let mut requests = self.requests.lock();
+        // A serial guest has returned from the call before: what nobody waits for any more is over.
+        requests.retain(|ticket| !ticket.is_finished() && !(self.is_serial && ticket.abandoned_at().is_some()));
+        requests.push(ticket);
+        if self.is_serial { 1 } else { requests.iter().filter(|ticket| ticket.is_waited_for()).count() }
     }
 
-    /// Requests whose answers are not out whole.
+    /// Requests whose answers somebody waits for.
     pub(crate) fn live(&self) -> usize {
-        self.requests.lock().iter().filter(|ticket| !ticket.is_finished()).count()
+        self.requests.lock().iter().filter(|ticket| ticket.is_waited_for()).count()
     }
 
     /// Requests whose heads are not there.
@@ -237,8 +250,12 @@ impl InstanceControl {
         if order == Order::Stop as u8 {
             return Verdict::End(End::Stopped);
         }
-        if status == WorkerStatus::Idle && self.rests_since.load(Ordering::Acquire) == 0 {
-            self.rests_since.store(now, Ordering::Release);
+        if status == WorkerStatus::Idle {
+            if self.rests_since.load(Ordering::Acquire) == 0 {
+                self.rests_since.store(now, Ordering::Release);
+            }
+            // The guest is done with them, so nothing of theirs is left to end.
+            self.requests.lock().retain(|ticket| ticket.is_waited_for());
         }
         match self.idle_since() {
             Some(since) if status == WorkerStatus::Idle => self.idle_verdict(order, since, now),
@@ -252,7 +269,7 @@ impl InstanceControl {
         if self.order.load(Ordering::Acquire) == Order::Stop as u8 {
             return Verdict::End(End::Stopped);
         }
-        if self.idle_since().is_some() {
+        if self.idle_since().is_some() || !self.has_started.load(Ordering::Acquire) {
             return Verdict::GoOn(u64::MAX);
         }
         self.busy_verdict(now)
@@ -266,25 +283,29 @@ impl InstanceControl {
             let until = self.last_left.load(Ordering::Acquire).saturating_add(clock::nanos(AFTERWORK));
             return if now >= until { Verdict::End(End::Deadline) } else { Verdict::GoOn(until) };
         }
-        let (mut next, mut expired) = (u64::MAX, false);
-        let mut waited_for = false;
+        let (mut next, mut expired) = (None, false);
         for ticket in requests.iter() {
             let until = match ticket.abandoned_at() {
+                _ if ticket.is_expired() => 0,
                 Some(at) => at.saturating_add(clock::nanos(LEAVE)),
                 None => ticket.due(),
             };
-            if until > now && !ticket.is_expired() {
-                waited_for = true;
-                next = next.min(until);
-            } else if ticket.abandoned_at().is_none() {
+            if until > now {
+                next = Some(next.map_or(until, |next: u64| next.min(until)));
+            } else if ticket.is_expired() || ticket.abandoned_at().is_none() {
                 ticket.mark_expired();
                 expired = true;
             }
         }
-        match (waited_for, expired) {
-            (true, _) => Verdict::GoOn(next),
-            (false, true) => Verdict::End(End::Deadline),
-            (false, false) => Verdict::End(End::Abandoned),
+        match (next, expired) {
+            (Some(next), _) => {
+                // The instance goes on for others; what was left behind costs it nothing further.
+                let is_left = |at: u64| at.saturating_add(clock::nanos(LEAVE)) <= now;
+                requests.retain(|ticket| !ticket.abandoned_at().is_some_and(is_left));
+                Verdict::GoOn(next)
+            }
+            (None, true) => Verdict::End(End::Deadline),
+            (None, false) => Verdict::End(End::Abandoned),
         }
     }
 

@@ -18,9 +18,12 @@ impl Population {
         self.0.lock().live
     }
 
-    /// An instance came.
-    pub(crate) fn enter(&self) {
-        self.0.lock().live += 1;
+    /// An instance comes, if there are fewer than `most`.
+    pub(crate) fn enter(&self, most: usize) -> bool {
+        let mut count = self.0.lock();
+        let has_room = count.live < most;
+        count.live += usize::from(has_room);
+        has_room
     }
 
     /// An instance went; `spare` if it was released before.
@@ -46,7 +49,8 @@ mod tests {
     #[test]
     fn all_but_one_may_leave() {
         let population = Population::default();
-        (0..3).for_each(|_| population.enter());
+        (0..3).for_each(|_| assert!(population.enter(3)));
+        assert!(!population.enter(3));
         assert!(population.release_spare());
         assert!(population.release_spare());
         assert!(!population.release_spare());

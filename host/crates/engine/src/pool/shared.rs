@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use spaceport_core::fault::Fault;
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Isolation;
 use tokio::sync::Notify;
+use wasmtime::Error;
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::clock;
@@ -17,10 +19,15 @@ use crate::engine::registry::Registry;
 use crate::launch::SdkContext;
 use crate::limiter::SpaceBudget;
 use crate::log::GuestLog;
+use crate::pool::concurrency::Concurrency;
 use crate::pool::control::InstanceControl;
+use crate::pool::fault;
 use crate::pool::openings::Openings;
 use crate::pool::population::Population;
 use crate::state::{Capabilities, GuestState};
+
+/// Starts in a row that fail before the Space counts as crashed.
+const CRASH_AFTER: u32 = 3;
 
 /// See the module.
 pub(crate) struct SpaceShared {
@@ -43,13 +50,18 @@ pub(crate) struct SpaceShared {
     pub(crate) population: Population,
     pub(crate) openings: Openings,
     /// Requests that one instance takes at once.
-    pub(crate) concurrency: AtomicUsize,
+    pub(crate) concurrency: Concurrency,
+    /// Instances at once: one for each request that may be under way.
+    most_instances: usize,
     /// A request ended or an instance went: whoever waits for memory may try again.
     pub(crate) freed: Notify,
     pub(crate) stopping: AtomicBool,
     instances: Registry<InstanceControl>,
     cold_starts: AtomicU64,
     cold_start_time: AtomicU64,
+    /// Starts in a row that the app itself made fail.
+    failed_starts: AtomicU32,
+    on_crash: Box<dyn Fn(&Fault) + Send + Sync>,
 }
 
 /// What differs from Space to Space, to make a [`SpaceShared`] of.
@@ -67,7 +79,9 @@ pub(crate) struct SpaceParts {
     pub(crate) capabilities: Capabilities,
     /// For a plugin: the Space it serves.
     pub(crate) sdk: Option<SdkContext>,
+    pub(crate) on_crash: Box<dyn Fn(&Fault) + Send + Sync>,
     pub(crate) concurrency: usize,
+    pub(crate) most_instances: usize,
 }
 
 impl SpaceShared {
@@ -89,7 +103,10 @@ impl SpaceShared {
             sdk: parts.sdk,
             population: Population::default(),
             openings: Openings::default(),
-            concurrency: AtomicUsize::new(parts.concurrency),
+            concurrency: Concurrency::new(parts.concurrency),
+            most_instances: parts.most_instances,
+            failed_starts: AtomicU32::new(0),
+            on_crash: parts.on_crash,
             freed: Notify::new(),
             stopping: AtomicBool::new(false),
             instances: Registry::default(),
@@ -98,17 +115,19 @@ impl SpaceShared {
         })
     }
 
-    /// A new instance, known here and to the node from now on.
-    pub(crate) fn enter(self: &Arc<Self>) -> Arc<InstanceControl> {
-        let control = InstanceControl::new(Arc::downgrade(self));
-        self.population.enter();
+    /// A new instance, known here and to the node from now on; none if there are as many as there may be.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Arc<InstanceControl>> {
+        if !self.population.enter(self.most_instances) {
+            return None;
+        }
+        let control = InstanceControl::new(Arc::downgrade(self), self.concurrency.is_serial());
         self.instances.add(&control);
         // One that enters while the Space is being stopped would be missed by the sweep.
         if self.is_stopping() {
             control.stop();
         }
         self.core.enter(&control);
-        control
+        Some(control)
     }
 
     /// An instance is gone, with everything it held.
@@ -127,10 +146,27 @@ impl SpaceShared {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// An instance took this long to start.
-    pub(crate) fn started(&self, took: Duration) {
-        self.cold_starts.fetch_add(1, Ordering::Relaxed);
-        self.cold_start_time.fetch_add(clock::nanos(took), Ordering::Relaxed);
+    /// An instance took this long to start, or did not. An app none of whose instances starts any more has crashed;
+    /// one that traps now and then is served by its next instance.
+    pub(crate) fn book_start(&self, took: Duration, error: Option<&Error>) {
+        let Some(error) = error else {
+            self.failed_starts.store(0, Ordering::Relaxed);
+            self.cold_starts.fetch_add(1, Ordering::Relaxed);
+            self.cold_start_time.fetch_add(clock::nanos(took), Ordering::Relaxed);
+            return;
+        };
+        let fault = match fault::of_start(error, self) {
+            Ok(_) | Err(Fault::Stopped) => return,
+            Err(fault) => fault,
+        };
+        if fault == Fault::NodeOverloaded {
+            tracing::error!(space = self.label, error = format!("{error:#}"), "an instance cannot start");
+            return;
+        }
+        self.say(&format!("the app did not start: {fault}{}", fault::frames(error)));
+        if self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1 == CRASH_AFTER {
+            (self.on_crash)(&fault);
+        }
     }
 
     /// Instances started, and the time that took.

@@ -85,6 +85,11 @@ impl Ticket {
         let _ = self.instance.set(Arc::downgrade(instance));
     }
 
+    /// Whether an instance took the request.
+    pub(crate) fn was_taken(&self) -> bool {
+        self.instance.get().is_some()
+    }
+
     /// The head is on its way to the client.
     pub(crate) fn answer(&self) {
         self.answered.store(true, Ordering::Release);
@@ -136,6 +141,11 @@ impl Ticket {
 
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Acquire)
+    }
+
+    /// Whether the client is there and has not got everything.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.is_finished() && self.abandoned_at().is_none()
     }
 
     /// Whether a deadline passed.

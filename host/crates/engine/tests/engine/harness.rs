@@ -136,6 +136,7 @@ impl World {
             egress: EgressPolicy::default(),
             isolation: Isolation::Shared,
             log,
+            on_crash: Box::new(|_| {}),
             sdk: None,
         }
     }

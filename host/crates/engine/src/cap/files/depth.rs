@@ -12,7 +12,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 use super::quota::Quota;
@@ -57,6 +59,11 @@ impl Spot {
     /// Makes a directory of this name.
     pub(super) fn make_directory(&self) -> io::Result<()> {
         Ok(mkdirat(&self.parent, self.name(), Mode::RWXU | Mode::RWXG | Mode::RWXO)?)
+    }
+
+    /// Removes the directory of this name.
+    pub(super) fn remove_directory(&self) -> io::Result<()> {
+        Ok(unlinkat(&self.parent, self.name(), AtFlags::REMOVEDIR)?)
     }
 
     /// Whether the name is a directory's own, not that of a link to one.

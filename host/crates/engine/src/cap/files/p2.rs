@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as _;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, ErrorCode, Filesize, HostDescriptor, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::{DynOutputStream, FsResult};
+use wasmtime_wasi::p2::{DynOutputStream, FsResult, ReaddirIterator};
 
 use super::FilesView;
 use super::mark::Mount;
@@ -20,6 +20,11 @@ use crate::cap::shadow::Shadow;
 
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
 const PREOPENS: &str = "wasi:filesystem/preopens@0.2.12";
+
+/// Bytes of one entry of a listing in the host's memory: a name of ordinary length and what surrounds it.
+const ENTRY_BYTES: u64 = 96;
+/// Entries of a directory in `/app` at most: as many as a revision may have files.
+const APP_ENTRIES: u64 = 10_000;
 
 type Fd = Resource<Descriptor>;
 type Store<'a, T> = StoreContextMut<'a, T>;
@@ -88,6 +93,9 @@ fn add_names<T: FilesView + 'static>(types: &mut Shadow<'_, T>) -> wasmtime::Res
 }
 
 fn add_flushes<T: FilesView + 'static>(types: &mut Shadow<'_, T>) -> wasmtime::Result<()> {
+    types.waiting("[method]descriptor.read-directory", |mut store: Store<'_, T>, (fd,): (Fd,)| {
+        Box::new(async move { said(read_directory(store.data_mut(), fd).await) })
+    })?;
     types.waiting("[method]descriptor.sync", |mut store: Store<'_, T>, (fd,): (Fd,)| {
         Box::new(async move { said(sync(store.data_mut(), fd, Flush::All).await) })
     })?;
@@ -166,7 +174,10 @@ pub(super) async fn open_at<T: FilesView>(
     flags: DescriptorFlags,
 ) -> FsResult<Fd> {
     let (mut wasi, place) = at(state, &fd)?;
-    let Some(place) = place else { return wasi.open_at(fd, follow, path, open, flags).await };
+    let Some(place) = place else {
+        let opened = wasi.open_at(fd, follow, path, open, flags).await?;
+        return admit(state, opened);
+    };
     // Two may create it at once, and one of them pays in vain; nobody creates it for nothing.
     let creates = open.contains(OpenFlags::CREATE) && wasi.stat_at(again(&fd), follow, path.clone()).await.is_err();
     let permit = place.quota.enter(if creates { Usage::entry(0) } else { Usage::default() }).await?;
@@ -175,7 +186,18 @@ pub(super) async fn open_at<T: FilesView>(
         place.quota.freed();
     }
     place.adopt(wasi.table.get_mut(&opened)?);
-    Ok(opened)
+    admit(state, opened)
+}
+
+/// Counts what was opened; what is too much is closed again.
+fn admit<T: FilesView>(state: &mut T, opened: Fd) -> FsResult<Fd> {
+    let files = state.files().clone();
+    let table = state.filesystem().table;
+    if files.opened.admit(table.get(&opened)?) {
+        return Ok(opened);
+    }
+    table.delete(opened)?;
+    Err(ErrorCode::InsufficientMemory.into())
 }
 
 pub(super) async fn create_directory_at<T: FilesView>(state: &mut T, fd: Fd, path: String) -> FsResult<()> {
@@ -241,23 +263,37 @@ pub(super) async fn unlink_file_at<T: FilesView>(state: &mut T, fd: Fd, path: St
 
 async fn remove_directory_at<T: FilesView>(state: &mut T, fd: Fd, path: String) -> FsResult<()> {
     let (mut wasi, place) = at(state, &fd)?;
-    wasi.remove_directory_at(fd, path).await?;
-    place.inspect(|place| place.quota.freed());
-    Ok(())
+    match place {
+        Some(place) => match place.remove_directory(&path).await? {
+            Some(()) => Ok(()),
+            None => wasi.remove_directory_at(fd, path).await,
+        },
+        None => wasi.remove_directory_at(fd, path).await,
+    }
 }
 
 async fn sync<T: FilesView>(state: &mut T, fd: Fd, what: Flush) -> FsResult<()> {
     let files = state.files().clone();
-    let mut wasi = state.filesystem();
-    let file = match wasi.table.get(&fd)? {
-        Descriptor::File(file) => Some(file.file.clone()),
-        Descriptor::Dir(_) => None,
+    let file = match state.filesystem().table.get(&fd)? {
+        Descriptor::File(file) => file.file.clone(),
+        Descriptor::Dir(dir) => dir.dir.clone(),
     };
-    match (file, what) {
-        (Some(file), what) => Ok(files.syncing.flush(file, what).await?),
-        (None, Flush::All) => wasi.sync(fd).await,
-        (None, Flush::Data) => wasi.sync_data(fd).await,
+    Ok(files.syncing.flush(file, what).await?)
+}
+
+/// The library collects a whole listing at once, so its size is the guest's memory.
+async fn read_directory<T: FilesView>(state: &mut T, fd: Fd) -> FsResult<Resource<ReaddirIterator>> {
+    let files = state.files().clone();
+    let table = state.filesystem().table;
+    let entries = match Mount::of(table.get(&fd)?).and_then(|mount| files.quota(mount)) {
+        Some(quota) => quota.used().entries,
+        None => APP_ENTRIES,
+    };
+    let listings = table.iter_mut().filter(|entry| entry.is::<ReaddirIterator>()).count() as u64 + 1;
+    if !state.hold_listings(listings * entries * ENTRY_BYTES) {
+        return Err(ErrorCode::InsufficientMemory.into());
     }
+    state.filesystem().read_directory(fd).await
 }
 
 /// Opens a directory, as a guest would.

@@ -180,7 +180,8 @@ pub(super) async fn open_at<T: FilesView>(
     flags: DescriptorFlags,
 ) -> FilesystemResult<Fd> {
     let Some(place) = place(store, &fd)? else {
-        return WasiFilesystem::open_at(&wasi(store), fd, follow, path, open, flags).await;
+        let opened = WasiFilesystem::open_at(&wasi(store), fd, follow, path, open, flags).await?;
+        return store.with(|mut access| admit(access.get(), opened));
     };
     // Two may create it at once, and one of them pays in vain; nobody creates it for nothing.
     let creates = open.contains(OpenFlags::CREATE)
@@ -192,8 +193,19 @@ pub(super) async fn open_at<T: FilesView>(
     }
     store.with(|mut access| {
         place.adopt(access.get().filesystem().table.get_mut(&opened).map_err(FilesystemError::trap)?);
-        Ok(opened)
+        admit(access.get(), opened)
     })
+}
+
+/// Counts what was opened; what is too much is closed again.
+fn admit<T: FilesView>(state: &mut T, opened: Fd) -> FilesystemResult<Fd> {
+    let files = state.files().clone();
+    let table = state.filesystem().table;
+    if files.opened.admit(table.get(&opened).map_err(FilesystemError::trap)?) {
+        return Ok(opened);
+    }
+    table.delete(opened).map_err(FilesystemError::trap)?;
+    Err(ErrorCode::InsufficientMemory.into())
 }
 
 pub(super) async fn create_directory_at<T: FilesView>(
@@ -270,24 +282,22 @@ pub(super) async fn remove_directory_at<T: FilesView>(
     fd: Fd,
     path: String,
 ) -> FilesystemResult<()> {
-    let place = place(store, &fd)?;
-    WasiFilesystem::remove_directory_at(&wasi(store), fd, path).await?;
-    place.inspect(|place| place.quota.freed());
-    Ok(())
+    if let Some(place) = place(store, &fd)?
+        && place.remove_directory(&path).await?.is_some()
+    {
+        return Ok(());
+    }
+    WasiFilesystem::remove_directory_at(&wasi(store), fd, path).await
 }
 
 pub(super) async fn sync<T: FilesView>(store: &Accessor<T>, fd: Fd, what: Flush) -> FilesystemResult<()> {
-    let file = store.with(|mut access| {
+    let (files, file) = store.with(|mut access| {
         let state = access.get();
         let files: Arc<SpaceFiles> = state.files().clone();
         match state.filesystem().table.get(&fd).map_err(FilesystemError::trap)? {
-            Descriptor::File(file) => FilesystemResult::Ok(Some((files, file.file.clone()))),
-            Descriptor::Dir(_) => Ok(None),
+            Descriptor::File(file) => FilesystemResult::Ok((files, file.file.clone())),
+            Descriptor::Dir(dir) => Ok((files, dir.dir.clone())),
         }
     })?;
-    match (file, what) {
-        (Some((files, file)), what) => Ok(files.syncing.flush(file, what).await?),
-        (None, Flush::All) => WasiFilesystem::sync(&wasi(store), fd).await,
-        (None, Flush::Data) => WasiFilesystem::sync_data(&wasi(store), fd).await,
-    }
+    Ok(files.syncing.flush(file, what).await?)
 }

@@ -83,6 +83,16 @@ impl Place {
         }
     }
 
+    /// Removes a directory, which some file systems take milliseconds for: never on a thread that others wait for. `None`
+    /// where there is no name to remove: the library knows what to say then.
+    pub(super) async fn remove_directory(&self, path: &str) -> io::Result<Option<()>> {
+        let Some(dir) = self.dir() else { return Ok(None) };
+        let Some(spot) = Spot::find(dir, path)? else { return Ok(None) };
+        tokio::task::spawn_blocking(move || spot.remove_directory()).await.map_err(io::Error::other)??;
+        self.quota.freed();
+        Ok(Some(()))
+    }
+
     /// Moves a directory, or has the mount stand still for whatever else is to be moved: nothing may come in below a
     /// directory between the look into it and its move.
     pub(super) async fn rename(&self, path: &str, to: &Self, to_path: &str) -> io::Result<Option<Exclusive>> {

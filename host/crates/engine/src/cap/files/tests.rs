@@ -34,6 +34,10 @@ impl FilesView for State {
     fn files(&self) -> &Arc<SpaceFiles> {
         &self.files
     }
+
+    fn hold_listings(&mut self, _bytes: u64) -> bool {
+        true
+    }
 }
 
 /// The directories of a Space, `/tmp` with 1000 bytes and 10 names, `/data` with 500.

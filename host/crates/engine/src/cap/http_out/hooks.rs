@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::exchange::Caller;
-use super::limits::CHUNK;
+use super::limits::{CHUNK, SMALL_CHUNK, WHOLE_BODIES};
 use super::space::SpaceEgress;
 use crate::log::GuestLog;
 
@@ -29,18 +29,21 @@ pub struct EgressHooks {
     slots: Arc<Semaphore>,
     /// Requests that may still be sent; not counted before the first visitor's request began.
     allowance: Option<u32>,
+    /// Bodies made since a visitor's request began.
+    bodies: u32,
 }
 
 impl EgressHooks {
     /// For an instance of the Space. Refusals go to `log`.
     pub fn new(space: Arc<SpaceEgress>, log: Arc<dyn GuestLog>) -> Self {
         let slots = Arc::new(Semaphore::new(space.limits().per_instance));
-        Self { space, log, slots, allowance: None }
+        Self { space, log, slots, allowance: None, bodies: 0 }
     }
 
     /// A visitor's request begins in this instance, one of `live`: it may send so many requests of its own. Beside
     /// others it adds to what they have left, up to the allowance of each.
     pub fn begin_request(&mut self, live: u64) {
+        self.bodies = 0;
         let each = self.space.limits().per_request;
         let left = self.allowance.unwrap_or(0);
         self.allowance = Some(match u32::try_from(live).unwrap_or(u32::MAX) {
@@ -116,7 +119,9 @@ impl WasiHttpHooks for EgressHooks {
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        CHUNK
+        // A body that is never sent keeps its buffers in the host for as long as the guest holds it.
+        self.bodies = self.bodies.saturating_add(1);
+        if self.bodies > WHOLE_BODIES { SMALL_CHUNK } else { CHUNK }
     }
 
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> p2::ErrorCode {

@@ -39,6 +39,10 @@ pub(super) const RESOLVER_MIN_TTL: Duration = Duration::from_secs(5);
 pub(super) const RESOLVER_MAX_TTL: Duration = Duration::from_secs(300);
 /// Bytes of a piece of a body that a guest hands over, and of our read buffer: each open body can hold two of them.
 pub(super) const CHUNK: usize = 64 << 10;
+/// Bodies with such pieces that one request makes: its answer and a few requests of its own.
+pub(super) const WHOLE_BODIES: u32 = 4;
+/// The same for the bodies after them, so that hoarding what is never sent costs the host little.
+pub(super) const SMALL_CHUNK: usize = 4 << 10;
 /// Header fields in a response, as many as our own server takes in a request.
 pub(super) const RESPONSE_HEADERS: usize = 100;
 /// TLS sessions that a Space can resume; each costs about 2 KiB.

@@ -2,8 +2,18 @@ use super::*;
 
 const SECOND: u64 = 1_000_000_000;
 
+fn new(is_serial: bool) -> Arc<InstanceControl> {
+    InstanceControl::new(Weak::new(), is_serial)
+}
+
 fn control() -> Arc<InstanceControl> {
-    InstanceControl::new(Weak::new())
+    started(false)
+}
+
+fn started(is_serial: bool) -> Arc<InstanceControl> {
+    let control = new(is_serial);
+    control.started();
+    control
 }
 
 fn ticket(control: &Arc<InstanceControl>) -> Arc<Ticket> {
@@ -132,5 +142,45 @@ fn a_stopped_instance_ends_in_every_status() {
 fn background_work_of_an_idle_instance_is_let_be() {
     let control = control();
     assert!(matches!(idle(&control, 0), Verdict::GoOn(_)));
+    assert_eq!(control.running_verdict(clock::now() + 3600 * SECOND), Verdict::GoOn(u64::MAX));
+}
+
+#[test]
+fn a_guest_that_is_done_outlives_the_clients_that_left() {
+    let control = control();
+    ticket(&control).abandon();
+    assert!(matches!(idle(&control, 0), Verdict::GoOn(_)));
+    assert!(matches!(idle(&control, SECOND), Verdict::GoOn(_)));
+    assert!(control.idle_since().is_some());
+}
+
+#[test]
+fn requests_that_nobody_waits_for_do_not_add_up() {
+    let serial = started(true);
+    (0..100).for_each(|_| ticket(&serial).abandon());
+    assert_eq!(serial.begin(ticket(&serial)), 1);
+    assert!(serial.requests.lock().len() <= 2);
+
+    let concurrent = control();
+    let stream = ticket(&concurrent);
+    stream.answer();
+    (0..100).for_each(|_| ticket(&concurrent).abandon());
+    assert_eq!(concurrent.live(), 1);
+    assert!(matches!(busy(&concurrent, SECOND), Verdict::GoOn(_)));
+    assert_eq!(concurrent.requests.lock().len(), 1);
+}
+
+#[test]
+fn a_late_request_is_late_though_its_client_left_at_that() {
+    let control = control();
+    let ticket = ticket(&control);
+    ticket.expire();
+    ticket.abandon();
+    assert_eq!(busy(&control, 0), Verdict::End(End::Deadline));
+}
+
+#[test]
+fn a_guest_that_starts_is_not_held_to_the_time_of_requests() {
+    let control = new(true);
     assert_eq!(control.running_verdict(clock::now() + 3600 * SECOND), Verdict::GoOn(u64::MAX));
 }

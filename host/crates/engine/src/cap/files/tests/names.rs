@@ -104,7 +104,7 @@ async fn a_link_that_leads_out_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn a_scratch_directory_is_gone_with_its_request() {
+async fn a_scratch_directory_is_empty_for_the_next_request() {
     let space = Space::new();
     let mut wasi = WasiCtx::builder();
     let scratch = space.files.preopen_fresh(&mut wasi, &space.path("app")).unwrap();
@@ -120,5 +120,8 @@ async fn a_scratch_directory_is_gone_with_its_request() {
     let tmp = preopen(p2::get_directories(&mut state).unwrap(), "/tmp");
     let file = create(&mut state, &tmp, "next").await.unwrap();
     assert_eq!(p2::write(&mut state, file, vec![0; 2000], 0).await.unwrap(), TMP_BYTES, "its room is free again");
-    assert!(!path.exists());
+    assert!(!path.join("file").exists());
+    let mut wasi = WasiCtx::builder();
+    let again = space.files.preopen_fresh(&mut wasi, &space.path("app")).unwrap();
+    assert_eq!(again.path(), path, "and it serves again");
 }
