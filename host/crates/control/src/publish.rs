@@ -75,6 +75,7 @@ impl Profile {
             generation,
             custom_headers: manifest.map(|manifest| manifest.custom_headers.clone()).unwrap_or_default(),
             disable_embedding: manifest.is_some_and(|manifest| manifest.disable_embedding),
+            headers: Default::default(),
             target: live.unwrap_or_else(|| target_without_instance(state, sdk)),
         }
     }

@@ -4,10 +4,11 @@
 //! the entry in its slot and leaves the map alone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use http::{HeaderName, HeaderValue};
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
@@ -16,7 +17,7 @@ use spaceport_core::space::{Sdk, Visibility};
 use spaceport_core::stage::Stage;
 
 use crate::metrics::SpaceMetrics;
-use crate::ports::{Mount, Upstream};
+use crate::ports::{Clock, Mount, Upstream};
 
 /// Host name (lower case, without port) to slot.
 #[derive(Default)]
@@ -52,8 +53,18 @@ pub struct RouteEntry {
     pub custom_headers: BTreeMap<String, String>,
     /// Other sites may not frame it.
     pub disable_embedding: bool,
+    /// What the edge makes of the fields above when it first answers for this entry.
+    pub headers: OnceLock<EntryHeaders>,
     /// What answers.
     pub target: RouteTarget,
+}
+
+/// Headers that every answer of a Space gets, ready to be put in.
+pub struct EntryHeaders {
+    /// In place of what the Space says.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Beside it.
+    pub added: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What answers at a route.
@@ -119,10 +130,10 @@ impl RouteSlot {
     }
 
     /// Marks a request as under way until the guard is dropped, which must be after the last byte of the answer.
-    pub fn begin_request(self: &Arc<Self>, now: impl Fn() -> Millis + Send + Sync + 'static) -> InFlight {
+    pub fn begin_request(self: &Arc<Self>, clock: Arc<dyn Clock>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.last_used.store(now(), Ordering::Relaxed);
-        InFlight { slot: self.clone(), now: Box::new(now) }
+        self.last_used.store(clock.now(), Ordering::Relaxed);
+        InFlight { slot: self.clone(), clock }
     }
 
     /// Requests under way.
@@ -139,12 +150,19 @@ impl RouteSlot {
 /// A request under way.
 pub struct InFlight {
     slot: Arc<RouteSlot>,
-    now: Box<dyn Fn() -> Millis + Send + Sync>,
+    clock: Arc<dyn Clock>,
+}
+
+impl InFlight {
+    /// The Space it is for.
+    pub fn slot(&self) -> &Arc<RouteSlot> {
+        &self.slot
+    }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.slot.last_used.store((self.now)(), Ordering::Relaxed);
+        self.slot.last_used.store(self.clock.now(), Ordering::Relaxed);
         self.slot.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

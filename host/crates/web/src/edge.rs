@@ -14,6 +14,7 @@ pub mod config;
 pub mod server;
 
 mod body;
+mod budget;
 mod cache;
 mod caps;
 mod compress;
@@ -23,6 +24,7 @@ mod context;
 mod deadline;
 mod etag;
 mod fault_page;
+mod flights;
 mod headers;
 mod hub;
 mod io;
@@ -47,8 +49,10 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::permission::Subject;
 use spaceport_core::stage::Stage;
 
+use self::budget::Budget;
 use self::cache::ResponseCache;
 use self::config::EdgeConfig;
+use self::flights::Flights;
 use self::route::Hosts;
 
 pub use self::context::{RequestContext, Scheme};
@@ -96,6 +100,8 @@ pub struct Edge {
     platform: Arc<dyn Platform>,
     clock: Arc<dyn Clock>,
     cache: ResponseCache,
+    budget: Arc<Budget>,
+    flights: Flights,
 }
 
 impl Edge {
@@ -112,6 +118,8 @@ impl Edge {
         Arc::new(Self {
             hosts: Hosts::new(&config.domain, &config.spaces_domain),
             cache: ResponseCache::new(config.cache_bytes),
+            budget: Arc::new(Budget::new(config.cache_bytes)),
+            flights: Flights::default(),
             hub_origin,
             embedding_policy,
             routes,

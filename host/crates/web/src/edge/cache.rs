@@ -8,6 +8,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -16,13 +17,15 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
+use spaceport_control::ports::Mount;
 use spaceport_core::id::SpaceId;
 use tokio::sync::OnceCell;
 
+use super::budget::Budget;
 use super::compress::{self, Encoding};
 use super::context::Scheme;
 
-/// Largest body that is kept: beyond it the disk's cache and the network decide the speed.
+/// Largest body that is kept in memory: beyond it the disk's cache and the network decide the speed.
 pub(super) const MAX_BODY: u64 = 1 << 20;
 /// What an entry weighs beside its body: headers, key, bookkeeping.
 const OVERHEAD: u64 = 1024;
@@ -63,13 +66,38 @@ pub(super) struct Stored {
     /// Its headers, ready for visitors but for what differs by request.
     pub(super) headers: HeaderMap,
     /// Its body.
-    pub(super) body: Bytes,
+    pub(super) body: StoredBody,
     /// Whether parts of it may be sent.
     pub(super) allows_ranges: bool,
     /// Whether it is worth encoding.
     pub(super) is_compressible: bool,
     freshness: Freshness,
     variants: [OnceCell<Option<Bytes>>; 3],
+}
+
+/// The body of a response that was kept.
+pub(super) enum StoredBody {
+    /// In memory.
+    Bytes(Bytes),
+    /// In a file that is too large for that. By its name: an open one would hold the disk space of revisions that are gone.
+    File {
+        /// The revision.
+        app: Mount,
+        /// The path in it.
+        path: Box<str>,
+        /// Its length.
+        length: u64,
+    },
+}
+
+/// What a look into the cache found.
+pub(super) enum Found {
+    /// A fresh response.
+    Fresh(Arc<Stored>),
+    /// One that is no longer fresh, under this key.
+    Stale(Key),
+    /// None.
+    Absent,
 }
 
 /// How long a response is fresh.
@@ -83,35 +111,37 @@ pub(super) struct Freshness {
 #[derive(Clone)]
 enum Entry {
     Response(Arc<Stored>),
-    /// Look again with the values of these headers.
-    Varies(Arc<[HeaderName]>),
+    /// Look again with the values of these headers, among the responses of this series.
+    Varies(Arc<[HeaderName]>, u64),
 }
 
 /// The responses kept for all Spaces.
 pub(super) struct ResponseCache {
     entries: Cache<Key, Entry, ByWeight>,
+    series: AtomicU64,
 }
 
 impl ResponseCache {
     /// An empty cache for this many bytes.
     pub(super) fn new(bytes: u64) -> Self {
         let estimated = usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX).max(64);
-        Self { entries: Cache::with_weighter(estimated, bytes, ByWeight) }
+        Self { entries: Cache::with_weighter(estimated, bytes, ByWeight), series: AtomicU64::new(0) }
     }
 
-    /// A fresh response for a request with these headers, if one is kept.
-    pub(super) fn get(&self, key: KeyRef<'_>, headers: &HeaderMap) -> Option<Arc<Stored>> {
-        let stored = match self.entries.get(&key)? {
-            Entry::Response(stored) => stored,
-            Entry::Varies(names) => {
-                let vary = vary_values(&names, headers);
-                match self.entries.get(&KeyRef { vary: &vary, ..key })? {
-                    Entry::Response(stored) => stored,
-                    Entry::Varies(_) => return None,
+    /// What is kept for a request with these headers.
+    pub(super) fn get(&self, key: KeyRef<'_>, headers: &HeaderMap) -> Found {
+        match self.entries.get(&key) {
+            None => Found::Absent,
+            Some(Entry::Response(stored)) => found(stored, key),
+            Some(Entry::Varies(names, series)) => {
+                let vary = vary_values(&names, series, headers);
+                let key = KeyRef { vary: &vary, ..key };
+                match self.entries.get(&key) {
+                    Some(Entry::Response(stored)) => found(stored, key),
+                    _ => Found::Absent,
                 }
             }
-        };
-        (stored.freshness.until > Instant::now()).then_some(stored)
+        }
     }
 
     /// Keeps a response to a request with these headers.
@@ -122,12 +152,29 @@ impl ResponseCache {
         let names: Arc<[HeaderName]> = names.collect();
         if names.is_empty() {
             self.entries.insert(key.to_key(), Entry::Response(stored));
-        } else {
-            let vary = vary_values(&names, headers);
-            self.entries.insert(key.to_key(), Entry::Varies(names));
-            self.entries.insert(KeyRef { vary: &vary, ..key }.to_key(), Entry::Response(stored));
+            return;
         }
+        let series = match self.entries.get(&key) {
+            Some(Entry::Varies(known, series)) if known == names => series,
+            _ => {
+                // What was found under the key before, and was removed since, is not found again.
+                let series = self.series.fetch_add(1, Ordering::Relaxed);
+                self.entries.insert(key.to_key(), Entry::Varies(names.clone(), series));
+                series
+            }
+        };
+        let vary = vary_values(&names, series, headers);
+        self.entries.insert(KeyRef { vary: &vary, ..key }.to_key(), Entry::Response(stored));
     }
+
+    /// Forgets every response of an address: a request may have changed what is there (RFC 9111, section 4.4).
+    pub(super) fn remove(&self, key: KeyRef<'_>) {
+        self.entries.remove(&key);
+    }
+}
+
+fn found(stored: Arc<Stored>, key: KeyRef<'_>) -> Found {
+    if stored.freshness.until > Instant::now() { Found::Fresh(stored) } else { Found::Stale(key.to_key()) }
 }
 
 /// How long a response may be kept, if at all, by the word of its Space.
@@ -170,7 +217,7 @@ pub(super) fn freshness(
 impl Stored {
     /// A response to keep.
     pub(super) fn new(
-        (status, headers, body): (StatusCode, HeaderMap, Bytes),
+        (status, headers, body): (StatusCode, HeaderMap, StoredBody),
         allows_ranges: bool,
         is_compressible: bool,
         freshness: Freshness,
@@ -189,14 +236,19 @@ impl Stored {
         self.variants[encoding as usize].get().cloned()
     }
 
-    /// Makes the encoded body, once for everybody who waits for it.
-    pub(super) async fn make_variant(&self, encoding: Encoding) -> Option<Bytes> {
+    /// Makes the encoded body, once for everybody who waits for it; whether it is made now. It is not where all encoders
+    /// are at work.
+    pub(super) async fn make_variant(&self, encoding: Encoding, budget: &Budget) -> bool {
+        let StoredBody::Bytes(body) = &self.body else { return false };
         let make = || async {
-            let body = self.body.clone();
-            let made = tokio::task::spawn_blocking(move || compress::encode_whole(&body, encoding)).await;
-            made.unwrap_or_default()
+            let (body, encoder) = (body.clone(), budget.encoder().ok_or(())?);
+            let made = tokio::task::spawn_blocking(move || {
+                let _encoder = encoder;
+                compress::encode_whole(&body, encoding)
+            });
+            Ok::<_, ()>(made.await.unwrap_or_default())
         };
-        self.variants[encoding as usize].get_or_init(make).await.clone()
+        self.variants[encoding as usize].get_or_try_init(make).await.is_ok()
     }
 }
 
@@ -207,13 +259,13 @@ impl<'a> KeyRef<'a> {
         generation: u64,
         scheme: Scheme,
         (host, port): (&'a str, &'a str),
-        uri: &'a Uri,
+        target: &'a str,
     ) -> Self {
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
         Self { space, generation, scheme, host, port, target, vary: &[] }
     }
 
-    fn to_key(self) -> Key {
+    /// The same, to be kept.
+    pub(super) fn to_key(self) -> Key {
         Key {
             space: self.space,
             generation: self.generation,
@@ -264,8 +316,11 @@ impl Weighter<Key, Entry> for ByWeight {
     fn weight(&self, key: &Key, entry: &Entry) -> u64 {
         let body = match entry {
             // Encoded variants are made later; together they take about as much as the body.
-            Entry::Response(stored) => stored.body.len() as u64 * if stored.is_compressible { 2 } else { 1 },
-            Entry::Varies(_) => 0,
+            Entry::Response(stored) => match &stored.body {
+                StoredBody::Bytes(bytes) => bytes.len() as u64 * if stored.is_compressible { 2 } else { 1 },
+                StoredBody::File { app, path, .. } => (app.path.as_os_str().len() + path.len()) as u64,
+            },
+            Entry::Varies(..) => 0,
         };
         body + (key.target.len() + key.vary.len()) as u64 + OVERHEAD
     }
@@ -284,13 +339,19 @@ fn is_set_here(name: &HeaderName) -> bool {
         || name.starts_with("x-spaceport-")
         || matches!(
             name,
-            "forwarded" | "x-real-ip" | "x-request-id" | "traceparent" | "authorization" | "x-hf-authorization"
+            "forwarded"
+                | "x-real-ip"
+                | "x-request-id"
+                | "traceparent"
+                | "tracestate"
+                | "authorization"
+                | "x-hf-authorization"
         )
 }
 
 /// The values of these headers, so written that different ones never read the same.
-fn vary_values(names: &[HeaderName], headers: &HeaderMap) -> Vec<u8> {
-    let mut values = Vec::new();
+fn vary_values(names: &[HeaderName], series: u64, headers: &HeaderMap) -> Vec<u8> {
+    let mut values = series.to_le_bytes().to_vec();
     for name in names {
         for value in headers.get_all(name) {
             values.push(1);

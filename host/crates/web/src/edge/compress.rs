@@ -14,6 +14,7 @@ use http_body::Frame;
 use http_body_util::{BodyDataStream, BodyExt, StreamBody};
 use spaceport_control::ports::{Body, BodyError};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// Below this many bytes an encoding saves no packet.
@@ -173,11 +174,15 @@ pub(super) fn encode_whole(body: &Bytes, encoding: Encoding) -> Option<Bytes> {
     (encoded.len() + body.len() / WORTHWHILE <= body.len()).then(|| encoded.into())
 }
 
-/// Encodes a body on its way. An error in it stays an error, so the stream breaks as it would have.
-pub(super) fn encode_stream(body: Body, encoding: Encoding) -> Body {
+/// Encodes a body on its way, holding the encoder's place until it is gone. An error in it stays an error, so the stream breaks as it would have.
+pub(super) fn encode_stream(body: Body, encoding: Encoding, encoder_place: OwnedSemaphorePermit) -> Body {
     let bytes = BodyDataStream::new(body).map_err(io::Error::other);
     let encoded = ReaderStream::with_capacity(encoder(StreamReader::new(bytes), encoding, Effort::EachTime), CHUNK);
-    StreamBody::new(encoded.map_ok(Frame::data).map_err(BodyError::from)).boxed_unsync()
+    let frames = encoded.map_ok(move |data| {
+        let _held = &encoder_place;
+        Frame::data(data)
+    });
+    StreamBody::new(frames.map_err(BodyError::from)).boxed_unsync()
 }
 
 fn encoder<'a>(

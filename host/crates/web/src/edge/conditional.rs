@@ -84,6 +84,11 @@ impl Wants {
         }
     }
 
+    /// The same in the bytes as they are.
+    pub(super) fn unencoded(&self) -> Self {
+        Self { encodings: Preferences::of(&HeaderMap::new()), ..self.clone() }
+    }
+
     /// The conditions in the order that the RFC prescribes, against a representation with these headers.
     pub(super) fn verdict(&self, headers: &HeaderMap) -> Verdict {
         let tag = headers.get(header::ETAG);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use spaceport_core::limits::IDLE_CHUNK;
 
 use super::context::Scheme;
 
@@ -19,9 +18,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(60);
 pub const BODY_IDLE: Duration = Duration::from_secs(30);
 /// How long bytes may wait for a visitor who takes none. A guest and its memory are held meanwhile.
 pub const WRITE_IDLE: Duration = Duration::from_secs(60);
-/// The longest silence within a response's body: the engine's own deadline with a margin, so that the engine, which
-/// knows more, speaks first.
-pub const RESPONSE_IDLE: Duration = IDLE_CHUNK.saturating_add(Duration::from_secs(5));
 /// How long requests in flight may go on once the host is told to stop.
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// Largest request body for a Space. Bodies are streamed, so this bounds time and traffic, not memory; it leaves room for
@@ -74,8 +70,6 @@ pub struct Deadlines {
     pub body_idle: Duration,
     /// A visitor who takes no bytes.
     pub write_idle: Duration,
-    /// Silence within a response's body.
-    pub response_idle: Duration,
     /// Requests in flight after the word to stop.
     pub drain: Duration,
 }
@@ -94,7 +88,6 @@ impl EdgeConfig {
                 keep_alive: KEEP_ALIVE,
                 body_idle: BODY_IDLE,
                 write_idle: WRITE_IDLE,
-                response_idle: RESPONSE_IDLE,
                 drain: DRAIN,
             },
             max_connections: connections_allowed(),

@@ -63,6 +63,8 @@ pub(super) struct Peer {
     requests: AtomicUsize,
     in_flight: AtomicUsize,
     is_h2: AtomicBool,
+    // A response is under way whose end is the connection's end.
+    expects_end: AtomicBool,
     // Milliseconds since `accepted`.
     idle_since: AtomicU64,
     // The same; 0 while no head has begun.
@@ -82,6 +84,7 @@ impl Peer {
             requests: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             is_h2: AtomicBool::new(false),
+            expects_end: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             signal: AtomicU8::new(0),
@@ -109,6 +112,29 @@ impl Peer {
         if self.in_flight.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
             self.head_since.store(self.elapsed_ms().max(1), Ordering::Relaxed);
         }
+    }
+
+    /// Bytes went out. What hyper still holds of an answer that is over for us keeps the connection as the answer did. On
+    /// h2 they may be an answer to a ping, which is none.
+    pub(super) fn sent_bytes(&self) {
+        if self.in_flight.load(Ordering::Relaxed) > 0 || self.is_h2.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = self.elapsed_ms().max(1);
+        self.idle_since.store(now, Ordering::Relaxed);
+        if self.head_since.load(Ordering::Relaxed) != 0 {
+            self.head_since.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a response is under way that the visitor would take for whole if the connection just ended.
+    pub(super) fn expect_end(&self, expects: bool) {
+        self.expects_end.store(expects, Ordering::Relaxed);
+    }
+
+    /// The same, asked.
+    pub(super) fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::Relaxed)
     }
 
     /// Until when the next head must have come; `None` while a request is being answered. On h2 the bytes of pings and

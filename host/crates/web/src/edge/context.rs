@@ -7,6 +7,8 @@ use ipnet::IpNet;
 
 /// W3C trace context, passed on or begun here.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What the systems on a trace's way add to it.
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The request's id towards guest and visitor.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The chain of clients, rebuilt here.
@@ -90,16 +92,25 @@ pub(super) fn new_request_id() -> HeaderValue {
     HeaderValue::from_bytes(&text).expect("hexadecimal digits are a header value")
 }
 
-/// The `traceparent` to pass on: the visitor's if it is one, else a new trace that bears the request's id.
-pub(super) fn traceparent(headers: &HeaderMap, request_id: &HeaderValue) -> Option<HeaderValue> {
+/// Where a `traceparent` holds the trace's id.
+pub(super) const TRACE_ID: std::ops::Range<usize> = 3..35;
+
+/// The visitor's `traceparent`, if there is exactly one and it is valid.
+pub(super) fn given_traceparent(headers: &HeaderMap) -> Option<&HeaderValue> {
     let mut given = headers.get_all(TRACEPARENT).iter();
-    if let (Some(value), None) = (given.next(), given.next())
-        && is_traceparent(value.as_bytes())
-    {
+    match (given.next(), given.next()) {
+        (Some(value), None) => Some(value).filter(|value| is_traceparent(value.as_bytes())),
+        _ => None,
+    }
+}
+
+/// The `traceparent` to pass on in place of the visitor's, unless that is one: a new trace that bears the request's id.
+pub(super) fn traceparent(headers: &HeaderMap, request_id: &HeaderValue) -> Option<HeaderValue> {
+    if given_traceparent(headers).is_some() {
         return None;
     }
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    text[3..35].copy_from_slice(request_id.as_bytes().get(..32)?);
+    text[TRACE_ID].copy_from_slice(request_id.as_bytes().get(..32)?);
     // An all-zero parent id is invalid; the lowest bit is set for that one case in 2^64.
     let span = (rand::random::<u64>() | 1).to_be_bytes();
     write_hex(&span, &mut text[36..52]);
@@ -116,8 +127,8 @@ fn is_traceparent(value: &[u8]) -> bool {
         && value[52] == b'-'
         && is_hex(&value[..2])
         && &value[..2] != b"ff"
-        && is_hex(&value[3..35])
-        && value[3..35].iter().any(|b| *b != b'0')
+        && is_hex(&value[TRACE_ID])
+        && value[TRACE_ID].iter().any(|b| *b != b'0')
         && is_hex(&value[36..52])
         && value[36..52].iter().any(|b| *b != b'0')
         && is_hex(&value[53..55])

@@ -7,7 +7,9 @@
 use http::header::{self, Entry, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-use super::context::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID, traceparent};
+use super::context::{
+    TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID, traceparent,
+};
 use super::proxy::Visit;
 
 /// Where clients put the hub's token when `Authorization` belongs to the app.
@@ -42,19 +44,51 @@ pub(super) fn remove_credentials(headers: &mut HeaderMap) {
     if headers.get(header::AUTHORIZATION).is_some_and(|value| bearer(value).is_some_and(is_ours)) {
         headers.remove(header::AUTHORIZATION);
     }
-    let is_platform_pair = |pair: &str| is_platform_cookie(pair.split('=').next().unwrap_or_default());
-    let is_tainted = |value: &HeaderValue| value.to_str().map_or(true, |text| text.split(';').any(is_platform_pair));
+    let is_tainted = |value: &HeaderValue| value.as_bytes().split(is_semicolon).any(is_platform_pair);
     // One header towards the guest, where h2 may have split it (RFC 9113, 8.2.3).
     let is_split = headers.get_all(header::COOKIE).iter().nth(1).is_some();
     if is_split || headers.get_all(header::COOKIE).iter().any(is_tainted) {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let kept: Vec<&str> =
-            lines.flat_map(|line| line.split(';')).map(str::trim).filter(|pair| !is_platform_pair(pair)).collect();
-        let kept = HeaderValue::try_from(kept.join("; ")).ok().filter(|kept| !kept.is_empty());
+        let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+        let pairs = lines.flat_map(|line| line.split(is_semicolon)).map(<[u8]>::trim_ascii);
+        let kept: Vec<&[u8]> = pairs.filter(|pair| !is_platform_pair(pair)).collect();
+        let kept = HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|kept| !kept.is_empty());
         headers.remove(header::COOKIE);
         if let Some(kept) = kept {
             headers.insert(header::COOKIE, kept);
         }
+    }
+}
+
+/// Removes from the trailers of a request what a head may not hold, and what only a head may.
+pub(super) fn clean_request_trailers(trailers: &mut HeaderMap) {
+    clean_request(trailers);
+    for name in [X_HF_AUTHORIZATION, TRACEPARENT, TRACESTATE] {
+        trailers.remove(name);
+    }
+    remove_head_fields(trailers);
+}
+
+/// The same for a Space's response.
+pub(super) fn clean_response_trailers(trailers: &mut HeaderMap) {
+    clean_response(trailers, "");
+    remove_head_fields(trailers);
+}
+
+/// Fields that frame, address or authorize a message, or set state: they mean nothing after it (RFC 9110, 6.5.1).
+fn remove_head_fields(trailers: &mut HeaderMap) {
+    for name in [
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::CONTENT_TYPE,
+        header::CONTENT_RANGE,
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::EXPECT,
+        header::CACHE_CONTROL,
+    ] {
+        trailers.remove(name);
     }
 }
 
@@ -80,7 +114,9 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, visit: &Visit) {
         headers.insert(X_FORWARDED_HOST, host);
     }
     if let Some(trace) = traceparent(headers, &visit.ledger.request_id) {
-        headers.insert(super::context::TRACEPARENT, trace);
+        headers.insert(TRACEPARENT, trace);
+        // What others said of another trace.
+        headers.remove(TRACESTATE);
     }
     headers.insert(X_REQUEST_ID, visit.ledger.request_id.clone());
 }
@@ -105,34 +141,42 @@ pub(super) fn clean_response(headers: &mut HeaderMap, host: &str) {
 /// A guest's cookie as it may be set: for the Space's own host only, since a cookie for a parent domain would reach every
 /// other Space; and under no name of ours.
 fn narrow_cookie(cookie: &HeaderValue, host: &str) -> Option<HeaderValue> {
-    let text = cookie.to_str().ok()?;
-    let name = text.split(['=', ';']).next().unwrap_or_default();
+    let text = cookie.as_bytes();
+    let name = text.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default();
     if is_platform_cookie(name) {
         return None;
     }
-    let is_foreign = |attribute: &str| match attribute.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("domain") => {
-            !value.trim().trim_start_matches('.').eq_ignore_ascii_case(host)
-        }
-        _ => false,
+    let is_foreign = |attribute: &[u8]| {
+        let mut parts = attribute.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+        let is_domain = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(b"domain"));
+        let is_own = |value: &[u8]| value.strip_prefix(b".").unwrap_or(value).eq_ignore_ascii_case(host.as_bytes());
+        is_domain && parts.next().is_some_and(|value| !is_own(value))
     };
-    if !text.split(';').skip(1).any(is_foreign) {
+    if !text.split(is_semicolon).skip(1).any(is_foreign) {
         return Some(cookie.clone());
     }
-    let kept: Vec<&str> = text
-        .split(';')
-        .enumerate()
-        .filter(|(place, part)| *place == 0 || !is_foreign(part))
-        .map(|(_, part)| part)
-        .collect();
-    HeaderValue::try_from(kept.join(";")).ok()
+    let parts = text.split(is_semicolon).enumerate();
+    let kept: Vec<&[u8]> =
+        parts.filter(|(place, part)| *place == 0 || !is_foreign(part)).map(|(_, part)| part).collect();
+    HeaderValue::from_bytes(&kept.join(&b';')).ok()
 }
 
-fn is_platform_cookie(name: &str) -> bool {
-    let name = name.trim();
-    let name =
-        ["__host-", "__secure-"].iter().find_map(|prefix| strip_prefix_ignore_case(name, prefix)).unwrap_or(name);
-    strip_prefix_ignore_case(name, COOKIE_PREFIX).is_some()
+fn is_semicolon(byte: &u8) -> bool {
+    *byte == b';'
+}
+
+fn is_platform_pair(pair: &[u8]) -> bool {
+    is_platform_cookie(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
+}
+
+fn is_platform_cookie(name: &[u8]) -> bool {
+    let has_prefix = |name: &[u8], prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    let name = name.trim_ascii();
+    let prefix =
+        ["__host-", "__secure-"].iter().find(|prefix| has_prefix(name, prefix)).map_or(0, |prefix| prefix.len());
+    has_prefix(&name[prefix..], COOKIE_PREFIX)
 }
 
 fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

@@ -29,11 +29,11 @@ pub(super) async fn answer(
     headers::clean_request(&mut parts.headers);
     headers::set_forwarded(&mut parts.headers, &visit);
     // The hub writes its own line, which knows routes and actors.
-    visit.ledger.leave_log_to_hub();
+    let line = visit.ledger.leave_log_to_hub();
     parts.extensions.insert(RequestId::given(visit.ledger.request_id.to_str().unwrap_or_default()));
     parts.extensions.insert(RequestContext {
         request_id: visit.ledger.request_id.clone(),
-        client_ip: visit.client_ip,
+        client_ip: visit.ledger.client_ip,
         scheme: visit.scheme,
     });
     // Sizes are the handlers' affair; silence is ours.
@@ -43,11 +43,10 @@ pub(super) async fn answer(
     let answer = shared.hub_runtime.spawn(shared.tasks.track_future(answer));
     match answer.await {
         Ok(Ok(response)) => {
-            visit.ledger.answered(response.status(), None, false);
+            visit.ledger.answered(response.status(), false);
             let mut response = response.map(EdgeBody::hub);
             response.headers_mut().insert(X_REQUEST_ID, visit.ledger.request_id.clone());
-            let is_head = visit.is_head;
-            response.map(|body| if is_head { EdgeBody::empty() } else { body }.with_ledger(visit.ledger))
+            visit.close(&shared.edge, response)
         }
         Ok(Err(never)) => match never {},
         Err(error) => {
@@ -56,8 +55,9 @@ pub(super) async fn answer(
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
             response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
             response.headers_mut().insert(X_REQUEST_ID, visit.ledger.request_id.clone());
-            visit.ledger.answered(response.status(), Some("internal_error"), false);
-            response.map(|body| body.with_ledger(visit.ledger))
+            visit.ledger.log_for_hub(line);
+            visit.ledger.refused(response.status(), "internal_error", true);
+            visit.close(&shared.edge, response)
         }
     }
 }

@@ -13,6 +13,8 @@ use spaceport_core::stage::Stage;
 const RETRY_SOON: u32 = 2;
 /// The same while a build runs, which takes longer.
 const RETRY_BUILD: u32 = 5;
+/// The same where somebody must do something first.
+const RETRY_LATE: u32 = 60;
 
 /// Why a Space does not answer itself.
 #[derive(Debug, Clone)]
@@ -138,10 +140,16 @@ impl Refusal {
         let soonest = match self.code() {
             "space_waking" | "space_busy" | "node_overloaded" => RETRY_SOON,
             "space_building" => RETRY_BUILD,
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => RETRY_LATE,
             _ => return None,
         };
         // Spread, so that all who were refused together do not come back together.
         Some(soonest + rand::random_range(0..=soonest))
+    }
+
+    /// Whether it counts among the Space's faults. What a visitor did does not: anybody could make a Space look broken.
+    pub(super) fn is_fault(&self) -> bool {
+        self.status().is_server_error() && !matches!(self, Self::Loop)
     }
 
     /// Whether a browser's page should try again by itself: where waiting alone will change the answer.
@@ -226,6 +234,7 @@ mod tests {
         ] {
             assert_eq!((refusal.status().as_u16(), refusal.code()), (status, code), "{refusal:?}");
             assert!(!refusal.title().is_empty() && !refusal.advice().is_empty());
+            assert_eq!(refusal.retry_after().is_some(), status == 503, "{refusal:?}");
         }
     }
 

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
@@ -12,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use spaceport_control::ports::Body;
 
 use super::body::EdgeBody;
-use super::cache::Stored;
+use super::budget::Budget;
+use super::cache::{Stored, StoredBody};
 use super::compress::{self, Effort, Encoding};
 use super::conditional::{Verdict, Wants};
 use super::etag;
@@ -57,17 +57,17 @@ impl Source {
         }
     }
 
-    fn into_body(self, idle: Duration) -> EdgeBody {
+    fn into_body(self) -> EdgeBody {
         match self {
             Self::Bytes(bytes) => EdgeBody::full(bytes),
-            Self::File { file, length } => EdgeBody::stream(sendfile::body(file, vec![Segment::Part(0..length)]), idle),
-            Self::Stream(body) => EdgeBody::stream(body, idle),
+            Self::File { file, length } => EdgeBody::stream(sendfile::body(file, vec![Segment::Part(0..length)])),
+            Self::Stream(body) => EdgeBody::stream(body),
         }
     }
 
-    fn into_parts(self, segments: Vec<Segment>, idle: Duration) -> EdgeBody {
+    fn into_parts(self, segments: Vec<Segment>) -> EdgeBody {
         match self {
-            Self::File { file, .. } => EdgeBody::stream(sendfile::body(file, segments), idle),
+            Self::File { file, .. } => EdgeBody::stream(sendfile::body(file, segments)),
             Self::Bytes(bytes) => {
                 let part = |range: &Range<u64>| bytes.slice(range.start as usize..range.end as usize);
                 match &segments[..] {
@@ -84,25 +84,29 @@ impl Source {
                     }
                 }
             }
-            Self::Stream(body) => EdgeBody::stream(body, idle),
+            Self::Stream(body) => EdgeBody::stream(body),
         }
     }
 }
 
-/// A kept response lacks an encoding that must be made before it can be sent.
-pub(super) struct MakeFirst(pub(super) Encoding);
+/// Why a kept response cannot be sent at once.
+pub(super) enum NotYet {
+    /// It lacks this encoding.
+    Encode(Encoding),
+    /// Its file is to be opened.
+    Open,
+}
 
-/// Answers from a kept response. Without any wait, unless an encoding is wanted for the first time.
-pub(super) fn from_stored(wants: &Wants, stored: &Stored, idle: Duration) -> Result<Response<EdgeBody>, MakeFirst> {
-    let mut headers = stored.headers.clone();
-    headers.insert(header::AGE, HeaderValue::from(stored.age()));
-    let mut body = stored.body.clone();
-    let mut allows_ranges = stored.allows_ranges;
+/// Answers from a kept response without any wait, if that can be.
+pub(super) fn from_stored(wants: &Wants, stored: &Stored) -> Result<Response<EdgeBody>, NotYet> {
+    let StoredBody::Bytes(body) = &stored.body else { return Err(NotYet::Open) };
+    let mut headers = stored_headers(stored);
+    let (mut body, mut allows_ranges) = (body.clone(), stored.allows_ranges);
     if stored.is_compressible
         && let Some(encoding) = encoding_for(wants, &headers, stored.allows_ranges, Effort::Once)
     {
         match stored.made_variant(encoding) {
-            None => return Err(MakeFirst(encoding)),
+            None => return Err(NotYet::Encode(encoding)),
             Some(None) => {}
             Some(Some(encoded)) => {
                 mark_encoded(&mut headers, encoding);
@@ -111,22 +115,48 @@ pub(super) fn from_stored(wants: &Wants, stored: &Stored, idle: Duration) -> Res
             }
         }
     }
+    Ok(of_representation(wants, stored.status, headers, Source::Bytes(body), allows_ranges))
+}
+
+/// Answers from a kept response whose file was opened.
+pub(super) fn from_stored_file(
+    wants: &Wants,
+    stored: &Stored,
+    (file, length): (Arc<File>, u64),
+    budget: &Budget,
+) -> Response<EdgeBody> {
     let representation = Representation {
         status: stored.status,
-        headers,
-        source: Source::Bytes(body),
-        allows_ranges,
-        is_compressible: false,
+        headers: stored_headers(stored),
+        source: Source::File { file, length },
+        allows_ranges: stored.allows_ranges,
+        is_compressible: stored.is_compressible,
     };
-    Ok(respond(wants, representation, idle))
+    respond(wants, representation, budget)
+}
+
+fn stored_headers(stored: &Stored) -> HeaderMap {
+    let mut headers = stored.headers.clone();
+    headers.insert(header::AGE, HeaderValue::from(stored.age()));
+    headers
 }
 
 /// Answers from a representation.
-pub(super) fn respond(wants: &Wants, mut representation: Representation, idle: Duration) -> Response<EdgeBody> {
-    encode(wants, &mut representation);
-    let Representation { status, mut headers, source, allows_ranges, .. } = representation;
+pub(super) fn respond(wants: &Wants, mut representation: Representation, budget: &Budget) -> Response<EdgeBody> {
+    encode(wants, &mut representation, budget);
+    let Representation { status, headers, source, allows_ranges, .. } = representation;
+    of_representation(wants, status, headers, source, allows_ranges)
+}
+
+fn of_representation(
+    wants: &Wants,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    source: Source,
+    allows_ranges: bool,
+) -> Response<EdgeBody> {
     if status != StatusCode::OK {
-        return whole(wants, status, headers, source, idle);
+        return whole(wants, status, headers, source);
     }
     match wants.verdict(&headers) {
         Verdict::Send => {}
@@ -134,12 +164,12 @@ pub(super) fn respond(wants: &Wants, mut representation: Representation, idle: D
         Verdict::Failed => return bare(StatusCode::PRECONDITION_FAILED, headers),
     }
     let (Some(length), true) = (source.length(), allows_ranges) else {
-        return whole(wants, status, headers, source, idle);
+        return whole(wants, status, headers, source);
     };
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let ranges = wants.range_of(&headers).map_or(Ranges::Whole, |range| range::parse(range.as_bytes(), length));
     match ranges {
-        Ranges::Whole => whole(wants, status, headers, source, idle),
+        Ranges::Whole => whole(wants, status, headers, source),
         Ranges::Unsatisfiable => {
             let mut response = bare(StatusCode::RANGE_NOT_SATISFIABLE, headers);
             set(response.headers_mut(), header::CONTENT_RANGE, format!("bytes */{length}"));
@@ -147,14 +177,14 @@ pub(super) fn respond(wants: &Wants, mut representation: Representation, idle: D
         }
         Ranges::One(range) => {
             set(&mut headers, header::CONTENT_RANGE, content_range(&range, length));
-            partial(headers, source, vec![Segment::Part(range)], idle)
+            partial(headers, source, vec![Segment::Part(range)])
         }
-        Ranges::Many(ranges) => multipart(headers, source, ranges, length, idle),
+        Ranges::Many(ranges) => multipart(headers, source, ranges, length),
     }
 }
 
-/// Puts a stream or a file under an encoder, if the visitor likes one and it is worth it.
-fn encode(wants: &Wants, representation: &mut Representation) {
+/// Puts a stream or a file under an encoder, if the visitor likes one, it is worth it and one is free.
+fn encode(wants: &Wants, representation: &mut Representation, budget: &Budget) {
     if !representation.is_compressible || representation.status != StatusCode::OK {
         return;
     }
@@ -165,6 +195,7 @@ fn encode(wants: &Wants, representation: &mut Representation) {
     append_vary(&mut representation.headers);
     let ranges = representation.allows_ranges;
     let Some(encoding) = encoding_for(wants, &representation.headers, ranges, Effort::EachTime) else { return };
+    let Some(place) = budget.encoder() else { return };
     mark_encoded(&mut representation.headers, encoding);
     representation.allows_ranges = false;
     let source = std::mem::replace(&mut representation.source, Source::Bytes(Bytes::new()));
@@ -178,7 +209,7 @@ fn encode(wants: &Wants, representation: &mut Representation) {
         Source::File { file, length } => sendfile::body(file, vec![Segment::Part(0..length)]),
         Source::Stream(body) => body,
     };
-    representation.source = Source::Stream(compress::encode_stream(body, encoding));
+    representation.source = Source::Stream(compress::encode_stream(body, encoding, place));
 }
 
 fn stated_length(headers: &HeaderMap) -> Option<u64> {
@@ -212,13 +243,7 @@ fn mark_encoded(headers: &mut HeaderMap, encoding: Encoding) {
     headers.remove(header::CONTENT_LENGTH);
 }
 
-fn whole(
-    wants: &Wants,
-    status: StatusCode,
-    mut headers: HeaderMap,
-    source: Source,
-    idle: Duration,
-) -> Response<EdgeBody> {
+fn whole(wants: &Wants, status: StatusCode, mut headers: HeaderMap, source: Source) -> Response<EdgeBody> {
     let is_encoded_head = wants.is_head && headers.contains_key(header::CONTENT_ENCODING);
     match source.length() {
         Some(length) if !is_encoded_head || length > 0 => {
@@ -226,23 +251,16 @@ fn whole(
         }
         _ => {}
     }
-    let body = if wants.is_head { EdgeBody::empty() } else { source.into_body(idle) };
+    let body = if wants.is_head { EdgeBody::empty() } else { source.into_body() };
     response(status, headers, body)
 }
 
-fn partial(headers: HeaderMap, source: Source, segments: Vec<Segment>, idle: Duration) -> Response<EdgeBody> {
-    let mut headers = headers;
+fn partial(mut headers: HeaderMap, source: Source, segments: Vec<Segment>) -> Response<EdgeBody> {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(segments.iter().map(Segment::length).sum::<u64>()));
-    response(StatusCode::PARTIAL_CONTENT, headers, source.into_parts(segments, idle))
+    response(StatusCode::PARTIAL_CONTENT, headers, source.into_parts(segments))
 }
 
-fn multipart(
-    mut headers: HeaderMap,
-    source: Source,
-    ranges: Vec<Range<u64>>,
-    length: u64,
-    idle: Duration,
-) -> Response<EdgeBody> {
+fn multipart(mut headers: HeaderMap, source: Source, ranges: Vec<Range<u64>>, length: u64) -> Response<EdgeBody> {
     let boundary = format!("{:032x}", rand::random::<u128>());
     let kind = headers.remove(header::CONTENT_TYPE);
     let kind = kind.as_ref().map_or(&b"application/octet-stream"[..], HeaderValue::as_bytes);
@@ -256,7 +274,7 @@ fn multipart(
     }
     segments.push(Segment::Text(format!("\r\n--{boundary}--\r\n").into()));
     set(&mut headers, header::CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"));
-    partial(headers, source, segments, idle)
+    partial(headers, source, segments)
 }
 
 /// 304: what identifies the representation and says how long it holds, nothing that describes its bytes.

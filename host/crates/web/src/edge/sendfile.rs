@@ -19,6 +19,8 @@ use http_body_util::BodyExt;
 use spaceport_control::ports::{Body, BodyError, Mount};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::budget::Budget;
+
 /// Bytes read at a time for a visitor: what one response holds of the file in memory.
 const CHUNK: u64 = 64 << 10;
 
@@ -40,9 +42,10 @@ pub(super) enum Content {
     File(Arc<File>),
 }
 
-/// Opens the file at `path` beneath the revision's directory; reads it at once if it has at most `read_whole` bytes.
-pub(super) async fn open(app: &Mount, path: String, read_whole: u64) -> io::Result<Opened> {
-    let dir = app.dir.clone();
+/// Opens the file at `path` beneath the revision's directory; reads it at once if it has at most `read_whole` bytes and
+/// there is room for them.
+pub(super) async fn open(app: &Mount, path: String, read_whole: u64, budget: &Arc<Budget>) -> io::Result<Opened> {
+    let (dir, budget) = (app.dir.clone(), budget.clone());
     let task = spawn_blocking(move || {
         let mut options = OpenOptions::new();
         // A FIFO would otherwise hold the thread until somebody writes to it.
@@ -57,8 +60,11 @@ pub(super) async fn open(app: &Mount, path: String, read_whole: u64) -> io::Resu
             "\"{length:x}-{:x}\"",
             i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
         );
-        let content =
-            if length <= read_whole { Content::Whole(read(&file, 0..length)?) } else { Content::File(Arc::new(file)) };
+        let room = if length <= read_whole { budget.room(length) } else { None };
+        let content = match room {
+            Some(room) => Content::Whole(room.hold(read(&file, 0..length)?)),
+            None => Content::File(Arc::new(file)),
+        };
         Ok(Opened { length, tag, content })
     });
     task.await.map_err(io::Error::other)?
@@ -177,6 +183,10 @@ mod tests {
         Mount { path: path.to_owned(), dir: Arc::new(Dir::open_ambient_dir(path, ambient_authority()).unwrap()) }
     }
 
+    fn budget() -> Arc<Budget> {
+        Arc::new(Budget::new(0))
+    }
+
     #[tokio::test]
     async fn only_regular_files_of_the_revision_are_opened() {
         let root = tempfile::tempdir().unwrap();
@@ -190,11 +200,11 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, app.join("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let app = mount(&app);
         for path in ["sub/file", "/sub/file", "within", "sub/../sub/file"] {
-            let opened = open(&app, path.into(), CHUNK).await.unwrap();
+            let opened = open(&app, path.into(), CHUNK, &budget()).await.unwrap();
             assert!(matches!(opened.content, Content::Whole(bytes) if bytes == "inside"), "{path}");
         }
         for path in ["../secret", "out", "far-out", "sub", "fifo", "", "absent", "sub/../../secret", "sub/file/"] {
-            assert!(open(&app, path.into(), CHUNK).await.is_err(), "{path}");
+            assert!(open(&app, path.into(), CHUNK, &budget()).await.is_err(), "{path}");
         }
     }
 
@@ -203,7 +213,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
         std::fs::write(root.path().join("f"), &content).unwrap();
-        let opened = open(&mount(root.path()), "f".into(), 10).await.unwrap();
+        let opened = open(&mount(root.path()), "f".into(), 10, &budget()).await.unwrap();
         let Content::File(file) = opened.content else { panic!("read though it is large") };
         let segments = vec![
             Segment::Text("a".into()),
@@ -222,7 +232,7 @@ mod tests {
     async fn a_file_that_shrinks_breaks_the_stream() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("f"), vec![0; 100_000]).unwrap();
-        let opened = open(&mount(root.path()), "f".into(), 10).await.unwrap();
+        let opened = open(&mount(root.path()), "f".into(), 10, &budget()).await.unwrap();
         let Content::File(file) = opened.content else { panic!("read though it is large") };
         std::fs::write(root.path().join("f"), vec![0; 70_000]).unwrap();
         assert!(body(file, vec![Segment::Part(0..100_000)]).collect().await.is_err());

@@ -1,8 +1,8 @@
-//! An h2 stream whose visitor takes no more: the guest behind it is let go.
+//! An h2 stream whose visitor takes no more: the request behind it is let go, with all that it holds.
 //!
 //! On HTTP/1.1 the socket itself shows that nobody reads. On h2 the connection may be lively while one stream has no
 //! window; hyper then does not ask for the next frame, so nothing within the body would ever run. A small task holds the
-//! other end of it and drops the guest's side when a frame was sent and the next one not asked for in time.
+//! other end of it and drops the body when a frame was sent and the next one not asked for in time.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
 use parking_lot::Mutex;
-use spaceport_control::ports::{Body, BodyError};
+use spaceport_control::ports::BodyError;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,26 +21,27 @@ use tokio::time::{Instant, sleep_until};
 #[error("the visitor took no more of the response")]
 struct Stalled;
 
-struct Shared {
-    // None once it was let go.
-    body: Option<Body>,
+struct Shared<B> {
+    // None once it was let go. On the heap, since bodies may hold watched ones.
+    body: Option<Box<B>>,
     // When a frame was handed over that is still the last one asked for.
     waiting_since: Option<Instant>,
 }
 
-struct Watched {
-    shared: Arc<Mutex<Shared>>,
+/// A body that is let go once its reader takes no more.
+pub(super) struct Watched<B> {
+    shared: Arc<Mutex<Shared<B>>>,
     watchdog: AbortHandle,
 }
 
 /// Lets `body` go once nobody has asked for its next frame for as long as `patience`.
-pub(super) fn watch(body: Body, patience: Duration) -> Body {
-    let shared = Arc::new(Mutex::new(Shared { body: Some(body), waiting_since: Some(Instant::now()) }));
+pub(super) fn watch<B: Send + 'static>(body: B, patience: Duration) -> Watched<B> {
+    let shared = Arc::new(Mutex::new(Shared { body: Some(Box::new(body)), waiting_since: Some(Instant::now()) }));
     let watchdog = tokio::spawn(watch_over(Arc::downgrade(&shared), patience)).abort_handle();
-    Watched { shared, watchdog }.boxed_unsync()
+    Watched { shared, watchdog }
 }
 
-async fn watch_over(shared: Weak<Mutex<Shared>>, patience: Duration) {
+async fn watch_over<B>(shared: Weak<Mutex<Shared<B>>>, patience: Duration) {
     loop {
         let Some(deadline) = shared.upgrade().map(|shared| shared.lock().waiting_since) else { return };
         let deadline = deadline.unwrap_or_else(Instant::now) + patience;
@@ -57,28 +57,28 @@ async fn watch_over(shared: Weak<Mutex<Shared>>, patience: Duration) {
     }
 }
 
-impl HttpBody for Watched {
+impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> HttpBody for Watched<B> {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut shared = self.shared.lock();
         let Some(body) = &mut shared.body else { return Poll::Ready(Some(Err(Stalled.into()))) };
-        let frame = Pin::new(body).poll_frame(cx);
+        let frame = Pin::new(&mut **body).poll_frame(cx);
         shared.waiting_since = frame.is_ready().then(Instant::now);
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.shared.lock().body.as_ref().is_some_and(HttpBody::is_end_stream)
+        self.shared.lock().body.as_ref().is_some_and(|body| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.shared.lock().body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
+        self.shared.lock().body.as_ref().map(|body| body.size_hint()).unwrap_or_default()
     }
 }
 
-impl Drop for Watched {
+impl<B> Drop for Watched<B> {
     fn drop(&mut self) {
         self.watchdog.abort();
     }
@@ -87,7 +87,8 @@ impl Drop for Watched {
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
-    use http_body_util::StreamBody;
+    use http_body_util::{BodyExt, StreamBody};
+    use spaceport_control::ports::Body;
 
     use super::*;
 

@@ -9,7 +9,6 @@ use spaceport_core::stage::Stage;
 
 use super::{HELLO, app, files, page};
 use crate::fleet::WakeError;
-use crate::ports::Clock;
 use crate::routes::RouteTarget;
 use crate::testing::World;
 
@@ -18,8 +17,7 @@ async fn an_idle_space_sleeps_and_one_start_serves_all_who_wait() {
     let world = World::new().await;
     let space = world.create("hello", &files(&app("hello"))).await;
     world.reaches(&space, Stage::Running).await;
-    let clock = world.clock.clone();
-    let request = world.slot(HELLO).begin_request(move || clock.now());
+    let request = world.slot(HELLO).begin_request(world.clock.clone());
     world.clock.advance(3600 * 1000);
     drop(request);
     world.clock.advance(3599 * 1000);

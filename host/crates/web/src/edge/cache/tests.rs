@@ -2,8 +2,33 @@ use super::*;
 
 const SPACE: SpaceId = SpaceId::from_bytes([1; 12]);
 
+impl<'a> KeyRef<'a> {
+    /// The key of some Space's answer.
+    pub(in crate::edge) fn example(uri: &'a Uri) -> Self {
+        key(1, uri)
+    }
+}
+
 fn key(generation: u64, uri: &Uri) -> KeyRef<'_> {
-    KeyRef::new(SPACE, generation, Scheme::Http, ("a.localhost", "7860"), uri)
+    let target = uri.path_and_query().unwrap().as_str();
+    KeyRef::new(SPACE, generation, Scheme::Http, ("a.localhost", "7860"), target)
+}
+
+fn bytes(body: impl Into<Bytes>) -> StoredBody {
+    StoredBody::Bytes(body.into())
+}
+
+impl ResponseCache {
+    /// The body of a fresh response.
+    fn body(&self, key: KeyRef<'_>, headers: &HeaderMap) -> Option<Bytes> {
+        match self.get(key, headers) {
+            Found::Fresh(stored) => match &stored.body {
+                StoredBody::Bytes(bytes) => Some(bytes.clone()),
+                StoredBody::File { .. } => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -24,7 +49,7 @@ fn lifetime(status: u16, headers: &[(&'static str, &'static str)], control: &'st
 fn store(headers: &[(&'static str, &'static str)], body: &'static str) -> Arc<Stored> {
     let (uri, headers) = (Uri::from_static("/x"), map(headers));
     let freshness = freshness(&uri, StatusCode::OK, &headers, &HeaderValue::from_static("max-age=100")).unwrap();
-    Stored::new((StatusCode::OK, headers, Bytes::from_static(body.as_bytes())), true, false, freshness)
+    Stored::new((StatusCode::OK, headers, bytes(body)), true, false, freshness)
 }
 
 #[test]
@@ -76,8 +101,8 @@ fn a_new_generation_sees_nothing_of_the_old() {
     let cache = ResponseCache::new(1 << 20);
     let uri = Uri::from_static("/x?q=1");
     cache.put(key(1, &uri), &HeaderMap::new(), store(&[], "old"));
-    assert!(cache.get(key(1, &uri), &HeaderMap::new()).is_some());
-    assert!(cache.get(key(2, &uri), &HeaderMap::new()).is_none());
+    assert!(cache.body(key(1, &uri), &HeaderMap::new()).is_some());
+    assert!(cache.body(key(2, &uri), &HeaderMap::new()).is_none());
 }
 
 #[test]
@@ -94,7 +119,7 @@ fn every_part_of_the_address_counts() {
         KeyRef { space: SpaceId::from_bytes([2; 12]), ..key(1, &uri) },
     ];
     for miss in misses {
-        assert!(cache.get(miss, &HeaderMap::new()).is_none(), "{miss:?}");
+        assert!(cache.body(miss, &HeaderMap::new()).is_none(), "{miss:?}");
     }
 }
 
@@ -106,11 +131,11 @@ fn an_answer_is_given_to_requests_like_its_own_only() {
     let headers = [("vary", "Accept-Language, X-Kind")];
     cache.put(key(1, &uri), &de, store(&headers, "hallo"));
     cache.put(key(1, &uri), &en, store(&headers, "hello"));
-    assert_eq!(cache.get(key(1, &uri), &de).unwrap().body, "hallo");
-    assert_eq!(cache.get(key(1, &uri), &en).unwrap().body, "hello");
-    assert!(cache.get(key(1, &uri), &HeaderMap::new()).is_none());
+    assert_eq!(cache.body(key(1, &uri), &de).unwrap(), "hallo");
+    assert_eq!(cache.body(key(1, &uri), &en).unwrap(), "hello");
+    assert!(cache.body(key(1, &uri), &HeaderMap::new()).is_none());
     let split = map(&[("accept-language", "d"), ("x-kind", "e")]);
-    assert!(cache.get(key(1, &uri), &split).is_none());
+    assert!(cache.body(key(1, &uri), &split).is_none());
 }
 
 #[test]
@@ -124,7 +149,7 @@ fn the_cache_stays_within_its_weight() {
         cache.put(
             key(1, uri),
             &HeaderMap::new(),
-            Stored::new((StatusCode::OK, HeaderMap::new(), body), true, false, freshness),
+            Stored::new((StatusCode::OK, HeaderMap::new(), bytes(body)), true, false, freshness),
         );
     }
     assert!(cache.entries.weight() <= 1 << 20, "{}", cache.entries.weight());
@@ -137,10 +162,44 @@ async fn a_variant_is_made_once_for_everybody() {
         freshness(&Uri::from_static("/"), StatusCode::OK, &HeaderMap::new(), &HeaderValue::from_static("max-age=9"))
             .unwrap();
     let body = Bytes::from("words ".repeat(1000));
-    let stored = Stored::new((StatusCode::OK, HeaderMap::new(), body), true, true, freshness);
+    let stored = Stored::new((StatusCode::OK, HeaderMap::new(), bytes(body)), true, true, freshness);
     assert_eq!(stored.made_variant(Encoding::Br), None);
-    let made = stored.make_variant(Encoding::Br).await.unwrap();
-    let again = stored.make_variant(Encoding::Br).await.unwrap();
-    assert_eq!(made.as_ptr(), again.as_ptr());
-    assert_eq!(stored.made_variant(Encoding::Br), Some(Some(made)));
+    let budget = Budget::new(0);
+    assert!(stored.make_variant(Encoding::Br, &budget).await);
+    let made = stored.made_variant(Encoding::Br).flatten().unwrap();
+    assert!(stored.make_variant(Encoding::Br, &budget).await);
+    assert_eq!(stored.made_variant(Encoding::Br).flatten().unwrap().as_ptr(), made.as_ptr());
+    let encoders: Vec<_> = std::iter::from_fn(|| budget.encoder()).collect();
+    assert!(!stored.make_variant(Encoding::Gzip, &budget).await);
+    drop(encoders);
+    assert!(stored.make_variant(Encoding::Gzip, &budget).await);
+}
+
+#[test]
+fn what_was_removed_does_not_come_back_with_another_variant() {
+    let cache = ResponseCache::new(1 << 20);
+    let uri = Uri::from_static("/");
+    let (de, en) = (map(&[("accept-language", "de")]), map(&[("accept-language", "en")]));
+    let headers = [("vary", "accept-language")];
+    cache.put(key(1, &uri), &de, store(&headers, "alt"));
+    cache.put(key(1, &uri), &en, store(&headers, "old"));
+    cache.remove(key(1, &uri));
+    assert!(cache.body(key(1, &uri), &de).is_none());
+    cache.put(key(1, &uri), &en, store(&headers, "new"));
+    assert_eq!(cache.body(key(1, &uri), &en).unwrap(), "new");
+    assert!(cache.body(key(1, &uri), &de).is_none());
+}
+
+#[tokio::test]
+async fn what_is_no_longer_fresh_is_known_to_have_been_kept() {
+    let cache = ResponseCache::new(1 << 20);
+    let uri = Uri::from_static("/");
+    let mut freshness =
+        freshness(&uri, StatusCode::OK, &HeaderMap::new(), &HeaderValue::from_static("max-age=9")).unwrap();
+    freshness.until = freshness.stored;
+    let stored = Stored::new((StatusCode::OK, HeaderMap::new(), bytes("x")), true, false, freshness);
+    cache.put(key(1, &uri), &HeaderMap::new(), stored);
+    assert!(
+        matches!(cache.get(key(1, &uri), &HeaderMap::new()), Found::Stale(found) if found == key(1, &uri).to_key())
+    );
 }

@@ -69,6 +69,34 @@ fn cookies_that_came_in_pieces_are_put_together() {
 }
 
 #[test]
+fn bytes_that_are_no_text_neither_hide_a_cookie_of_ours_nor_lose_one_of_the_apps() {
+    let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::COOKIE, value(b"a=\xe4; spaceport_session=x; b=2"));
+    remove_credentials(&mut headers);
+    assert_eq!(headers[header::COOKIE], value(b"a=\xe4; b=2"));
+    headers.insert(header::SET_COOKIE, value(b"a=\xe4; Domain=localhost; Path=/"));
+    headers.append(header::SET_COOKIE, value(b"spaceport_session=\xe4"));
+    headers.append(header::SET_COOKIE, value(b"b=\xe4"));
+    clean_response(&mut headers, "a.localhost");
+    let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    assert_eq!(cookies, [value(b"a=\xe4; Path=/"), value(b"b=\xe4")]);
+}
+
+#[test]
+fn trailers_of_a_response_cannot_say_what_a_head_may_not() {
+    let mut trailers = map(&[
+        ("x-sum", "1"),
+        ("set-cookie", "a=1"),
+        ("content-length", "9"),
+        ("x-sendfile", "a"),
+        ("connection", "x"),
+    ]);
+    clean_response_trailers(&mut trailers);
+    assert_eq!(names(&trailers), ["x-sum"]);
+}
+
+#[test]
 fn a_space_sets_cookies_for_its_own_host_only() {
     let mut headers = map(&[
         ("set-cookie", "a=1; Domain=localhost; Path=/"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -25,8 +25,9 @@ use crate::edge::refusal::Refusal;
 use crate::edge::request_body::{BodyCut, BodyWatch, WatchedBody};
 use crate::edge::{Edge, Hops, WakeRefusal};
 
+use super::kept::{Lookup, Shelf};
 use super::reply::Reply;
-use super::{Site, Visit, kept};
+use super::{Site, Visit, asked};
 
 /// Spaces that one request may come through. Honest chains are short; a circle has no end.
 const MAX_HOPS: u8 = 4;
@@ -35,20 +36,22 @@ const RETRIES: u32 = 2;
 /// Pause before such a call, in which the route table learns what is there instead.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Answers a request to a Space.
+/// Answers a request to a Space. `kept` is what a look into the cache found, if there was one.
 pub(super) async fn answer(
     edge: Arc<Edge>,
-    visit: Visit,
+    mut visit: Visit,
     slot: Arc<RouteSlot>,
     site: Site,
     request: Request<Incoming>,
+    kept: Option<Lookup>,
 ) -> Response<EdgeBody> {
-    let mut entry = slot.entry.load_full();
-    match attempt(&edge, &visit, &slot, &mut entry, &site, request).await {
-        Ok(Answered { response, is_hit }) => visit.finish(&edge, &entry, response, is_hit),
+    let token = headers::hub_token(request.headers());
+    let mut route = Route { entry: slot.entry.load_full(), slot, edge: &edge, token };
+    match route.attempt(&mut visit, &site, request, kept).await {
+        Ok(Answered { response, is_hit }) => visit.finish(&edge, &route.entry, response, is_hit),
         // To a visitor who may not see it, a Space and its absence look the same.
         Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => visit.refuse(&edge, None, &refusal),
-        Err(refusal) => visit.refuse(&edge, Some(&entry), &refusal),
+        Err(refusal) => visit.refuse(&edge, Some(&route.entry), &refusal),
     }
 }
 
@@ -57,47 +60,186 @@ struct Answered {
     is_hit: bool,
 }
 
-async fn attempt(
-    edge: &Edge,
-    visit: &Visit,
-    slot: &RouteSlot,
-    entry: &mut Arc<RouteEntry>,
-    site: &Site,
-    request: Request<Incoming>,
-) -> Result<Answered, Refusal> {
-    let (mut parts, incoming) = request.into_parts();
-    authorize(edge, entry, &parts.headers).await?;
-    let hops = count_hops(&parts.headers)?;
-    check_length(&parts.headers, edge.config.max_request_body)?;
-    let asked = (&parts.method, &parts.uri, &parts.headers);
-    if let Some(response) = kept::answer_allowed(edge, visit, entry, site, asked).await {
-        return Ok(Answered { response, is_hit: true });
-    }
-    let wants = Wants::of(&parts.method, &parts.headers);
-    let may_store = wants.is_some() && !headers::has_own_authorization(&parts.headers);
-    prepare(&mut parts, visit, hops);
-    if entry.sdk == Sdk::Static && wants.is_some() {
-        // The host answers these itself, from the whole that the plugin gives.
-        parts.method = Method::GET;
-        for name in Wants::HEADERS {
-            parts.headers.remove(name);
-        }
-    }
-    let (app, response) = call(edge, slot, entry, &parts, incoming).await?;
-    let reply = Reply { edge, entry, app: &app, visit, site, wants: wants.as_ref(), parts: &parts, may_store };
-    Ok(Answered { response: reply.answer(response).await?, is_hit: false })
+/// The way of one request to a Space, which may change under it.
+struct Route<'a> {
+    edge: &'a Edge,
+    slot: Arc<RouteSlot>,
+    entry: Arc<RouteEntry>,
+    /// By which the hub may know the visitor.
+    token: Option<String>,
 }
 
-/// A private Space answers to its members alone; for everybody else it is not there.
-async fn authorize(edge: &Edge, entry: &RouteEntry, headers: &HeaderMap) -> Result<(), Refusal> {
-    if entry.visibility != Visibility::Private {
-        return Ok(());
+impl Route<'_> {
+    async fn attempt(
+        &mut self,
+        visit: &mut Visit,
+        site: &Site,
+        request: Request<Incoming>,
+        kept: Option<Lookup>,
+    ) -> Result<Answered, Refusal> {
+        let edge = self.edge;
+        self.authorize().await?;
+        if !visit.ledger.is_held() {
+            visit.enter(edge, &self.slot);
+        }
+        let hops = count_hops(request.headers())?;
+        check_length(request.headers(), edge.config.max_request_body)?;
+        let mut flight = None;
+        let shelf = Shelf::new(&self.entry, visit.scheme, site);
+        let mut kept = kept.unwrap_or_else(|| shelf.find(edge, asked(&request)));
+        if let Err(Some(key)) = kept {
+            flight = edge.flights.join(key).await;
+            kept = shelf.find(edge, asked(&request));
+        }
+        if let Ok(kept) = kept
+            && let Some(response) = kept.answer(edge).await
+        {
+            return Ok(Answered { response, is_hit: true });
+        }
+        let (mut parts, incoming) = request.into_parts();
+        let wants = Wants::of(&parts.method, &parts.headers);
+        let may_store = wants.is_some() && incoming.is_end_stream() && !headers::has_own_authorization(&parts.headers);
+        prepare(&mut parts, visit, site);
+        if self.entry.sdk == Sdk::Static && wants.is_some() {
+            // The host answers these itself, from the whole that the plugin gives.
+            parts.method = Method::GET;
+            for name in Wants::HEADERS {
+                parts.headers.remove(name);
+            }
+        }
+        let mut parts = GuestRequest::new(parts, hops);
+        let (app, response) = self.call(&mut parts, incoming).await?;
+        let (entry, parts) = (&*self.entry, &parts);
+        let shelf = Shelf::new(entry, visit.scheme, site);
+        let has_changed = !parts.method.is_safe() && is_success(response.status());
+        let reply = Reply { edge, shelf, app: &app, site, wants: wants.as_ref(), parts, may_store };
+        if has_changed {
+            reply.shelf.remove(edge, &parts.uri);
+        }
+        let response = reply.answer(response).await?;
+        if let Some(flight) = flight {
+            flight.land();
+        }
+        Ok(Answered { response, is_hit: false })
     }
-    let token = headers::hub_token(headers).ok_or(Refusal::NotFound)?;
-    match edge.platform.may_visit(token, entry.subject()).await {
-        true => Ok(()),
-        false => Err(Refusal::NotFound),
+
+    /// A private Space answers to its members alone; for everybody else it is not there.
+    async fn authorize(&self) -> Result<(), Refusal> {
+        if self.entry.visibility != Visibility::Private {
+            return Ok(());
+        }
+        let token = self.token.clone().ok_or(Refusal::NotFound)?;
+        match self.edge.platform.may_visit(token, self.entry.subject()).await {
+            true => Ok(()),
+            false => Err(Refusal::NotFound),
+        }
     }
+
+    /// Goes on to another entry, which may admit others than the last did.
+    async fn change_to(&mut self, entry: Arc<RouteEntry>) -> Result<(), Refusal> {
+        self.entry = entry;
+        self.authorize().await
+    }
+
+    /// Calls the Space, waking it if it sleeps. A request without a body whose instance was stopped under it is called
+    /// again: a guest that was stopped before it answered has promised nothing.
+    async fn call(
+        &mut self,
+        request: &mut GuestRequest,
+        incoming: Incoming,
+    ) -> Result<(Mount, Response<Body>), Refusal> {
+        if !incoming.is_end_stream() {
+            let (upstream, app) = self.live().await?;
+            let (limit, idle) = (self.edge.config.max_request_body, self.edge.config.deadlines.body_idle);
+            let watch = Arc::new(BodyWatch::default());
+            let body = WatchedBody::new(incoming, limit, idle, watch.clone()).boxed_unsync();
+            return Ok((app, call_watched(&*upstream, request.only(body), &watch, limit).await?));
+        }
+        if !request.method.is_safe() {
+            let (upstream, app) = self.live().await?;
+            return Ok((app, upstream.call(request.only(no_body())).await?));
+        }
+        let mut attempts = 0;
+        loop {
+            let (upstream, app) = self.live().await?;
+            match upstream.call(request.again(no_body())).await {
+                Ok(response) => return Ok((app, response)),
+                Err(Fault::Stopped) if attempts < RETRIES => {
+                    attempts += 1;
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                    let entry = self.slot.entry.load_full();
+                    self.change_to(entry).await?;
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// What answers for the entry now; the entry becomes what woke.
+    async fn live(&mut self) -> Result<(Arc<dyn Upstream>, Mount), Refusal> {
+        let wakes = match &self.entry.target {
+            RouteTarget::Live { .. } => false,
+            RouteTarget::Asleep | RouteTarget::Unavailable { stage: Stage::AppStarting, .. } => true,
+            RouteTarget::Unavailable { .. } => false,
+        };
+        if wakes {
+            let entry = self.edge.platform.wake(self.entry.space).await?;
+            self.change_to(entry).await?;
+        }
+        match &self.entry.target {
+            RouteTarget::Live { upstream, app } => Ok((upstream.clone(), app.clone())),
+            RouteTarget::Asleep => Err(Refusal::Waking),
+            RouteTarget::Unavailable { stage, message } => {
+                Err(Refusal::Stage { stage: *stage, message: message.clone() })
+            }
+        }
+    }
+}
+
+/// The guest's request, as far as it is needed once the guest has it.
+pub(super) struct GuestRequest {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    /// Empty once it was made for the only time.
+    pub(super) headers: HeaderMap,
+    hops: u8,
+}
+
+impl GuestRequest {
+    fn new(parts: Parts, hops: u8) -> Self {
+        Self { method: parts.method, uri: parts.uri, headers: parts.headers, hops }
+    }
+
+    /// The request, which will not be made again.
+    fn only(&mut self, body: Body) -> Request<Body> {
+        let headers = std::mem::take(&mut self.headers);
+        self.with(headers, body)
+    }
+
+    /// The request, which may have to be made again, and whose headers an answer that is kept may vary by.
+    fn again(&self, body: Body) -> Request<Body> {
+        self.with(self.headers.clone(), body)
+    }
+
+    fn with(&self, headers: HeaderMap, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        if self.hops > 0 {
+            request.extensions_mut().insert(Hops(self.hops));
+        }
+        request
+    }
+}
+
+fn no_body() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Whether an answer says that what was asked for has been done (RFC 9111, section 4.4: "non-error").
+fn is_success(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
 }
 
 /// How many Spaces the request has come through. The header is taken at its word, since a lie harms the liar only.
@@ -116,72 +258,15 @@ fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), Refusal> {
     }
 }
 
-/// Turns the visitor's request into the guest's: origin form, one Host, clean headers.
-fn prepare(parts: &mut Parts, visit: &Visit, hops: u8) {
-    if let Some(authority) = parts.uri.authority() {
-        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-            parts.headers.insert(header::HOST, host);
-        }
+/// Turns the visitor's request into the guest's: origin form, one Host in one spelling, clean headers.
+fn prepare(parts: &mut Parts, visit: &Visit, site: &Site) {
+    if parts.uri.authority().is_some() {
         parts.uri = parts.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
     }
-    parts.version = Version::HTTP_11;
-    parts.extensions = Extensions::new();
-    if hops > 0 {
-        parts.extensions.insert(Hops(hops));
-    }
+    parts.headers.insert(header::HOST, site.authority().clone());
     headers::clean_request(&mut parts.headers);
     headers::remove_credentials(&mut parts.headers);
     headers::set_forwarded(&mut parts.headers, visit);
-}
-
-/// Calls the Space, waking it if it sleeps. A request without a body whose instance was stopped under it is called again:
-/// a guest that was stopped before it answered has promised nothing.
-async fn call(
-    edge: &Edge,
-    slot: &RouteSlot,
-    entry: &mut Arc<RouteEntry>,
-    parts: &Parts,
-    incoming: Incoming,
-) -> Result<(Mount, http::Response<Body>), Refusal> {
-    if !incoming.is_end_stream() {
-        let (upstream, app) = live(edge, entry).await?;
-        let watch = Arc::new(BodyWatch::default());
-        let idle = edge.config.deadlines.body_idle;
-        let body = WatchedBody::new(incoming, edge.config.max_request_body, idle, watch.clone()).boxed_unsync();
-        let request = Request::from_parts(parts.clone(), body);
-        return Ok((app, call_watched(&*upstream, request, &watch, edge.config.max_request_body).await?));
-    }
-    let mut attempts = 0;
-    loop {
-        let (upstream, app) = live(edge, entry).await?;
-        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-        match upstream.call(Request::from_parts(parts.clone(), body)).await {
-            Ok(response) => return Ok((app, response)),
-            Err(Fault::Stopped) if attempts < RETRIES && parts.method.is_safe() => {
-                attempts += 1;
-                tokio::time::sleep(RETRY_PAUSE).await;
-                *entry = slot.entry.load_full();
-            }
-            Err(fault) => return Err(fault.into()),
-        }
-    }
-}
-
-/// What answers for the entry now; `entry` becomes what woke.
-async fn live(edge: &Edge, entry: &mut Arc<RouteEntry>) -> Result<(Arc<dyn Upstream>, Mount), Refusal> {
-    let wakes = match &entry.target {
-        RouteTarget::Live { .. } => false,
-        RouteTarget::Asleep | RouteTarget::Unavailable { stage: Stage::AppStarting, .. } => true,
-        RouteTarget::Unavailable { .. } => false,
-    };
-    if wakes {
-        *entry = edge.platform.wake(entry.space).await?;
-    }
-    match &entry.target {
-        RouteTarget::Live { upstream, app } => Ok((upstream.clone(), app.clone())),
-        RouteTarget::Asleep => Err(Refusal::Waking),
-        RouteTarget::Unavailable { stage, message } => Err(Refusal::Stage { stage: *stage, message: message.clone() }),
-    }
 }
 
 /// Calls with a body that may be cut; the call is given up when it is.

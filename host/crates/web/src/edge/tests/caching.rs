@@ -1,9 +1,13 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, StreamBody};
 use spaceport_control::routes::RouteTarget;
 use spaceport_core::space::{Sdk, Visibility};
 use spaceport_core::stage::Stage;
+use tokio::sync::Semaphore;
 
 use super::harness::*;
 
@@ -35,11 +39,115 @@ async fn a_hot_answer_costs_no_call() {
         assert_eq!(reply.header("content-length"), page().len().to_string());
     }
     assert_eq!(space.calls(), 1);
-    front.get(&space.host, "/?other").await;
-    assert_eq!(space.calls(), 2);
     let counts = space.slot.metrics.counts();
-    assert_eq!((counts.requests, counts.cache_hits, counts.faults), (6, 4, 0));
-    assert_eq!(counts.response_bytes, 6 * page().len() as u64);
+    assert_eq!((counts.requests, counts.cache_hits, counts.faults), (5, 4, 0));
+    assert_eq!(counts.response_bytes, 5 * page().len() as u64);
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_static_address_is_the_same_answer() {
+    let front = Front::start().await;
+    let space = static_space(&front);
+    front.get(&space.host, "/a b".replace(' ', "%20").as_str()).await;
+    for target in ["/a%20b?1", "/%61%20b", "/a%20%62?2"] {
+        front.get(&space.host, target).await;
+        front.get("site.localhost:1", target).await;
+    }
+    assert_eq!(space.calls(), 1);
+    // What is no path and what only reads like it are two things.
+    front.get(&space.host, "/%ff").await;
+    front.get(&space.host, "/%25ff").await;
+    assert_eq!(space.calls(), 3);
+}
+
+#[tokio::test]
+async fn one_call_serves_all_who_wait_for_the_same_page() {
+    let front = Front::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let space = front.space("site", move |_| {
+        let gate = opened.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            says(&[KEEP, ("content-type", "text/html")], page())
+        }
+    });
+    space.change(|entry| entry.sdk = Sdk::Static);
+    let visits: Vec<_> = (0..20).map(|n| format!("/?{n}")).collect();
+    let waiting = futures_util::future::join_all(visits.iter().map(|target| front.get(&space.host, target)));
+    let slot = space.slot.clone();
+    let opening = async {
+        eventually("all visits", move || slot.in_flight() == 20).await;
+        gate.add_permits(1);
+    };
+    let (replies, ()) = tokio::join!(waiting, opening);
+    assert!(replies.iter().all(|reply| reply.text() == page()));
+    assert_eq!(space.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_neither_fills_the_cache_nor_is_answered_from_it() {
+    let front = Front::start().await;
+    let space = front.space("app", |request| async move {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        says(&[KEEP], if body.is_empty() { Bytes::from_static(b"plain") } else { body })
+    });
+    let fat = || Request::get("/").header("host", &space.host).body(Full::from("poison")).unwrap();
+    assert_eq!(front.send(fat()).await.text(), "poison");
+    assert_eq!(front.get(&space.host, "/").await.text(), "plain");
+    assert_eq!(front.send(fat()).await.text(), "poison");
+    assert_eq!(front.get(&space.host, "/").await.text(), "plain");
+    assert_eq!(space.calls(), 3);
+}
+
+#[tokio::test]
+async fn the_guest_sees_the_host_that_the_answer_is_kept_under() {
+    let front = Front::start().await;
+    let space =
+        front.space("app", |request| async move { says(&[KEEP], request.headers()["host"].as_bytes().to_vec()) });
+    let odd = format!("APP.localhost.:{}", front.addr.port());
+    assert_eq!(front.get(&odd, "/").await.text(), space.host);
+    assert_eq!(front.get(&space.host, "/").await.text(), space.host);
+    assert_eq!(front.get("app.localhost:", "/").await.text(), "app.localhost");
+    assert_eq!(space.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_change_is_seen_by_the_next_visitor() {
+    let front = Front::start().await;
+    let space = front.space("app", |request| async move {
+        let status = if request.uri().query().is_some() { 500 } else { 200 };
+        let response = Response::builder().status(status).header(KEEP.0, KEEP.1).header("vary", "accept-language");
+        Ok(response.body(full("x")).unwrap())
+    });
+    let post = |target: &str| Request::post(target).header("host", &space.host).body(Full::default()).unwrap();
+    for target in ["/", "/", "/other"] {
+        front.get(&space.host, target).await;
+    }
+    assert_eq!(space.calls(), 2);
+    front.send(post("/?failed")).await;
+    front.get(&space.host, "/").await;
+    assert_eq!(space.calls(), 3);
+    front.send(post("/")).await;
+    front.get(&space.host, "/other").await;
+    assert_eq!(space.calls(), 4);
+    front.get(&space.host, "/").await;
+    assert_eq!(space.calls(), 5);
+}
+
+#[tokio::test]
+async fn events_are_not_waited_for() {
+    let front = Front::start().await;
+    let space = front.space("app", |_| async {
+        let first = stream::iter([Ok(http_body::Frame::data(Bytes::from_static(b"data: 1\n\n")))]);
+        let response =
+            Response::builder().header(KEEP.0, KEEP.1).header("content-type", "Text/Event-Stream; charset=utf-8");
+        Ok(response.body(StreamBody::new(first.chain(stream::pending())).boxed_unsync()).unwrap())
+    });
+    let mut sender = front.h1().await;
+    let response = sender.send_request(get(&space.host, "/", &[])).await.unwrap();
+    let first = tokio::time::timeout(PATIENCE, response.into_body().frame()).await.expect("the first event arrives");
+    assert_eq!(first.unwrap().unwrap().into_data().unwrap(), "data: 1\n\n");
 }
 
 #[tokio::test]
@@ -196,8 +304,6 @@ async fn apps_encode_their_answers_themselves() {
 async fn a_kept_answer_that_breaks_off_is_told_as_a_fault_and_not_kept() {
     let front = Front::start().await;
     let space = front.space("app", |_| async {
-        use futures_util::stream;
-        use http_body_util::{BodyExt, StreamBody};
         let frames = stream::iter([Ok(http_body::Frame::data(Bytes::from_static(b"some"))), Err("trapped".into())]);
         let response = Response::builder().header(KEEP.0, KEEP.1);
         Ok(response.body(StreamBody::new(frames).boxed_unsync()).unwrap())
@@ -216,8 +322,6 @@ async fn an_answer_too_large_to_keep_arrives_whole() {
     let space = front.space("app", move |_| {
         let body = sent.clone();
         async move {
-            use futures_util::stream;
-            use http_body_util::{BodyExt, StreamBody};
             let chunks: Vec<Bytes> =
                 (0..body.len()).step_by(100_000).map(|at| body.slice(at..body.len().min(at + 100_000))).collect();
             let frames = stream::iter(chunks.into_iter().map(|chunk| Ok(http_body::Frame::data(chunk))));

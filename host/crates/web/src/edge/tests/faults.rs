@@ -3,13 +3,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use spaceport_control::routes::{RouteSlot, RouteTarget};
 use spaceport_core::fault::Fault;
+use spaceport_core::space::Visibility;
 use spaceport_core::stage::Stage;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::harness::*;
 use crate::edge::WakeRefusal;
@@ -105,6 +107,37 @@ async fn a_sleeping_space_wakes_for_a_request() {
 }
 
 #[tokio::test]
+async fn who_may_not_see_what_a_space_has_become_does_not() {
+    let front = Front::start().await;
+    let space = front.space("sleepy", |_| async { says(&[], "the secret") });
+    space.change(|entry| entry.visibility = Visibility::Private);
+    let private = space.slot.entry.load_full();
+    space.change(|entry| {
+        entry.visibility = Visibility::Public;
+        entry.target = RouteTarget::Asleep;
+    });
+    let woken = private.clone();
+    front.platform.on_wake(move |_| {
+        let woken = woken.clone();
+        async move { Ok(woken) }
+    });
+    assert_eq!(front.get(&space.host, "/").await.error(), "not_found");
+    let member = [("authorization", "Bearer sp_member")];
+    assert_eq!(front.get_with(&space.host, "/", &member).await.text(), "the secret");
+
+    let slot = Arc::new(OnceLock::<Arc<RouteSlot>>::new());
+    let swapped = slot.clone();
+    let old = front.space("swap", move |_| {
+        if let Some(slot) = swapped.get() {
+            slot.entry.store(private.clone());
+        }
+        async { Err(Fault::Stopped) }
+    });
+    slot.set(old.slot.clone()).ok().unwrap();
+    assert_eq!(front.get(&old.host, "/").await.error(), "not_found");
+}
+
+#[tokio::test]
 async fn a_request_whose_instance_is_stopped_is_called_again() {
     let front = Front::start().await;
     let new = front.space("new", |_| async { says(&[], "the new one") });
@@ -149,6 +182,41 @@ async fn a_trap_in_the_middle_breaks_the_stream() {
     let response = sender.send_request(get(&space.host, "/", &[]).map_uri(&space.host)).await.unwrap();
     let error = response.into_body().collect().await.unwrap_err();
     assert!(format!("{error:?}").contains("Reset"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_old_client_is_not_told_that_a_broken_answer_is_whole() {
+    let front = Front::start().await;
+    let space = front.space("broken", |request| async move {
+        match request.uri().path() {
+            "/whole" => Ok(traps_in_the_middle()?
+                .map(|body| {
+                    body.into_data_stream().take_while(|part| std::future::ready(part.is_ok())).map_ok(Frame::data)
+                })
+                .map(|frames| StreamBody::new(frames).boxed_unsync())),
+            _ => traps_in_the_middle(),
+        }
+    });
+    for (path, is_whole) in [("/whole", true), ("/", false)] {
+        let mut stream = front.connect().await;
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", space.host);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await.expect("an end");
+        assert!(received.ends_with(b"\r\n\r\nsome"), "{:?}", String::from_utf8_lossy(&received));
+        assert_eq!(read.is_ok(), is_whole, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_visitor_does_is_no_fault_of_the_space() {
+    let front = Front::start_with(|config| config.max_request_body = 10).await;
+    let space = front.space("hello", |_| async { says(&[], "fine") });
+    let large = Request::post("/").header("host", &space.host).body(Full::from(vec![b'x'; 11])).unwrap();
+    assert_eq!(front.send(large).await.error(), "body_too_large");
+    assert_eq!(front.get_with(&space.host, "/", &[("x-spaceport-hop", "9")]).await.error(), "loop_detected");
+    let counts = space.slot.metrics.counts();
+    assert_eq!((counts.requests, counts.faults), (2, 0));
 }
 
 trait MapUri {

@@ -117,6 +117,23 @@ async fn a_hot_file_is_not_read_again() {
 }
 
 #[tokio::test]
+async fn a_hot_file_too_large_for_memory_costs_no_call() {
+    let (front, app) = (Front::start().await, app());
+    let space = site(&front, app.path());
+    let all = content(3_000_000);
+    assert!(front.get(&space.host, "/kept/large").await.body == all);
+    let again = front.get(&space.host, "/kept/large").await;
+    assert!(again.body == all && again.headers.contains_key("age"));
+    let part = front.get_with(&space.host, "/kept/large", &[("range", "bytes=5-6")]).await;
+    assert_eq!((part.status.as_u16(), &part.body[..]), (206, &all[5..7]));
+    assert_eq!(front.get_with(&space.host, "/kept/large", &[("if-none-match", "\"f1\"")]).await.status, 304);
+    assert_eq!(space.calls(), 1);
+    std::fs::remove_file(app.path().join("large")).unwrap();
+    assert_eq!(front.get(&space.host, "/kept/large").await.error(), "guest_bad_response");
+    assert_eq!(space.calls(), 2);
+}
+
+#[tokio::test]
 async fn a_guest_cannot_send_what_is_not_in_its_revision() {
     let (front, root) = (Front::start().await, tempfile::tempdir().unwrap());
     std::fs::create_dir(root.path().join("app")).unwrap();

@@ -107,9 +107,7 @@ impl Front {
 
     /// One request over HTTP/1.1 on a connection of its own.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Reply {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(self.connect().await)).await.unwrap();
-        tokio::spawn(connection);
-        Reply::read(sender.send_request(request).await.unwrap()).await
+        Reply::read(self.h1().await.send_request(request).await.unwrap()).await
     }
 
     pub(super) async fn get(&self, host: &str, path: &str) -> Reply {
@@ -120,9 +118,24 @@ impl Front {
         self.send(get(host, path, headers)).await
     }
 
+    pub(super) async fn h1(&self) -> http1::SendRequest<Full<Bytes>> {
+        let (sender, connection) = http1::handshake(TokioIo::new(self.connect().await)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
     pub(super) async fn h2(&self) -> http2::SendRequest<Full<Bytes>> {
+        self.h2_with(|_| {}).await
+    }
+
+    pub(super) async fn h2_with(
+        &self,
+        configure: impl FnOnce(&mut http2::Builder<TokioExecutor>),
+    ) -> http2::SendRequest<Full<Bytes>> {
         let io = TokioIo::new(self.connect().await);
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        configure(&mut builder);
+        let (sender, connection) = builder.handshake(io).await.unwrap();
         tokio::spawn(connection);
         sender
     }
@@ -218,6 +231,7 @@ fn entry(name: &str, target: RouteTarget) -> RouteEntry {
         generation: 1,
         custom_headers: Default::default(),
         disable_embedding: false,
+        headers: Default::default(),
         target,
     }
 }
@@ -280,9 +294,12 @@ impl Platform for FakePlatform {
 
 struct StoppedClock;
 
+/// Where [`StoppedClock`] stands.
+pub(super) const NOW: u64 = 1_800_000_000_000;
+
 impl Clock for StoppedClock {
     fn now(&self) -> u64 {
-        1_800_000_000_000
+        NOW
     }
 }
 
@@ -293,6 +310,15 @@ fn hub() -> Router {
     use axum::routing::{get, post};
     Router::new()
         .route("/", get(|| async { "the hub" }))
+        .route("/large", get(|| async { vec![b'x'; 1 << 20] }))
+        .route(
+            "/panic",
+            get(|| async {
+                if true {
+                    panic!("as a test wants")
+                }
+            }),
+        )
         .route("/echo", post(|body: axum::body::Body| async { Response::new(body) }))
         .route(
             "/who",

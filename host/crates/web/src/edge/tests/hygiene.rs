@@ -102,11 +102,25 @@ async fn a_private_space_is_not_there_for_strangers() {
         let names = |reply: &Reply| reply.headers.keys().cloned().collect::<Vec<_>>();
         assert_eq!((reply.status, names(&reply)), (missing.status, names(&missing)), "{headers:?}");
     }
-    assert_eq!(space.calls(), 0);
+    assert_eq!((space.calls(), space.slot.last_used()), (0, 0), "strangers keep it awake");
+    assert_eq!(space.slot.metrics.counts().requests, 0);
     for name in ["authorization", "x-hf-authorization"] {
         let reply = front.get_with(&space.host, "/", &[(name, "Bearer sp_member")]).await;
         assert_eq!(reply.text(), "the secret");
         assert!(!space.seen().headers().contains_key(name));
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_of_another_trace_goes_with_it() {
+    let front = Front::start().await;
+    let space = front.space("hello", |_| async { says(&[], "") });
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (traceparent, is_kept) in [(trace, true), ("nonsense", false)] {
+        front.get_with(&space.host, "/", &[("traceparent", traceparent), ("tracestate", "a=b")]).await;
+        let seen = space.seen();
+        assert_eq!(seen.headers().contains_key("tracestate"), is_kept, "{traceparent}");
+        assert_eq!(seen.headers()["traceparent"] == trace, is_kept);
     }
 }
 

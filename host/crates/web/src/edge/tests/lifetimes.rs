@@ -142,14 +142,6 @@ async fn a_request_that_does_not_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_silent_guest_is_cut_off_in_the_middle() {
-    let front = Front::start_with(|config| config.deadlines.response_idle = Duration::from_millis(100)).await;
-    let TwoParts { space, .. } = two_parts(&front);
-    let answer = front.raw(format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", space.host)).await;
-    assert!(answer.ends_with("first\r\n"), "{answer}");
-}
-
-#[tokio::test]
 async fn statuses_without_a_body_have_none() {
     let front = Front::start().await;
     let space = front.space("odd", |request| async move {

@@ -196,7 +196,38 @@ async fn an_h2_stream_without_a_reader_lets_its_guest_go() {
     let response = sender.send_request(request).await.unwrap();
     assert!(Arc::strong_count(&alive) > 2);
     eventually("the guest's release", move || Arc::strong_count(&alive) == 2).await;
+    let slot = space.slot.clone();
+    eventually("the end of the request", move || slot.in_flight() == 0).await;
     drop(response);
+}
+
+#[tokio::test]
+async fn an_h2_stream_without_a_reader_holds_nothing_whoever_answers_it() {
+    let front = Front::start_with(|config| {
+        config.deadlines.write_idle = SHORT;
+        config.deadlines.keep_alive = SHORT;
+    })
+    .await;
+    let space = front.space("site", |request| async move {
+        let size = if request.uri().path() == "/large" { 1 << 20 } else { 100 };
+        says(&[("cdn-cache-control", "max-age=60")], vec![b'x'; size])
+    });
+    let hub = format!("localhost:{}", front.addr.port());
+    for (host, path) in [(&space.host, "/small"), (&space.host, "/large"), (&space.host, "/large"), (&hub, "/large")] {
+        let mut sender = front
+            .h2_with(|builder| {
+                builder.initial_stream_window_size(0);
+            })
+            .await;
+        let mut request = get(host, path, &[]);
+        *request.uri_mut() = format!("http://{host}{path}").parse().unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let slot = space.slot.clone();
+        eventually("the end of the request", move || slot.in_flight() == 0).await;
+        // The connection is idle then, for all the server knows, and ends as such.
+        eventually("the end of the connection", move || sender.is_closed()).await;
+        drop(response);
+    }
 }
 
 #[tokio::test]

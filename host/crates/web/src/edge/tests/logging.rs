@@ -73,6 +73,10 @@ async fn every_request_leaves_one_line_and_no_query() {
     let expected = [
         ("request_id", fine.header("x-request-id")),
         ("space", "ada/hello"),
+        ("trace_id", fine.header("x-request-id")),
+        ("client", "127.0.0.1"),
+        ("version", "HTTP/1.1"),
+        ("host", space.host.as_str()),
         ("method", "GET"),
         ("path", "/page"),
         ("status", "200"),
@@ -87,4 +91,33 @@ async fn every_request_leaves_one_line_and_no_query() {
     assert_eq!((lines[1]["status"].as_str(), lines[1]["error"].as_str()), ("502", "guest_trap"));
     assert_eq!((lines[2]["status"].as_str(), lines[2].contains_key("space")), ("404", false));
     assert!(!format!("{lines:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_line_names_the_visitor_behind_a_proxy_and_the_trace() {
+    let log = AccessLog::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let front = Front::start_with(|config| config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let space = front.space("hello", |_| async { says(&[], "fine") });
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    front.get_with(&space.host, "/", &[("x-forwarded-for", "192.0.2.7"), ("traceparent", trace)]).await;
+    let lines = log.0.clone();
+    eventually("the line", move || lines.lock().len() == 1).await;
+    let lines = log.0.lock();
+    assert_eq!((lines[0]["client"].as_str(), lines[0]["peer"].as_str()), ("192.0.2.7", "127.0.0.1"));
+    assert_eq!(lines[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+}
+
+#[tokio::test]
+async fn a_handler_of_the_hub_that_panics_leaves_its_line() {
+    let log = AccessLog::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let front = Front::start().await;
+    assert_eq!(front.get("localhost", "/panic").await.status, 500);
+    let lines = log.0.clone();
+    eventually("the line", move || lines.lock().len() == 1).await;
+    let lines = log.0.lock();
+    let line = &lines[0];
+    let told = (line["door"].as_str(), line["path"].as_str(), line["status"].as_str(), line["error"].as_str());
+    assert_eq!(told, ("hub", "/panic", "500", "internal_error"));
 }
