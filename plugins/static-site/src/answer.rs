@@ -97,17 +97,20 @@ fn page(request: &Request, site: &Site, path: &str, entry: &Entry) -> io::Result
 }
 
 fn body(request: &Request, page: Page) -> Response {
-    const HTML: &str = "text/html; charset=utf-8";
-    if *request.method() == Method::HEAD {
-        return Response::stream(HTML, |_| Ok(()));
-    }
-    match page.into_bytes() {
-        Ok(bytes) => Response::new(HTML, bytes),
-        Err(page) => {
-            let length = page.length().to_string();
-            Response::stream(HTML, move |out| page.write(out)).with_header("content-length", &length)
+    const HTML: &str = "text/html";
+    let kind = page.content_type();
+    let response = if *request.method() == Method::HEAD {
+        Response::stream(HTML, |_| Ok(()))
+    } else {
+        match page.into_bytes() {
+            Ok(bytes) => Response::new(HTML, bytes),
+            Err(page) => {
+                let length = page.length().to_string();
+                Response::stream(HTML, move |out| page.write(out)).with_header("content-length", &length)
+            }
         }
-    }
+    };
+    response.with_header("content-type", &kind)
 }
 
 /// The host sends the file, unless its name cannot be said in a header.

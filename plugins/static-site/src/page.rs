@@ -3,10 +3,12 @@
 //! The place is searched by reading the file, without keeping it; then the file is read again from where the first piece
 //! ends. Pages of one piece, which is nearly all of them, are read once.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::charset::page_type;
 use crate::inject::{self, Scanner};
 
 /// Bytes read at a time: what the host hands over in one call.
@@ -53,6 +55,11 @@ impl Page {
     /// Bytes of the page, script included.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Its `Content-Type`.
+    pub fn content_type(&self) -> Cow<'static, str> {
+        page_type(&self.start, self.rest.is_none())
     }
 
     /// The whole of it, if it is small enough to send at once.

@@ -61,6 +61,12 @@ fn a_page_carries_the_script_and_a_tag_of_file_and_variables() {
 }
 
 #[test]
+fn a_page_that_declares_another_encoding_is_believed() {
+    let (site, _dir) = site(&[("index.html", "<head><meta charset=koi8-r></head>hello")]);
+    assert_eq!(header(&visit(&site, "/").0, "content-type"), "text/html; charset=koi8-r");
+}
+
+#[test]
 fn a_range_of_a_page_is_the_whole_page() {
     let (site, _dir) = site(&[("index.html", PAGE)]);
     let (response, body) = ask(&site, Method::GET, "/", &[("range", "bytes=0-3")]);
