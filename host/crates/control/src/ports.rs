@@ -46,7 +46,8 @@ pub trait Backend: Send + Sync + 'static {
 /// One running release, as the edge calls it.
 pub trait Upstream: Send + Sync + 'static {
     /// Answers one request. The URI is in origin form, `Host` and the forwarded headers are set. Dropping the future or
-    /// the returned body tells the guest's side that the client is gone.
+    /// the returned body tells the guest's side that the client is gone. A body that is silent for longer than the limits
+    /// allow breaks off by itself: nobody else watches for that.
     fn call(&self, request: http::Request<Body>) -> BoxFuture<'static, Result<http::Response<Body>, Fault>>;
 
     /// What it has used since it was launched.

@@ -58,7 +58,7 @@ pub struct EdgeConfig {
 }
 
 /// How long things may take; see the constants of this module for the reasons.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// From accept to the end of the first head.
     pub first_head: Duration,

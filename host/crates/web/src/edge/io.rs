@@ -181,6 +181,7 @@ mod tests {
         let sent = began + (deadlines.write_idle - Duration::from_secs(1)) * 9;
         let (error, ended) = serving.await.unwrap();
         assert_eq!(error, io::ErrorKind::TimedOut);
-        assert!((sent..=sent + deadlines.keep_alive + Duration::from_secs(1)).contains(&ended), "{:?}", ended - began);
+        let due = sent + deadlines.keep_alive;
+        assert!((due..=due + Duration::from_secs(1)).contains(&ended), "{:?}", ended - began);
     }
 }

@@ -96,6 +96,21 @@ impl Route<'_> {
         {
             return Ok(Answered { response, is_hit: true });
         }
+        let answered = self.ask(visit, site, request, hops).await;
+        if let Some(flight) = flight {
+            flight.land();
+        }
+        Ok(Answered { response: answered?, is_hit: false })
+    }
+
+    /// Asks the guest.
+    async fn ask(
+        &mut self,
+        visit: &Visit,
+        site: &Site,
+        request: Request<Incoming>,
+        hops: u8,
+    ) -> Result<Response<EdgeBody>, Refusal> {
         let (mut parts, incoming) = request.into_parts();
         let wants = Wants::of(&parts.method, &parts.headers);
         let may_store = wants.is_some() && incoming.is_end_stream() && !headers::has_own_authorization(&parts.headers);
@@ -109,18 +124,12 @@ impl Route<'_> {
         }
         let mut parts = GuestRequest::new(parts, hops);
         let (app, response) = self.call(&mut parts, incoming).await?;
-        let (entry, parts) = (&*self.entry, &parts);
-        let shelf = Shelf::new(entry, visit.scheme, site);
-        let has_changed = !parts.method.is_safe() && is_success(response.status());
-        let reply = Reply { edge, shelf, app: &app, site, wants: wants.as_ref(), parts, may_store };
-        if has_changed {
-            reply.shelf.remove(edge, &parts.uri);
+        let (edge, parts) = (self.edge, &parts);
+        let shelf = Shelf::new(&self.entry, visit.scheme, site);
+        if !parts.method.is_safe() && is_success(response.status()) {
+            shelf.remove(edge, &parts.uri);
         }
-        let response = reply.answer(response).await?;
-        if let Some(flight) = flight {
-            flight.land();
-        }
-        Ok(Answered { response, is_hit: false })
+        Reply { edge, shelf, app: &app, site, wants: wants.as_ref(), parts, may_store }.answer(response).await
     }
 
     /// A private Space answers to its members alone; for everybody else it is not there.

@@ -78,7 +78,7 @@ async fn one_call_serves_all_who_wait_for_the_same_page() {
     let slot = space.slot.clone();
     let opening = async {
         eventually("all visits", move || slot.in_flight() == 20).await;
-        gate.add_permits(1);
+        gate.add_permits(visits.len());
     };
     let (replies, ()) = tokio::join!(waiting, opening);
     assert!(replies.iter().all(|reply| reply.text() == page()));
@@ -145,9 +145,12 @@ async fn events_are_not_waited_for() {
         Ok(response.body(StreamBody::new(first.chain(stream::pending())).boxed_unsync()).unwrap())
     });
     let mut sender = front.h1().await;
-    let response = sender.send_request(get(&space.host, "/", &[])).await.unwrap();
-    let first = tokio::time::timeout(PATIENCE, response.into_body().frame()).await.expect("the first event arrives");
-    assert_eq!(first.unwrap().unwrap().into_data().unwrap(), "data: 1\n\n");
+    let first = async {
+        let response = sender.send_request(get(&space.host, "/", &[])).await.unwrap();
+        response.into_body().frame().await.unwrap().unwrap().into_data().unwrap()
+    };
+    let first = tokio::time::timeout(PATIENCE, first).await.expect("the first event arrives");
+    assert_eq!(first, "data: 1\n\n");
 }
 
 #[tokio::test]
