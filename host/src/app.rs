@@ -265,6 +265,11 @@ fn edge_config(config: &Config, addresses: &Addresses) -> EdgeConfig {
     edge.trusted_proxies.clone_from(&config.http.trusted_proxies);
     edge.max_request_body = config.limits.request_body.0;
     edge.cache_bytes = config.cache.0;
+    edge.deadlines = config.visitors.deadlines;
+    if let Some(connections) = config.visitors.connections {
+        edge.max_connections = connections;
+    }
+    edge.max_connections_per_ip = config.visitors.connections_per_client;
     edge
 }
 

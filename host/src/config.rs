@@ -14,6 +14,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::limits::{Bytes, OperatorLimits};
+use spaceport_web::edge::config::{self as edge, Deadlines};
 use toml::Table;
 
 use reader::{Findings, Section, nearest};
@@ -38,6 +39,8 @@ pub struct Config {
     pub limits: OperatorLimits,
     /// `[limits] cache`: memory for answers that the edge keeps.
     pub cache: Bytes,
+    /// `[limits]`, as far as they hold for visitors' connections.
+    pub visitors: VisitorLimits,
     /// `[lifecycle] sleep_after`: idle time after which a Space on free hardware sleeps.
     pub sleep_after: Duration,
     /// `[egress] allow`: ranges exempted from the private-address rule.
@@ -63,6 +66,17 @@ pub struct Http {
     pub public_scheme: Scheme,
     /// Proxies whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What visitors' connections may take.
+#[derive(Debug, Clone)]
+pub struct VisitorLimits {
+    /// How long things may take.
+    pub deadlines: Deadlines,
+    /// Connections at once; `None`: a share of the descriptors that the process may open.
+    pub connections: Option<usize>,
+    /// Connections at once of one address.
+    pub connections_per_client: usize,
 }
 
 /// Scheme of the public URLs.
@@ -91,7 +105,7 @@ impl Config {
         }
         let http = Http::read(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
-        let (limits, cache) = read_limits(&file, &mut findings);
+        let (limits, cache, visitors) = read_limits(&file, &mut findings);
         let sleep_after = read_lifecycle(&file, &mut findings);
         let egress_allow = read_egress(&file, &mut findings);
         let expose_secrets = read_static(&file, &mut findings);
@@ -100,8 +114,18 @@ impl Config {
         if !findings.problems.is_empty() {
             return Err(ConfigError(findings.problems));
         }
-        let config =
-            Self { http, admin_listen, limits, cache, sleep_after, egress_allow, expose_secrets, keys, catalogue };
+        let config = Self {
+            http,
+            admin_listen,
+            limits,
+            cache,
+            visitors,
+            sleep_after,
+            egress_allow,
+            expose_secrets,
+            keys,
+            catalogue,
+        };
         Ok((config, findings.effective.trim_start().to_owned()))
     }
 }
@@ -161,7 +185,7 @@ fn read_admin(file: &Table, findings: &mut Findings) -> SocketAddr {
     listen
 }
 
-fn read_limits(file: &Table, findings: &mut Findings) -> (OperatorLimits, Bytes) {
+fn read_limits(file: &Table, findings: &mut Findings) -> (OperatorLimits, Bytes, VisitorLimits) {
     let default = OperatorLimits::default();
     let mut section = Section::open(file, "limits", "What holds for every Space; its hardware may say less.", findings);
     let node_memory = section.optional_bytes(
@@ -188,8 +212,34 @@ fn read_limits(file: &Table, findings: &mut Findings) -> (OperatorLimits, Bytes)
         node_memory,
     };
     let cache = section.bytes("cache", CACHE, "Memory for answers of Spaces that the edge keeps.");
+    let visitors = read_visitor_limits(&mut section);
     section.close();
-    (limits, cache)
+    (limits, cache, visitors)
+}
+
+fn read_visitor_limits(section: &mut Section<'_>) -> VisitorLimits {
+    let mut span = |key, default, comment| section.duration(key, default, comment);
+    let deadlines = Deadlines {
+        first_head: span("first_head", edge::FIRST_HEAD, "Longest time from a connection to its first request's head."),
+        head: span("head", edge::HEAD, "Longest time from the first byte of a later head to its last."),
+        keep_alive: span("keep_alive", edge::KEEP_ALIVE, "Longest wait of a connection for its next request."),
+        body_idle: span("body_idle", edge::BODY_IDLE, "Longest silence in a request's body."),
+        write_idle: span("write_idle", edge::WRITE_IDLE, "Longest wait for a visitor who takes no bytes."),
+        drain: span("drain", edge::DRAIN, "How long requests in flight may go on once the host is told to stop."),
+    };
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let connections =
+        section.number("connections", None, "Connections at once; unset: 70 % of the files the process may open.");
+    let connections_per_client = section.number(
+        "connections_per_client",
+        Some(edge::CONNECTIONS_PER_IP as u64),
+        "Connections at once of one address; loopback and trusted proxies are exempt.",
+    );
+    VisitorLimits {
+        deadlines,
+        connections: connections.map(count),
+        connections_per_client: connections_per_client.map_or(edge::CONNECTIONS_PER_IP, count),
+    }
 }
 
 fn read_lifecycle(file: &Table, findings: &mut Findings) -> Duration {

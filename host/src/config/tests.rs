@@ -20,6 +20,24 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
 }
 
 #[test]
+fn what_visitors_may_take_is_the_operators_to_say() {
+    let (config, printed) = Config::read("").unwrap();
+    let (visitors, defaults) = (config.visitors, edge::EdgeConfig::new("localhost"));
+    assert_eq!(visitors.deadlines, defaults.deadlines);
+    assert_eq!(visitors.connections_per_client, defaults.max_connections_per_ip);
+    assert_eq!(visitors.connections, None);
+    let keys = ["first_head", "head", "keep_alive", "body_idle", "write_idle", "drain", "connections_per_client"];
+    for key in keys {
+        assert!(printed.contains(&format!("\n{key} = ")), "{key}");
+    }
+    let text = "[limits]\nkeep_alive = \"5s\"\nwrite_idle = \"2m\"\nconnections = 7\nconnections_per_client = 3\n";
+    let visitors = Config::read(text).unwrap().0.visitors;
+    assert_eq!((visitors.connections, visitors.connections_per_client), (Some(7), 3));
+    let spans = (visitors.deadlines.keep_alive, visitors.deadlines.write_idle);
+    assert_eq!(spans, (Duration::from_secs(5), Duration::from_secs(120)));
+}
+
+#[test]
 fn every_mistake_is_reported_with_what_to_write() {
     let text = "[limits]\nstraem = \"1h\"\nqueue = \"soon\"\n[egress]\nallow = [\"everything\"]\n[htpp]\n[static]\nexpose_secrets = \"yes\"\n\
                 [[hardware]]\nname = \"x\"\nvcpu = 0\nmemory = \"lots\"\ndisk = \"1GB\"\ncolour = 1\n[[storage]]\nsize = \"1GB\"\n";
