@@ -5,6 +5,7 @@
 //! What is there already is sent at once. The stream never ends because a Space restarts: a clean end means "no more".
 
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 /// Silence after which a keep-alive is sent: between the 5 s that end a reader and the 120 s after which one gives up.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -20,6 +22,9 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_FRAME: Bytes = Bytes::from_static(b"data:\n\n");
 /// Events that are sent as one piece when they are there already.
 const BURST: usize = 256;
+
+/// Line breaks that JSON does not escape: next line, line separator, paragraph separator.
+const LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// Proxies that buffer would turn a stream into a silence.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -47,10 +52,27 @@ fn frames<T: Serialize>(events: &[T]) -> Bytes {
     let mut frames = BytesMut::new().writer();
     for event in events {
         frames.get_mut().put_slice(b"data: ");
-        serde_json::to_writer(&mut frames, event).expect("an event has text keys only, and a buffer takes every byte");
+        let mut json = serde_json::Serializer::with_formatter(&mut frames, OneLine);
+        event.serialize(&mut json).expect("an event has text keys only, and a buffer takes every byte");
         frames.get_mut().put_slice(b"\n\n");
     }
     frames.into_inner().freeze()
+}
+
+/// JSON on one line for clients too that end a line at every character Unicode calls a line break, as Python does. Those
+/// that JSON itself leaves as they are get escaped; control characters are in any case.
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| LINE_BREAKS.contains(c)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(found))?;
+            rest = &rest[at + found.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +93,16 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(next().await, "data:\n\n");
         assert_eq!(start.elapsed(), KEEP_ALIVE);
+    }
+
+    #[test]
+    fn an_event_is_one_line_by_every_notion_of_a_line() {
+        let data = "a\u{85}b\u{2028}c\u{2029}d\r\n\u{b}\u{c}\u{1c}\u{1d}\u{1e}ü\u{2028}\n";
+        let frames = frames(&[json!({ "data": data })]);
+        let text = std::str::from_utf8(&frames).unwrap();
+        let json = text.strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
+        let breaks = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
+        assert!(!json.contains(|c| breaks.contains(c)), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap()["data"], data);
     }
 }
