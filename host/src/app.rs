@@ -183,10 +183,6 @@ impl Parts {
         };
         let control =
             Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone(), config: service });
-        // Nothing is created yet, and what stays behind costs only its disk.
-        if let Err(error) = control.remove_orphans().await {
-            tracing::warn!(%error, "repositories without a Space could not be looked for");
-        }
         Ok(Self { control, fleet, routes, clock })
     }
 }

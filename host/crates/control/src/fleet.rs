@@ -18,13 +18,13 @@ use std::time::Duration;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::id::SpaceId;
-use spaceport_core::lifecycle::{Event, InstanceId, Millis, State};
+use spaceport_core::lifecycle::{Desired, Event, InstanceId, Millis, State};
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
-use spaceport_db::{Db, KeyStore};
+use spaceport_db::{Batch, Db, KeyStore};
 use spaceport_git::Repos;
 use tokio::sync::watch;
 
@@ -34,6 +34,7 @@ use crate::publish::Profile;
 use crate::routes::{RouteEntry, RouteTable};
 use crate::sampler::{self, FleetSnapshot, Minute};
 use crate::service::Addresses;
+use crate::supervisor;
 use crate::supervisor::member::Input;
 
 pub use error::FleetError;
@@ -112,6 +113,21 @@ impl Fleet {
     pub async fn start(config: FleetConfig, parts: FleetParts) -> Result<Self, FleetError> {
         let shared = start::start(config, parts).await?;
         Ok(Self { handle: Arc::new(Handle { shared }) })
+    }
+
+    /// Marks a Space that is about to be made as deleted, until its row is stored: a host that is killed in between cleans
+    /// up at its next start as after any deletion.
+    pub(crate) async fn announce(&self, space: SpaceId) -> Result<(), FleetError> {
+        let mut batch = Batch::default();
+        let mark = State { desired: Desired::Deleted, ..State::default() };
+        batch.insert_new(self.shared().db.lifecycles(), &space, &mark);
+        self.shared().db.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Removes what was made for a Space that was announced and not stored, and the mark.
+    pub(crate) async fn discard(&self, space: SpaceId) {
+        supervisor::remove_files(self.shared(), space).await;
     }
 
     /// Takes in a Space that was just stored.

@@ -25,7 +25,7 @@ use spaceport_db::{Db, KeyStore, Options};
 use spaceport_git::{Author, Change, CommitSpec, FileMode, RepoPath, Repos};
 use tokio::sync::Semaphore;
 
-use crate::fleet::{Fleet, FleetConfig, FleetParts, FleetView};
+use crate::fleet::{Fleet, FleetConfig, FleetError, FleetParts, FleetView};
 use crate::ports::{
     Artifact, Backend, Body, BuildRequest, Clock, LaunchError, LaunchRequest, LogSink, Upstream, Usage,
 };
@@ -213,11 +213,15 @@ impl World {
         let repos = Arc::new(Repos::open(&temp.path().join("repos")).await.unwrap());
         let mut config = config(temp.path(), &keys);
         configure(&mut config);
-        Self::begin(temp, Arc::new(db), config, repos, ManualClock::new(NOON)).await
+        Self::begin(temp, Arc::new(db), config, repos, ManualClock::new(NOON)).await.unwrap()
     }
 
     /// The same host, started again, whatever became of the fleet before.
     pub(crate) async fn start_again(&self) -> Self {
+        self.try_start_again().await.unwrap()
+    }
+
+    pub(crate) async fn try_start_again(&self) -> Result<Self, FleetError> {
         let config = config(self.temp.path(), &self.keys);
         Self::begin(self.temp.clone(), self.db.clone(), config, self.repos.clone(), self.clock.clone()).await
     }
@@ -228,7 +232,7 @@ impl World {
         config: FleetConfig,
         repos: Arc<Repos>,
         clock: Arc<ManualClock>,
-    ) -> Self {
+    ) -> Result<Self, FleetError> {
         let keys = config.keys.clone();
         let (backend, routes) = (FakeBackend::new(), Arc::<RouteTable>::default());
         let parts = FleetParts {
@@ -238,8 +242,8 @@ impl World {
             clock: clock.clone(),
             routes: routes.clone(),
         };
-        let fleet = Fleet::start(config, parts).await.unwrap();
-        Self { temp, db, keys, repos, backend, clock, routes, fleet }
+        let fleet = Fleet::start(config, parts).await?;
+        Ok(Self { temp, db, keys, repos, backend, clock, routes, fleet })
     }
 
     /// A Space with a first commit, as the operation that creates one makes it.

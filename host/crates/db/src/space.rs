@@ -10,12 +10,13 @@ use crate::db::Db;
 use crate::error::ReadError;
 
 impl Batch {
-    /// Adds a Space that was never built. Conflicts in `SpacePaths` or `Subdomains` if one of the two is taken.
+    /// Adds a Space that was never built, over the mark that was left before its repository was made. Conflicts in
+    /// `SpacePaths` or `Subdomains` if one of the two is taken.
     pub fn insert_space(&mut self, db: &Db, space: &Space) -> &mut Self {
         self.insert_new(db.space_paths(), &space.path.key(), &space.id);
         self.insert_new(db.subdomains(), &space.subdomain.as_str().to_owned(), &space.id);
         self.insert_new(db.spaces(), &space.id, space);
-        self.insert_new(db.lifecycles(), &space.id, &State::default())
+        self.put(db.lifecycles(), &space.id, &State::default())
     }
 
     /// Changes the settings of a Space that must still exist; its path and subdomain stay as they are.

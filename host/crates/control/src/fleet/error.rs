@@ -19,6 +19,12 @@ pub enum FleetError {
     /// A repository cannot be used.
     #[error("a repository could not be used")]
     Git(#[from] GitError),
+    /// There are repositories and no Space at all in the database: going on would lose what they belong to.
+    #[error(
+        "the database knows no Space, but there are {0} repositories: the store is not the one that belongs to them. \
+         Restore DATA/store, or mount it; to begin anew without these repositories, move DATA/repos away"
+    )]
+    NoSpaces(usize),
     /// A directory of the fleet cannot be used.
     #[error("cannot {attempt}")]
     Files {

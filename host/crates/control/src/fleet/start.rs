@@ -1,7 +1,7 @@
 //! Starting the fleet: every Space is known and routed before anything is launched, built or asked of git, so that the
 //! host answers within moments however many Spaces it has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -55,6 +55,8 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     let (logs, checkouts) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
     let db = parts.db.clone();
     let loaded = blocking(move || load(&db)).await??;
+    let known: HashSet<SpaceId> = loaded.spaces.iter().map(|stored| stored.space.id).collect();
+    refuse_lost_store(&known, &loaded.deleted, &parts.repos.list().await?)?;
     let shared = Arc::new(Shared {
         builder: Builder::new(config.build_workers),
         samples: Samples::new(parts.clock.now()),
@@ -78,6 +80,19 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     begin_loops(&shared);
     finish_deletions(&shared, loaded.deleted);
     Ok(shared)
+}
+
+/// A database that knows nothing of repositories that are there is not the one they were made with: a backup that is
+/// older, a disk that is not mounted. Nothing is removed on that suspicion; if it knows none at all, nothing is begun.
+fn refuse_lost_store(known: &HashSet<SpaceId>, deleted: &[SpaceId], repos: &[SpaceId]) -> Result<(), FleetError> {
+    let strange = repos.iter().filter(|space| !known.contains(space) && !deleted.contains(space)).count();
+    if strange > 0 && known.is_empty() {
+        return Err(FleetError::NoSpaces(strange));
+    }
+    if strange > 0 {
+        tracing::warn!(repositories = strange, "there are repositories of Spaces that the database does not know; they are left alone");
+    }
+    Ok(())
 }
 
 /// A Space for the fleet, with the host names it answers at.

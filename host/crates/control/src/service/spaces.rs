@@ -63,23 +63,28 @@ impl Control {
         }
         let license = new.license.clone();
         let (space, batch) = self.prepare(path, owner, user.id, new)?;
-        let head = self.first_commit(&space, user, license.as_deref()).await?;
-        match self.store_new(space, batch).await {
-            Ok(space) => {
-                // A commit that follows at once must be heard of after the first.
-                let _turn = self.settings_turn(space.id).await;
-                self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
-                self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
-                tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
-                Ok(space)
-            }
-            Err((id, error)) => {
-                if let Err(error) = self.inner.repos.remove(id).await {
-                    tracing::warn!(%error, space_id = %id, "the repository of a Space that was not created stays behind");
+        let id = space.id;
+        // A commit that follows at once must be heard of after the first.
+        let _turn = self.settings_turn(id).await;
+        self.inner.fleet.announce(id).await.map_err(fleet_failed)?;
+        let made = async {
+            let head = self.first_commit(&space, user, license.as_deref()).await?;
+            Ok((self.store_new(space, batch).await?, head))
+        };
+        let (space, head) = match made.await {
+            Ok(made) => made,
+            Err(error) => {
+                // Whether it was stored may be unknown then; the next start knows.
+                if !matches!(error, ServiceError::Unavailable(_)) {
+                    self.inner.fleet.discard(id).await;
                 }
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
+        self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
+        tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
+        Ok(space)
     }
 
     /// Changes settings that are no part of what an app sees.
@@ -105,22 +110,6 @@ impl Control {
         self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, "a Space was deleted");
         Ok(())
-    }
-
-    /// Removes repositories that belong to no Space: a crash between the repository and the row of a new Space, or between
-    /// the row and the files of a deleted one, leaves such. Only for the start of the host, while nothing is created.
-    pub async fn remove_orphans(&self) -> ServiceResult<usize> {
-        let mut removed = 0;
-        for id in self.inner.repos.list().await.map_err(git_failed)? {
-            if self.inner.db.spaces().get(&id).map_err(read_failed)?.is_none() {
-                self.inner.repos.remove(id).await.map_err(git_failed)?;
-                removed += 1;
-            }
-        }
-        if removed > 0 {
-            tracing::info!(removed, "repositories without a Space were removed");
-        }
-        Ok(removed)
     }
 
     /// Who creates, and for whom.
@@ -213,7 +202,7 @@ impl Control {
     }
 
     /// Stores a new Space, under another subdomain if its own is taken.
-    async fn store_new(&self, mut space: Space, settings: Batch) -> Result<Space, (SpaceId, ServiceError)> {
+    async fn store_new(&self, mut space: Space, settings: Batch) -> ServiceResult<Space> {
         loop {
             let mut batch = settings.clone();
             batch.insert_space(&self.inner.db, &space);
@@ -224,9 +213,9 @@ impl Control {
                     space.subdomain = hashed;
                 }
                 Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
-                    return Err((space.id, ServiceError::NameTaken(space.path)));
+                    return Err(ServiceError::NameTaken(space.path));
                 }
-                Err(error) => return Err((space.id, commit_failed(error))),
+                Err(error) => return Err(commit_failed(error)),
             }
         }
     }

@@ -32,7 +32,9 @@ pub(super) fn fleet_failed(error: FleetError) -> ServiceError {
         FleetError::Read(error) => read_failed(error),
         FleetError::Git(error) => git_failed(error),
         FleetError::Stopping => ServiceError::Unavailable(error.to_string()),
-        error @ (FleetError::Files { .. } | FleetError::Panicked) => ServiceError::internal("run a Space", error),
+        error @ (FleetError::Files { .. } | FleetError::NoSpaces(_) | FleetError::Panicked) => {
+            ServiceError::internal("run a Space", error)
+        }
     }
 }
 

@@ -144,12 +144,16 @@ async fn neither_secrets_nor_passwords_nor_tokens_lie_on_disk_in_the_clear() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repository_without_a_space_is_removed_and_no_other() {
+async fn a_space_that_is_not_created_leaves_neither_repository_nor_mark() {
     let host = Host::start().await;
     let space = host.create("page").await.unwrap();
-    host.repos.create(SpaceId::from_bytes([7; 12])).await.unwrap();
-    assert_eq!(host.control.remove_orphans().await.unwrap(), 1);
-    assert_eq!(host.repos.list().await.unwrap(), [space.id]);
+    let db = &host.control.inner.db;
+    assert!(matches!(host.create("page").await, Err(ServiceError::NameTaken(_))));
+    let results = futures_util::future::join_all((0..3).map(|_| host.create("other"))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(host.repos.list().await.unwrap().len(), 2);
+    assert_eq!(db.lifecycles().scan().unwrap().len(), 2);
+    assert!(db.lifecycles().get(&space.id).unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

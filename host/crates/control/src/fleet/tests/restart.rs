@@ -114,6 +114,7 @@ fn a_fleet_that_is_killed_at_any_moment_comes_back() {
 #[tokio::test]
 async fn copies_and_logs_of_spaces_there_are_not_go_and_repositories_stay() {
     let first = World::new().await;
+    first.create("other", &files(&app("other"))).await;
     let lost = SpaceId::from_bytes([9; 12]);
     first.repos.create(lost).await.unwrap();
     first.fleet.shutdown(Duration::ZERO).await;
@@ -126,5 +127,22 @@ async fn copies_and_logs_of_spaces_there_are_not_go_and_repositories_stay() {
     let second = first.start_again().await;
     World::eventually("the removal", || folders.iter().all(|folder| !folder.exists())).await;
     assert!(storage.exists(), "user data is not removed on a suspicion");
-    assert_eq!(second.repos.list().await.unwrap(), [lost]);
+    assert!(second.repos.list().await.unwrap().contains(&lost));
+}
+
+#[tokio::test]
+async fn repositories_without_any_space_in_the_database_stop_the_start() {
+    let world = World::new().await;
+    let (lost, announced) = (SpaceId::from_bytes([9; 12]), SpaceId::from_bytes([8; 12]));
+    world.fleet.announce(announced).await.unwrap();
+    world.repos.create(announced).await.unwrap();
+    let next = world.start_again().await;
+    World::eventually("the removal", || world.db.lifecycles().get(&announced).unwrap().is_none()).await;
+    assert_eq!(world.repos.list().await.unwrap(), [], "what was begun and not finished is cleaned up");
+
+    next.fleet.shutdown(Duration::ZERO).await;
+    world.repos.create(lost).await.unwrap();
+    let refused = world.try_start_again().await.err().unwrap();
+    assert!(matches!(refused, FleetError::NoSpaces(1)), "{refused}");
+    assert_eq!(world.repos.list().await.unwrap(), [lost]);
 }
