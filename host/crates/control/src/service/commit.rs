@@ -72,11 +72,13 @@ impl Control {
         let author = author(user, self.inner.clock.now());
         let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
         let head = repo.commit(spec).await.map_err(commit_refused)?;
+        if branch == DEPLOY_BRANCH {
+            // Also of a head that was there: the commit before this one may be the same, sent again because the fleet
+            // could not be told of it.
+            self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+        }
         if before != Some(head) {
             let space = self.store_change(space.id, |_, _| Ok(())).await?;
-            if branch == DEPLOY_BRANCH {
-                self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
-            }
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)

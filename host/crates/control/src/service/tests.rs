@@ -157,6 +157,32 @@ async fn a_space_that_is_not_created_leaves_neither_repository_nor_mark() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_the_fleet_was_not_told_of_is_built_when_it_is_sent_again() {
+    let host = Host::start().await;
+    let space = host.create("page").await.unwrap();
+    let put = FileChange::Put { path: "a.txt".into(), content: "1".into() };
+    let new = NewCommit { summary: "change".into(), changes: vec![put], ..NewCommit::default() };
+    // As a host that fails between the two leaves it.
+    let change = spaceport_git::Change::Put {
+        path: spaceport_git::RepoPath::parse("a.txt").unwrap(),
+        mode: spaceport_git::FileMode::Regular,
+        content: "1".into(),
+    };
+    let author = spaceport_git::Author { name: "ada".into(), email: "ada".into(), at: 0 };
+    let spec = spaceport_git::CommitSpec {
+        branch: "main".into(),
+        parent: None,
+        author,
+        message: "change".into(),
+        changes: vec![change],
+    };
+    let head = host.repos.repo(space.id).commit(spec).await.unwrap();
+    assert_eq!(host.control.commit(&host.ada, &space.path, "main", new).await.unwrap(), head);
+    let state = host.control.fleet().state(space.id).unwrap().state;
+    assert_eq!(crate::supervisor::known_head(&state), Some(head));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_token_changes_nothing() {
     let host = Host::start().await;
     let path = host.create("page").await.unwrap().path;
