@@ -21,7 +21,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Desired, Event, InstanceId, Millis, State};
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::manifest::Manifest;
-use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
 use spaceport_db::{Batch, Db, KeyStore};
@@ -154,8 +154,7 @@ impl Fleet {
 
     /// Restarts or resumes a Space; `factory` builds it from scratch too.
     pub async fn restart(&self, space: SpaceId, factory: bool) -> Result<(), FleetError> {
-        let head = self.shared().repos.repo(space).head(DEPLOY_BRANCH).await?;
-        self.send(space, Event::RestartRequested { factory, build: new_build_id(), head }).await
+        self.ask(space, Input::Restart { factory }).await
     }
 
     /// Hands an event to a Space and waits until it is decided and durable.

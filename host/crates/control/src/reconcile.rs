@@ -62,7 +62,7 @@ async fn heads(shared: &Arc<Shared>, all: bool) {
 async fn head(shared: &Arc<Shared>, member: Arc<Member>) {
     match shared.repos.repo(member.space).head(DEPLOY_BRANCH).await {
         Ok(Some(head)) if known_head(&member.view.borrow().state) != Some(head) => {
-            member.post(shared, Input::HeadSeen(head));
+            member.post(shared, Input::CheckHead);
         }
         Ok(_) => {}
         // A Space deleted meanwhile has none.

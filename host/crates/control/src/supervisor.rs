@@ -154,7 +154,8 @@ impl<'a> Supervisor<'a> {
         match input {
             Input::Event(event) => self.decide(event, Durability::First(Batch::default())).await,
             Input::Boot => self.boot().await,
-            Input::HeadSeen(head) => self.head_seen(head).await,
+            Input::CheckHead => self.check_head().await,
+            Input::Restart { factory } => self.restart(factory).await,
             Input::Visited => {
                 // From here on a visit is a new one: it may find the Space asleep again.
                 self.member.is_visited.store(false, Ordering::Release);

@@ -7,7 +7,7 @@ use spaceport_core::id::BuildId;
 use spaceport_core::lifecycle::{
     Build, BuildFailure, Desired, Event, FailureKind, InstanceId, Release, Serving, State, decide,
 };
-use spaceport_core::revision::Oid;
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_db::{Batch, BuiltRelease};
 
 use super::instances::Instance;
@@ -37,13 +37,28 @@ impl Supervisor<'_> {
     }
 
     /// A head that was never built is built: the host was stopped between the commit and its record.
-    pub(super) async fn head_seen(&mut self, head: Oid) -> Result<(), FleetError> {
-        if known_head(&self.own.state) == Some(head) || self.own.state.desired == Desired::Deleted {
+    pub(super) async fn check_head(&mut self) -> Result<(), FleetError> {
+        if self.own.state.desired == Desired::Deleted {
             return Ok(());
         }
+        let Some(head) = self.head().await?.filter(|head| known_head(&self.own.state) != Some(*head)) else {
+            return Ok(());
+        };
         tracing::info!(space = %self.own.profile.path, revision = %head, "building a commit that no build is recorded for");
         let event = Event::Pushed { build: new_build_id(), revision: head };
         self.decide(event, Durability::First(Batch::default())).await
+    }
+
+    pub(super) async fn restart(&mut self, factory: bool) -> Result<(), FleetError> {
+        let head = self.head().await?;
+        let event = Event::RestartRequested { factory, build: new_build_id(), head };
+        self.decide(event, Durability::First(Batch::default())).await
+    }
+
+    /// The deploy branch's head. Read while its message is dealt with: a head that waited in a message may be older than
+    /// one that the Space was told of meanwhile, and would be built in its place.
+    async fn head(&self) -> Result<Option<Oid>, FleetError> {
+        Ok(self.shared.repos.repo(self.member.space).head(DEPLOY_BRANCH).await?)
     }
 
     pub(super) async fn crashed(&mut self, instance: InstanceId, message: String) -> Result<(), FleetError> {

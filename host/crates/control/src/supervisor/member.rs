@@ -10,7 +10,6 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use spaceport_core::id::{BuildId, SpaceId};
 use spaceport_core::lifecycle::{Event, InstanceId};
-use spaceport_core::revision::Oid;
 use spaceport_db::CommitError;
 use tokio::sync::{oneshot, watch};
 
@@ -55,8 +54,13 @@ pub(crate) enum Input {
     Event(Event),
     /// The host has started.
     Boot,
-    /// The deploy branch's head, as the repository has it.
-    HeadSeen(Oid),
+    /// The deploy branch may have a head that was never built.
+    CheckHead,
+    /// The owner restarts or resumes the Space; acknowledged once it is durable.
+    Restart {
+        /// Build from scratch too.
+        factory: bool,
+    },
     /// Somebody wants an answer from a sleeper.
     Visited,
     /// An instance can answer no more.

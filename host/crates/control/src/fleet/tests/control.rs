@@ -10,6 +10,8 @@ use spaceport_core::stage::Stage;
 use super::{HELLO, app, files};
 use crate::fleet::{FleetError, WakeError};
 use crate::logs::LogKind;
+use crate::supervisor::known_head;
+use crate::supervisor::member::Input;
 use crate::testing::World;
 
 #[tokio::test]
@@ -83,6 +85,22 @@ async fn an_app_that_crashes_again_and_again_is_started_ever_later_and_then_left
     }
     world.fleet.restart(space.id, false).await.unwrap();
     world.reaches(&space, Stage::Running).await;
+}
+
+#[tokio::test]
+async fn what_looks_for_the_head_builds_the_one_there_is_then() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("old"))).await;
+    world.reaches(&space, Stage::Running).await;
+    let member = world.fleet.shared().member(space.id).unwrap();
+    world.commit(&space, &[("app.wasm", "untold")]).await;
+    let head = world.push(&space, &[("app.wasm", "told")]).await;
+    member.ask(world.fleet.shared(), Input::CheckHead).await.unwrap();
+    world.fleet.restart(space.id, false).await.unwrap();
+    assert_eq!(known_head(&world.fleet.state(space.id).unwrap().state), Some(head));
+    let head = world.commit(&space, &[("app.wasm", "untold again")]).await;
+    member.ask(world.fleet.shared(), Input::CheckHead).await.unwrap();
+    world.serves(&space, head).await;
 }
 
 #[tokio::test]
