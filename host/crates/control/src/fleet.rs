@@ -39,6 +39,7 @@ use crate::supervisor::member::Input;
 
 pub use error::FleetError;
 pub(crate) use shared::{Shared, new_build_id, no_failure_if_ending};
+pub(crate) use start::Stored;
 pub use wake::WakeError;
 
 /// What the operator has decided, as far as running goes.
@@ -133,7 +134,8 @@ impl Fleet {
     /// Takes in a Space that was just stored.
     pub async fn add(&self, space: &Space) -> Result<(), FleetError> {
         let shared = self.shared();
-        shared.take_in(start::member(shared, space, State::default(), None));
+        let stored = Stored { space: space.clone(), state: State::default(), manifest: None, served_sdk: None };
+        shared.take_in(start::member(shared, stored));
         Ok(())
     }
 

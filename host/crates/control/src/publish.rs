@@ -35,6 +35,8 @@ pub(crate) struct Profile {
 pub(crate) struct RouteSource<'a> {
     pub(crate) space: spaceport_core::id::SpaceId,
     pub(crate) state: &'a State,
+    /// The kind of what serves, or would after waking, if there is such.
+    pub(crate) sdk: Option<Sdk>,
     /// The configuration of what serves; else of the newest release.
     pub(crate) manifest: Option<&'a Manifest>,
     pub(crate) generation: u64,
@@ -64,8 +66,8 @@ impl Profile {
 
     /// The route of a Space.
     pub(crate) fn route(&self, source: RouteSource<'_>) -> RouteEntry {
-        let RouteSource { space, state, manifest, generation, live } = source;
-        let sdk = manifest.map_or(self.sdk, |manifest| manifest.sdk);
+        let RouteSource { space, state, sdk, manifest, generation, live } = source;
+        let sdk = sdk.or(manifest.map(|manifest| manifest.sdk)).unwrap_or(self.sdk);
         RouteEntry {
             space,
             path: self.path.clone(),
@@ -147,7 +149,9 @@ mod tests {
     fn target(desired: Desired, serving: Serving) -> RouteTarget {
         let state = State { desired, serving, ..State::default() };
         let space = SpaceId::from_bytes([1; 12]);
-        profile().route(RouteSource { space, state: &state, manifest: None, generation: 1, live: None }).target
+        profile()
+            .route(RouteSource { space, state: &state, sdk: None, manifest: None, generation: 1, live: None })
+            .target
     }
 
     #[test]

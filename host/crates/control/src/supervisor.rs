@@ -24,13 +24,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use spaceport_core::id::SpaceId;
-use spaceport_core::lifecycle::{Command, Event, InstanceId, Release, State, decide};
+use spaceport_core::lifecycle::{Command, Event, InstanceId, Release, Serving, State, decide};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::space::Sdk;
 use spaceport_db::Batch;
 
 use crate::builder::BuildOrder;
-use crate::fleet::{FleetError, FleetView, Shared, new_build_id};
+use crate::fleet::{FleetError, FleetView, Shared, Stored, new_build_id};
 use crate::publish::{Profile, RouteSource, plain};
 use crate::routes::{RouteEntry, RouteTarget};
 use instances::{Instance, Launching};
@@ -48,6 +48,8 @@ pub(crate) struct Owned {
     pub(crate) state: State,
     /// Configuration of the newest release; before the first, what a build has read last.
     pub(crate) manifest: Option<Arc<Manifest>>,
+    /// The kind of the release that answers or would after waking, which need not be the newest.
+    served_sdk: Option<Sdk>,
     /// Of what is launched next.
     generation: u64,
     instances: Vec<Instance>,
@@ -77,11 +79,13 @@ pub(crate) struct Supervisor<'a> {
 }
 
 impl Owned {
-    pub(crate) fn new(profile: Profile, state: State, manifest: Option<Arc<Manifest>>, generation: u64) -> Self {
+    pub(crate) fn new(stored: Stored, profile: Profile, generation: u64) -> Self {
+        let Stored { state, manifest, served_sdk, .. } = stored;
         Self {
             profile,
             state,
             manifest,
+            served_sdk,
             generation,
             instances: Vec::new(),
             launching: Vec::new(),
@@ -99,6 +103,7 @@ impl Owned {
         self.profile.route(RouteSource {
             space,
             state: &self.state,
+            sdk: self.served_sdk,
             manifest: live.map(|live| live.manifest.as_ref()).or(plain(self.manifest.as_ref())),
             generation: live.map_or(self.generation, |live| live.generation),
             live: live.map(|live| RouteTarget::Live { upstream: live.upstream.clone(), app: live.app.clone() }),
@@ -131,12 +136,21 @@ impl Owned {
     /// Host names that are to lead here but do not yet, and those that do and should not any more.
     pub(crate) fn move_hosts(&mut self, shared: &Shared) -> (Vec<String>, Vec<String>) {
         let newest = self.manifest.as_ref().map_or(self.profile.sdk, |manifest| manifest.sdk);
-        let sdks = self.live().map(|live| live.manifest.sdk).into_iter().chain([newest]);
+        let sdks = self.served_sdk.into_iter().chain([newest]);
         let hosts = self.profile.hosts(&shared.config.addresses, sdks);
         let added = hosts.iter().filter(|host| !self.hosts.contains(host)).cloned().collect();
         let removed = self.hosts.iter().filter(|host| !hosts.contains(host)).cloned().collect();
         self.hosts = hosts;
         (added, removed)
+    }
+
+    /// Keeps in mind what kind of release answers, for when it sleeps.
+    fn note_served(&mut self) {
+        if let Some(live) = self.live() {
+            self.served_sdk = Some(live.manifest.sdk);
+        } else if self.state.serving == Serving::Nothing {
+            self.served_sdk = None;
+        }
     }
 
     fn live(&self) -> Option<&Instance> {
@@ -267,6 +281,7 @@ impl<'a> Supervisor<'a> {
 
     /// Shows the world what is, and sets the timer for what is to be done next.
     fn publish(&mut self) {
+        self.own.note_served();
         self.member.slot.entry.store(Arc::new(self.own.route(self.member.space)));
         let (added, removed) = self.own.move_hosts(self.shared);
         if !added.is_empty() || !removed.is_empty() {

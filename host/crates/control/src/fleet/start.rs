@@ -10,8 +10,8 @@ use parking_lot::RwLock;
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Build, Desired, Serving, State};
 use spaceport_core::manifest::Manifest;
-use spaceport_core::space::Space;
-use spaceport_db::Db;
+use spaceport_core::space::{Sdk, Space};
+use spaceport_db::{BuiltRelease, Db};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -34,10 +34,13 @@ use crate::supervisor::{self, Owned};
 const BOOT_LAUNCHES: usize = 8;
 
 /// A Space as it is stored.
-struct Stored {
-    space: Space,
-    state: State,
-    manifest: Option<Arc<Manifest>>,
+pub(crate) struct Stored {
+    pub(crate) space: Space,
+    pub(crate) state: State,
+    /// Configuration of the newest release.
+    pub(crate) manifest: Option<Arc<Manifest>>,
+    /// The kind of the release that answers or would after waking.
+    pub(crate) served_sdk: Option<Sdk>,
 }
 
 /// What the database holds.
@@ -82,6 +85,24 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     Ok(shared)
 }
 
+/// The kind of the release that answers or would after waking: mostly the newest, whose configuration is at hand.
+fn served_sdk(db: &Db, space: SpaceId, state: &State, newest: Option<&Manifest>) -> Result<Option<Sdk>, FleetError> {
+    let served = match &state.serving {
+        Serving::Nothing => return Ok(None),
+        Serving::Starting { release, fallback, .. } => fallback.unwrap_or(*release),
+        Serving::Asleep { release } | Serving::Live { release, .. } | Serving::Failed { release, .. } => *release,
+    };
+    if state.release == Some(served) {
+        return Ok(newest.map(|manifest| manifest.sdk));
+    }
+    let built = db.releases().get(&(space, served.number))?;
+    Ok(built.and_then(|built| manifest(&built)).map(|manifest| manifest.sdk))
+}
+
+fn manifest(built: &BuiltRelease) -> Option<Manifest> {
+    Manifest::from_readme(built.readme.as_bytes()).ok()
+}
+
 /// A database that knows nothing of repositories that are there is not the one they were made with: a backup that is
 /// older, a disk that is not mounted. Nothing is removed on that suspicion; if it knows none at all, nothing is begun.
 fn refuse_lost_store(known: &HashSet<SpaceId>, deleted: &[SpaceId], repos: &[SpaceId]) -> Result<(), FleetError> {
@@ -90,24 +111,22 @@ fn refuse_lost_store(known: &HashSet<SpaceId>, deleted: &[SpaceId], repos: &[Spa
         return Err(FleetError::NoSpaces(strange));
     }
     if strange > 0 {
-        tracing::warn!(repositories = strange, "there are repositories of Spaces that the database does not know; they are left alone");
+        tracing::warn!(
+            repositories = strange,
+            "there are repositories of Spaces that the database does not know; they are left alone"
+        );
     }
     Ok(())
 }
 
 /// A Space for the fleet, with the host names it answers at.
-pub(super) fn member(
-    shared: &Shared,
-    space: &Space,
-    state: State,
-    manifest: Option<Arc<Manifest>>,
-) -> (Arc<Member>, Vec<String>) {
-    let profile = Profile::of(space, &shared.config);
-    let mut owned = Owned::new(profile, state, manifest, shared.next_generation());
+pub(super) fn member(shared: &Shared, stored: Stored) -> (Arc<Member>, Vec<String>) {
+    let (space, profile) = (stored.space.id, Profile::of(&stored.space, &shared.config));
+    let mut owned = Owned::new(stored, profile, shared.next_generation());
     let (hosts, _) = owned.move_hosts(shared);
-    let slot = RouteSlot::new(owned.route(space.id), Arc::new(SpaceMetrics::default()));
-    let view = owned.view_before_boot(space.id, shared);
-    (Member::new(space.id, slot, view, owned), hosts)
+    let slot = RouteSlot::new(owned.route(space), Arc::new(SpaceMetrics::default()));
+    let view = owned.view_before_boot(space, shared);
+    (Member::new(space, slot, view, owned), hosts)
 }
 
 fn load(db: &Db) -> Result<Loaded, FleetError> {
@@ -116,10 +135,11 @@ fn load(db: &Db) -> Result<Loaded, FleetError> {
     for (id, space) in db.spaces().scan()? {
         let state = states.remove(&id).unwrap_or_default();
         let manifest = match state.release {
-            Some(_) => db.newest_release(id)?.and_then(|built| Manifest::from_readme(built.readme.as_bytes()).ok()),
+            Some(_) => db.newest_release(id)?.and_then(|built| manifest(&built)),
             None => None,
         };
-        spaces.push(Stored { space, state, manifest: manifest.map(Arc::new) });
+        let served_sdk = served_sdk(db, id, &state, manifest.as_ref())?;
+        spaces.push(Stored { space, state, manifest: manifest.map(Arc::new), served_sdk });
     }
     let is_deleted = |(id, state): (SpaceId, State)| (state.desired == Desired::Deleted).then_some(id);
     Ok(Loaded { spaces, deleted: states.into_iter().filter_map(is_deleted).collect() })
@@ -131,9 +151,9 @@ fn publish(shared: &Arc<Shared>, spaces: Vec<Stored>) {
     let mut busy = Vec::new();
     {
         let mut members = shared.members.write();
-        for Stored { space, state, manifest } in spaces {
-            let has_work = has_work(&state);
-            let (member, hosts) = member(shared, &space, state, manifest);
+        for stored in spaces {
+            let has_work = has_work(&stored.state);
+            let (member, hosts) = member(shared, stored);
             routes.extend(hosts.into_iter().map(|host| (host, member.slot.clone())));
             busy.extend(has_work.then(|| member.clone()));
             members.insert(member.space, member);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::lifecycle::{InstanceId, Serving};
+use spaceport_core::space::Sdk;
 use spaceport_core::stage::Stage;
 
 use super::{HELLO, app, files, page};
@@ -109,6 +110,25 @@ async fn an_idle_static_space_is_unloaded_unseen() {
     assert_eq!(world.fleet.state(space.id).unwrap().stage, Stage::Running);
     let entry = world.fleet.wake(space.id).await.unwrap();
     assert_eq!(entry.generation, generation, "what was cached is still good");
+}
+
+#[tokio::test]
+async fn what_sleeps_keeps_its_address_while_a_release_of_another_kind_cannot_start() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&page("page"))).await;
+    world.reaches(&space, Stage::Running).await;
+    world.push(&space, &files(&app("unstartable"))).await;
+    world.reaches(&space, Stage::RuntimeError).await;
+    world.clock.advance(5 * 60 * 1000);
+    World::eventually("the unloading", || world.backend.running.load(Ordering::SeqCst) == 0).await;
+    assert_eq!(world.get("ada-hello.static.localhost").await, Err("asleep".into()));
+    assert_eq!(world.slot("ada-hello.static.localhost").entry.load().sdk, Sdk::Static);
+
+    world.fleet.shutdown(Duration::ZERO).await;
+    let next = world.start_again().await;
+    assert_eq!(next.get("ada-hello.static.localhost").await, Err("asleep".into()));
+    next.fleet.wake(space.id).await.unwrap();
+    assert_eq!(next.get("ada-hello.static.localhost").await, Ok("page".into()));
 }
 
 #[tokio::test]
