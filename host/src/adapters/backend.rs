@@ -82,7 +82,8 @@ async fn build_component(engine: &Engine, request: &BuildRequest) -> Result<Arti
         Err(CompileError::Refused(refusal)) => Err(broken(format!("{entry}: {refusal}"))),
         Err(error) => {
             tracing::error!(space = %request.path, %error, "a component could not be compiled");
-            Err(broken(format!("{entry} could not be compiled, through no fault of its own: {error}")))
+            let message = format!("{entry} could not be compiled, through no fault of its own: {error}");
+            Err(BuildFailure { kind: FailureKind::Host, message })
         }
     }
 }
@@ -99,21 +100,33 @@ async fn start(engine: &Engine, request: &LaunchRequest, static_site: ArtifactId
             Err(StartError::Recompile(error)) => {
                 tracing::info!(space = %request.path, %error, "compiling again: the artifact is not usable");
             }
-            outcome => return outcome.map_err(|error| LaunchError { message: error.to_string() }),
+            outcome => return outcome.map_err(start_error),
         }
     }
     let artifact = compile_again(engine, request).await?;
-    engine.launch(spec(request, artifact)).await.map_err(|error| LaunchError { message: error.to_string() })
+    engine.launch(spec(request, artifact)).await.map_err(start_error)
+}
+
+fn start_error(error: StartError) -> LaunchError {
+    match error {
+        StartError::Refused(_) => LaunchError::app(error.to_string()),
+        StartError::Recompile(_) | StartError::Files(_) => LaunchError::host(error.to_string()),
+    }
 }
 
 async fn compile_again(engine: &Engine, request: &LaunchRequest) -> Result<ArtifactId, LaunchError> {
     let entry = &request.manifest.app_file;
-    let failed = |what: String| LaunchError { message: format!("{entry}: {what}") };
     let component = match request.artifact.0.as_str() {
         STATIC_ARTIFACT => STATIC_SITE.to_vec(),
-        _ => request.app.dir.read(entry).map_err(|error| failed(format!("cannot be read: {error}")))?,
+        _ => {
+            let unreadable = |error| LaunchError::host(format!("{entry}: cannot be read: {error}"));
+            request.app.dir.read(entry).map_err(unreadable)?
+        }
     };
-    engine.compile(&component, &|_| {}).await.map_err(|error| failed(error.to_string()))
+    engine.compile(&component, &|_| {}).await.map_err(|error| match error {
+        CompileError::Refused(refusal) => LaunchError::app(format!("{entry}: {refusal}")),
+        error => LaunchError::host(format!("{entry}: {error}")),
+    })
 }
 
 fn spec(request: &LaunchRequest, artifact: ArtifactId) -> LaunchSpec {

@@ -15,7 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
 use spaceport_core::id::SpaceId;
-use spaceport_core::lifecycle::{BuildFailure, InstanceId, Millis};
+use spaceport_core::lifecycle::{Blame, BuildFailure, InstanceId, Millis};
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
@@ -80,6 +80,20 @@ pub struct Usage {
 pub struct LaunchError {
     /// Why, in a sentence for the owner.
     pub message: String,
+    /// Whose fault it is.
+    pub blame: Blame,
+}
+
+impl LaunchError {
+    /// The app, or what its owner has set, is at fault.
+    pub fn app(message: impl Into<String>) -> Self {
+        Self { message: message.into(), blame: Blame::App }
+    }
+
+    /// This host is at fault.
+    pub fn host(message: impl Into<String>) -> Self {
+        Self { message: message.into(), blame: Blame::Host }
+    }
 }
 
 /// A folder handed to a guest: for the host as a capability, for the guest's file system as a path.

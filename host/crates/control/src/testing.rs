@@ -57,7 +57,7 @@ impl Clock for ManualClock {
 }
 
 /// A backend that runs nothing. The text of the app file says how an app behaves: `unbuildable`, `unstartable` and
-/// `mute` fail at build, launch and probe; anything else answers with that text.
+/// `mute` fail at build, launch and probe, `without a host` at build through the host; anything else answers with that text.
 pub(crate) struct FakeBackend {
     /// Builds of components take a permit each; tests hold them back.
     pub(crate) build_gate: Semaphore,
@@ -124,6 +124,7 @@ impl Backend for Shared {
                 "unbuildable" => {
                     Err(BuildFailure { kind: FailureKind::BuildError, message: "it is unbuildable".into() })
                 }
+                "without a host" => Err(BuildFailure { kind: FailureKind::Host, message: "no compiler".into() }),
                 _ => Ok(Artifact(text)),
             }
         }
@@ -136,7 +137,7 @@ impl Backend for Shared {
             backend.launches.fetch_add(1, Ordering::SeqCst);
             backend.launch_gate.acquire().await.unwrap().forget();
             if request.artifact.0 == "unstartable" {
-                return Err(LaunchError { message: "it is unstartable".into() });
+                return Err(LaunchError::app("it is unstartable"));
             }
             let is_stopped = Arc::<AtomicBool>::default();
             *backend.last.lock() = Some(Launched {

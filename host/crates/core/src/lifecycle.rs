@@ -39,8 +39,10 @@ pub type Millis = u64;
 
 /// Pause before the first retry of a failed start; doubles with each further failure.
 pub const FIRST_RETRY: Millis = 1_000;
-/// Starts that may fail in a row before the Space waits for a push, a restart or a changed setting.
+/// Starts that may fail in a row before the Space waits for a push, a restart, a changed setting or the host's next start.
 pub const MAX_ATTEMPTS: u32 = 6;
+/// Longest pause between starts that fail through the host. They go on for ever, since nobody but the host can end them.
+pub const HOST_RETRY: Millis = 5 * 60_000;
 /// An instance that has lived this long has proved itself: its next crash is counted as the first.
 pub const PROVEN_AFTER: Millis = 60_000;
 
@@ -113,6 +115,17 @@ pub enum FailureKind {
     BuildError,
     /// Nothing on this host runs this kind of Space.
     NoBackend,
+    /// This host could not do its part; the revision may be fine.
+    Host,
+}
+
+/// Whose fault a failed start is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The app's: trying for ever would help nobody.
+    App,
+    /// This host's: its owner can do nothing about it.
+    Host,
 }
 
 /// A built revision, by its number in the Space's list of releases.
@@ -170,7 +183,7 @@ pub enum Serving {
         message: String,
         /// Failed starts in a row.
         failures: u32,
-        /// When it is tried again; `None`: not without a push, a restart or a changed setting.
+        /// When it is tried again; `None`: not without a push, a restart, a changed setting or a start of the host.
         retry_at: Option<Millis>,
     },
 }
@@ -213,6 +226,8 @@ pub enum Event {
         instance: InstanceId,
         /// Why, in a sentence.
         message: String,
+        /// Whose fault it is.
+        blame: Blame,
     },
     /// A live instance can answer no more.
     Crashed {
@@ -370,12 +385,25 @@ impl State {
     }
 }
 
+impl Build {
+    /// The revision whose build may succeed on a host that was started again: it failed for want of the host.
+    pub fn failed_for_want_of_host(&self) -> Option<Oid> {
+        match self {
+            Self::Failed { revision, failure } => match failure.kind {
+                FailureKind::NoBackend | FailureKind::Host => Some(*revision),
+                FailureKind::NoAppFile | FailureKind::ConfigError | FailureKind::BuildError => None,
+            },
+            Self::None | Self::Running { .. } => None,
+        }
+    }
+}
+
 impl FailureKind {
     fn stage(self) -> Stage {
         match self {
             Self::NoAppFile => Stage::NoAppFile,
             Self::ConfigError => Stage::ConfigError,
-            Self::BuildError => Stage::BuildError,
+            Self::BuildError | Self::Host => Stage::BuildError,
             Self::NoBackend => Stage::RuntimeError,
         }
     }

@@ -30,7 +30,10 @@ pub(super) async fn run(shared: &Arc<Shared>, order: &BuildOrder) -> BuildReport
     let built = AssertUnwindSafe(build(shared, order, &steps)).catch_unwind().await;
     let report = built.unwrap_or_else(|_| BuildReport {
         manifest: None,
-        outcome: Err(build_error("the build failed through a bug of this host".to_owned())),
+        outcome: Err(BuildFailure {
+            kind: FailureKind::Host,
+            message: "the build failed through a bug of this host".to_owned(),
+        }),
     });
     if report.outcome.is_err() {
         no_failure_if_ending().await;
@@ -195,7 +198,8 @@ fn git_failure(order: &BuildOrder, error: &GitError) -> BuildFailure {
 
 fn host_failure(order: &BuildOrder, error: &dyn std::error::Error) -> BuildFailure {
     tracing::error!(space = %order.path, build = %order.build, %error, "a build failed through no fault of its author");
-    build_error(format!("this host could not provide the revision's files: {error}"))
+    let message = format!("this host could not provide the revision's files: {error}");
+    BuildFailure { kind: FailureKind::Host, message }
 }
 
 #[cfg(test)]

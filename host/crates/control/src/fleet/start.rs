@@ -172,7 +172,8 @@ fn has_work(state: &State) -> bool {
         Serving::Starting { .. } | Serving::Live { .. } | Serving::Failed { .. } => true,
         Serving::Nothing | Serving::Asleep { .. } => false,
     };
-    was_up || matches!(state.build, Build::Running { .. }) || state.desired == Desired::Deleted
+    let must_build = matches!(state.build, Build::Running { .. }) || state.build.failed_for_want_of_host().is_some();
+    was_up || must_build || state.desired == Desired::Deleted
 }
 
 fn begin_loops(shared: &Arc<Shared>) {

@@ -42,7 +42,11 @@ impl Control {
     /// Starts a Space anew, paused or not.
     pub async fn restart(&self, actor: &Actor, path: &SpacePath, how: Restart) -> ServiceResult<RuntimeView> {
         let space = self.space(actor, path, Action::Write)?;
-        refuse_static(self.runtime_of(&space).sdk, "Restarting")?;
+        let runtime = self.runtime_of(&space);
+        // A static Space is always there, unless something failed that a restart may mend.
+        if runtime.error_message.is_none() {
+            refuse_static(runtime.sdk, "Restarting")?;
+        }
         self.inner.fleet.restart(space.id, how == Restart::Factory).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, ?how, "a Space was restarted");
         Ok(self.runtime_of(&space))

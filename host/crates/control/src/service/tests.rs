@@ -133,6 +133,16 @@ async fn no_change_of_many_at_once_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_static_space_that_failed_may_be_restarted() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    let mut changes = host.control.changes(&host.ada, &path).unwrap();
+    let failed = changes.wait_for(|view| view.state.error_message().is_some());
+    tokio::time::timeout(Duration::from_secs(30), failed).await.unwrap().unwrap();
+    host.control.restart(&host.ada, &path, Restart::Plain).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_secrets_nor_passwords_nor_tokens_lie_on_disk_in_the_clear() {
     let host = Host::start().await;
     let path = host.create("page").await.unwrap().path;

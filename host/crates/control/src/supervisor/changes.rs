@@ -14,6 +14,7 @@ use super::instances::Instance;
 use super::{Durability, Supervisor};
 use crate::builder::{BuildReport, Built};
 use crate::fleet::{FleetError, new_build_id};
+use crate::ports::LaunchError;
 use crate::publish::Profile;
 
 /// Releases kept per Space: far more than anybody goes back, and few enough to be read as one list.
@@ -26,9 +27,9 @@ impl Supervisor<'_> {
             return self.remove().await;
         }
         // The branch may have moved since; the reconciler looks.
-        let head = match self.own.state.build {
-            Build::Running { revision, .. } => Some(revision),
-            Build::None | Build::Failed { .. } => None,
+        let head = match &self.own.state.build {
+            Build::Running { revision, .. } => Some(*revision),
+            build => build.failed_for_want_of_host(),
         };
         self.own.is_booting = true;
         let booted = self.decide(Event::Booted { build: new_build_id(), head }, Durability::Later).await;
@@ -103,7 +104,7 @@ impl Supervisor<'_> {
                         self.own.manifest = before;
                         tracing::error!(space = %self.own.profile.path, %error, "a release could not be stored");
                         let message = format!("this host could not store the release: {error}");
-                        BuildFailure { kind: FailureKind::BuildError, message }
+                        BuildFailure { kind: FailureKind::Host, message }
                     }
                 }
             }
@@ -122,7 +123,7 @@ impl Supervisor<'_> {
     pub(super) async fn launch_ended(
         &mut self,
         instance: InstanceId,
-        launched: Result<Instance, String>,
+        launched: Result<Instance, LaunchError>,
     ) -> Result<(), FleetError> {
         let Some(index) = self.own.launching.iter().position(|launching| launching.id == instance) else {
             // Stopped while it started, and perhaps too late to prevent it.
@@ -143,9 +144,9 @@ impl Supervisor<'_> {
                 self.take_in(running);
                 Event::Started { instance }
             }
-            Err(message) => {
+            Err(LaunchError { message, blame }) => {
                 self.shared.logs.say(self.member.space, &format!("===== Start failed: {message} ====="));
-                Event::StartFailed { instance, message }
+                Event::StartFailed { instance, message, blame }
             }
         };
         self.decide(event, Durability::Later).await

@@ -19,7 +19,7 @@ use super::instances::Instance;
 use super::member::{Input, Member};
 use super::probe::probe;
 use crate::fleet::{Shared, no_failure_if_ending};
-use crate::ports::{Artifact, FileList, LaunchRequest, Mount, Upstream};
+use crate::ports::{Artifact, FileList, LaunchError, LaunchRequest, Mount, Upstream};
 
 /// What is to be launched.
 pub(super) struct LaunchOrder {
@@ -54,11 +54,15 @@ struct Mounts {
 }
 
 /// Launches, or says why not in a sentence for the owner.
-pub(super) async fn run(shared: &Arc<Shared>, member: &Arc<Member>, order: LaunchOrder) -> Result<Instance, String> {
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    member: &Arc<Member>,
+    order: LaunchOrder,
+) -> Result<Instance, LaunchError> {
     let (space, instance) = (order.space, order.instance);
     let launched = tokio::select! {
         biased;
-        () = order.stop.cancelled() => Err("it is no longer wanted".to_owned()),
+        () = order.stop.cancelled() => Err(LaunchError::app("it is no longer wanted")),
         launched = launch(shared, member, &order) => launched,
     };
     if launched.is_err() {
@@ -68,7 +72,7 @@ pub(super) async fn run(shared: &Arc<Shared>, member: &Arc<Member>, order: Launc
     launched
 }
 
-async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder) -> Result<Instance, String> {
+async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder) -> Result<Instance, LaunchError> {
     let _turn = match order.is_boot {
         true => shared.boot_turns.acquire().await.ok(),
         false => None,
@@ -76,24 +80,22 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
     let recorded = recorded(shared, order)?;
     let manifest = recorded.manifest.clone();
     let startup = startup(shared, &manifest);
-    let late = |what: &str| format!("{what} within {startup:?}");
+    let late = |what: &str| LaunchError::app(format!("{what} within {startup:?}"));
     let mounts = mounts(shared, order, &recorded).await?;
     let (app, has_data) = (mounts.app.clone(), mounts.data.is_some());
-    let backend = shared.backend(manifest.sdk).ok_or_else(|| crate::builder::no_backend(manifest.sdk))?.clone();
+    let backend = shared.backend(manifest.sdk);
+    let backend = backend.ok_or_else(|| LaunchError::app(crate::builder::no_backend(manifest.sdk)))?.clone();
     let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
     let request = request(shared, member, order, recorded, mounts)?;
 
-    let upstream = timeout(startup, backend.launch(request))
-        .await
-        .map_err(|_| late("it did not start"))?
-        .map_err(|error| error.message)?;
+    let upstream = timeout(startup, backend.launch(request)).await.map_err(|_| late("it did not start"))??;
     let upstream = Started(Some(upstream), shared.clone());
     if order.probe {
         let scheme = &shared.config.addresses.scheme;
         timeout(startup, probe(upstream.get(), scheme, &authority))
             .await
             .map_err(|_| late("it did not answer its first request"))?
-            .map_err(|fault| format!("it did not answer its first request: {fault}"))?;
+            .map_err(|fault| LaunchError::app(format!("it did not answer its first request: {fault}")))?;
     }
     Ok(Instance {
         id: order.instance,
@@ -114,35 +116,39 @@ fn startup(shared: &Shared, manifest: &Manifest) -> Duration {
     }
 }
 
-fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, String> {
+fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchError> {
     let unreadable = |error: spaceport_db::ReadError| {
         tracing::error!(space_id = %order.space, %error, "a Space cannot be launched");
-        "this host cannot read the Space's record".to_owned()
+        LaunchError::host("this host cannot read the Space's record")
     };
     let db = &shared.db;
-    let space = db.spaces().get(&order.space).map_err(unreadable)?.ok_or("the Space is gone")?;
+    let space =
+        db.spaces().get(&order.space).map_err(unreadable)?.ok_or_else(|| LaunchError::app("the Space is gone"))?;
     let built = db.releases().get(&(order.space, order.release.number)).map_err(unreadable)?;
-    let built =
-        built.ok_or_else(|| format!("release {} is not recorded: restart from scratch", order.release.number))?;
+    let missing = || format!("release {} is not recorded: restart from scratch", order.release.number);
+    let built = built.ok_or_else(|| LaunchError::app(missing()))?;
     let manifest = match &order.manifest {
         Some(manifest) => manifest.clone(),
-        None => Arc::new(Manifest::from_readme(built.readme.as_bytes()).map_err(|error| error.to_string())?),
+        None => {
+            let manifest = Manifest::from_readme(built.readme.as_bytes());
+            Arc::new(manifest.map_err(|error| LaunchError::app(error.to_string()))?)
+        }
     };
     let mut secrets = Vec::new();
     for ((_, name), sealed) in db.secrets().under(&order.space).map_err(unreadable)? {
         let value = shared.config.keys.open_secret(order.space, &name, &sealed).map_err(|error| {
             tracing::error!(space = %space.path, secret = name, %error, "a secret cannot be opened");
-            format!("the secret {name} cannot be decrypted: set it again")
+            LaunchError::app(format!("the secret {name} cannot be decrypted: set it again"))
         })?;
         secrets.push((name, value.reveal().to_owned()));
     }
     Ok(Recorded { space, built, manifest, secrets })
 }
 
-async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Result<Mounts, String> {
+async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Result<Mounts, LaunchError> {
     let failed = |error: crate::checkouts::CheckoutError| {
         tracing::error!(space = %recorded.space.path, %error, "a Space cannot be launched");
-        format!("this host cannot provide the Space's files: {error}")
+        LaunchError::host(format!("this host cannot provide the Space's files: {error}"))
     };
     let (checkouts, revision) = (&shared.checkouts, order.release.revision);
     let app = checkouts.ensure(order.space, revision).await.map_err(failed)?;
@@ -164,7 +170,7 @@ fn request(
     order: &LaunchOrder,
     recorded: Recorded,
     mounts: Mounts,
-) -> Result<LaunchRequest, String> {
+) -> Result<LaunchRequest, LaunchError> {
     let Recorded { space, built, manifest, secrets } = recorded;
     let limits = limits(shared, &space, &manifest)?;
     let values: Vec<String> = secrets.iter().map(|(_, value)| value.clone()).collect();
@@ -205,13 +211,13 @@ fn environment(
     space: &Space,
     manifest: &Manifest,
     secrets: &[(String, String)],
-) -> Result<Vec<(String, String)>, String> {
+) -> Result<Vec<(String, String)>, LaunchError> {
     let hardware = shared.config.catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
     let host = shared.config.addresses.app_authority(&space.subdomain, manifest.sdk);
     Ok(app_environment(AppEnvironment { space, title: manifest.title.as_deref(), hardware, host: &host, secrets }))
 }
 
-fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits, String> {
+fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits, LaunchError> {
     let catalogue = &shared.config.catalogue;
     let hardware = catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
     let storage = match &space.storage {
@@ -221,8 +227,8 @@ fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits,
     Ok(for_space(hardware, storage, &manifest.wasm, &shared.config.limits))
 }
 
-fn not_offered(name: &str) -> String {
-    format!("{name} is not offered by this host any more: choose other hardware or storage")
+fn not_offered(name: &str) -> LaunchError {
+    LaunchError::app(format!("{name} is not offered by this host any more: choose other hardware or storage"))
 }
 
 fn on_crash(shared: &Arc<Shared>, member: &Arc<Member>, instance: InstanceId) -> Arc<dyn Fn(String) + Send + Sync> {

@@ -17,6 +17,7 @@ use super::instances::{Instance, Meter};
 use super::{Owned, Supervisor};
 use crate::builder::BuildReport;
 use crate::fleet::{FleetError, FleetView, Shared};
+use crate::ports::LaunchError;
 use crate::publish::Profile;
 use crate::routes::RouteSlot;
 
@@ -89,7 +90,7 @@ pub(crate) enum Input {
         /// Which.
         instance: InstanceId,
         /// How.
-        launched: Result<Instance, String>,
+        launched: Result<Instance, LaunchError>,
     },
     /// An instance has stopped and left nothing behind.
     Stopped,

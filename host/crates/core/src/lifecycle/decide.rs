@@ -1,8 +1,8 @@
 //! The transitions. One function per kind of event; each returns the whole next state.
 
 use super::{
-    Build, BuildFailure, Command, Desired, Event, FIRST_RETRY, FailureKind, InstanceId, MAX_ATTEMPTS, Millis, Next,
-    PROVEN_AFTER, Release, Serving, State,
+    Blame, Build, BuildFailure, Command, Desired, Event, FIRST_RETRY, HOST_RETRY, InstanceId, MAX_ATTEMPTS, Millis,
+    Next, PROVEN_AFTER, Release, Serving, State,
 };
 use crate::id::BuildId;
 use crate::revision::Oid;
@@ -17,7 +17,7 @@ pub fn decide(state: State, event: Event, now: Millis) -> (State, Vec<Command>) 
         Event::Pushed { build, revision } => pushed(state, build, revision),
         Event::BuildEnded { build, outcome } => build_ended(state, build, outcome),
         Event::Started { instance } => started(state, instance, now),
-        Event::StartFailed { instance, message } => start_failed(state, instance, message, now),
+        Event::StartFailed { instance, message, blame } => start_failed(state, instance, message, blame, now),
         Event::Crashed { instance, message } => crashed(state, instance, message, now),
         Event::Visited => visited(state),
         Event::IdleElapsed { instance } => idle_elapsed(state, instance),
@@ -124,7 +124,13 @@ fn started(mut state: State, started: InstanceId, now: Millis) -> (State, Vec<Co
     }
 }
 
-fn start_failed(mut state: State, failed: InstanceId, message: String, now: Millis) -> (State, Vec<Command>) {
+fn start_failed(
+    mut state: State,
+    failed: InstanceId,
+    message: String,
+    blame: Blame,
+    now: Millis,
+) -> (State, Vec<Command>) {
     match state.serving {
         Serving::Starting { instance, release, failures, fallback } if instance == failed => match fallback {
             Some(fallback) if fallback != release => {
@@ -132,7 +138,7 @@ fn start_failed(mut state: State, failed: InstanceId, message: String, now: Mill
                 state.trouble = Some(message);
                 (state, Vec::new())
             }
-            _ => fail(state, release, failures + 1, message, now),
+            _ => fail(state, release, failures + 1, message, blame, now),
         },
         Serving::Live { instance, release, since, failures, next: Some(next) } if next.instance == failed => {
             state.serving = Serving::Live { instance, release, since, failures, next: None };
@@ -154,14 +160,14 @@ fn crashed(state: State, crashed: InstanceId, message: String, now: Millis) -> (
                 return (State { serving, ..state }, vec![stop]);
             }
             let failures = if now.saturating_sub(since) >= PROVEN_AFTER { 1 } else { failures + 1 };
-            with_first(stop, fail(state, release, failures, message, now))
+            with_first(stop, fail(state, release, failures, message, Blame::App, now))
         }
         // It died before it answered its probe.
         Serving::Starting { instance, .. } if instance == crashed => {
-            with_first(stop, start_failed(state, crashed, message, now))
+            with_first(stop, start_failed(state, crashed, message, Blame::App, now))
         }
         Serving::Live { next: Some(next), .. } if next.instance == crashed => {
-            with_first(stop, start_failed(state, crashed, message, now))
+            with_first(stop, start_failed(state, crashed, message, Blame::App, now))
         }
         _ => (state, Vec::new()),
     }
@@ -172,9 +178,22 @@ fn with_first(first: Command, (state, mut commands): (State, Vec<Command>)) -> (
     (state, commands)
 }
 
-/// A start that failed, for the `failures`th time in a row.
-fn fail(state: State, release: Release, failures: u32, message: String, now: Millis) -> (State, Vec<Command>) {
-    let retry_at = (failures < MAX_ATTEMPTS).then(|| now + (FIRST_RETRY << failures.saturating_sub(1)));
+/// A start that failed, for the `failures`th time in a row. Failures of the host alone never end the trying.
+fn fail(
+    state: State,
+    release: Release,
+    failures: u32,
+    message: String,
+    blame: Blame,
+    now: Millis,
+) -> (State, Vec<Command>) {
+    let pause = match failures {
+        0..MAX_ATTEMPTS => Some(FIRST_RETRY << failures.saturating_sub(1)),
+        _ if blame == Blame::Host => Some(HOST_RETRY),
+        _ => None,
+    };
+    let retry_at = pause.map(|pause| now + pause);
+    let failures = if blame == Blame::Host { failures.min(MAX_ATTEMPTS - 1) } else { failures };
     let commands = retry_at.map(Command::RetryAt).into_iter().collect();
     (State { serving: Serving::Failed { release, message, failures, retry_at }, ..state }, commands)
 }
@@ -284,7 +303,7 @@ fn delete(state: State) -> (State, Vec<Command>) {
 }
 
 /// Nothing runs. What answered or was starting is launched again, a build that was under way or never recorded is
-/// started, a crash loop goes on where it was.
+/// started, a crash loop goes on where it was; what was given up is tried once more, since the host may have changed.
 fn booted(state: State, build: BuildId, head: Option<Oid>) -> (State, Vec<Command>) {
     let was_building = matches!(state.build, Build::Running { .. });
     let serving_before = state.serving.clone();
@@ -304,17 +323,20 @@ fn booted(state: State, build: BuildId, head: Option<Oid>) -> (State, Vec<Comman
             state.serving = fallback.map_or(Serving::Nothing, |release| Serving::Asleep { release });
             launch_newest(state, release)
         }
-        (serving @ Serving::Failed { retry_at, .. }, _) => {
+        (Serving::Failed { release, failures, retry_at: None, .. }, _) => {
+            let instance = take_instance(&mut state);
+            state.serving = Serving::Starting { instance, release, failures, fallback: None };
+            (state, vec![Command::Launch { instance, release, probe: true }])
+        }
+        (serving @ Serving::Failed { retry_at: Some(at), .. }, _) => {
             state.serving = serving;
-            (state, retry_at.map(Command::RetryAt).into_iter().collect())
+            (state, vec![Command::RetryAt(at)])
         }
         (Serving::Asleep { .. } | Serving::Nothing, _) => (state, Vec::new()),
     };
-    // A backend may have come with the restart.
-    let lacked_backend =
-        matches!(&state.build, Build::Failed { failure, .. } if failure.kind == FailureKind::NoBackend);
+    let lacked_host = state.build.failed_for_want_of_host().is_some();
     match head {
-        Some(head) if was_building || lacked_backend || attempted(&state) != Some(head) => {
+        Some(head) if was_building || lacked_host || attempted(&state) != Some(head) => {
             let (state, build_commands) = start_build(state, build, head, false);
             commands.extend(build_commands);
             (state, commands)

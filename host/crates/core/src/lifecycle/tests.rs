@@ -54,7 +54,11 @@ fn started(n: u64) -> Event {
 }
 
 fn start_failed(n: u64) -> Event {
-    Event::StartFailed { instance: InstanceId(n), message: "no port".into() }
+    Event::StartFailed { instance: InstanceId(n), message: "no port".into(), blame: Blame::App }
+}
+
+fn host_failed(n: u64) -> Event {
+    Event::StartFailed { instance: InstanceId(n), message: "no disk".into(), blame: Blame::Host }
 }
 
 fn crashed(n: u64) -> Event {
@@ -114,6 +118,7 @@ fn each_kind_of_failed_build_has_its_stage_and_keeps_what_serves() {
         (FailureKind::ConfigError, Stage::ConfigError),
         (FailureKind::BuildError, Stage::BuildError),
         (FailureKind::NoBackend, Stage::RuntimeError),
+        (FailureKind::Host, Stage::BuildError),
     ] {
         let (state, commands) = play(live(1, 1), [pushed(2), build_failed(2, kind)]);
         assert_eq!((state.stage(false), state.error_message(), commands), (stage, Some("no"), vec![]));
@@ -213,6 +218,19 @@ fn a_crash_loop_backs_off_and_gives_up() {
         assert_eq!(commands, [launch(instance + 1, 1, true)]);
         assert!(matches!(state.serving, Serving::Starting { failures: 0, .. }));
     }
+}
+
+#[test]
+fn a_start_that_fails_through_the_host_is_tried_for_ever_with_pauses_up_to_a_cap() {
+    let (mut state, _) = play(State::default(), [pushed(1), built(1)]);
+    for (instance, pause) in [1_000, 2_000, 4_000, 8_000, 16_000, HOST_RETRY, HOST_RETRY].into_iter().enumerate() {
+        let (failed, commands) = play(state, [host_failed(instance as u64 + 1)]);
+        assert_eq!(commands, [Command::RetryAt(NOW + pause)], "{instance}");
+        state = decide(failed, Event::RetryDue, NOW + pause).0;
+    }
+    let instance = state.next_instance - 1;
+    let (state, commands) = play(state, [started(instance), crashed(instance)]);
+    assert_eq!((state.stage(false), commands), (Stage::RuntimeError, vec![stop(instance)]));
 }
 
 #[test]
@@ -326,6 +344,14 @@ fn a_restarted_host_takes_up_where_it_was() {
     let (starting_new, _) = play(asleep(1), [pushed(2), built(2)]);
     let (waking, _) = play(asleep(1), [Event::Visited]);
     let (crash_loop, _) = play(live(1, 1), [crashed(1)]);
+    let (given_up, _) = play(live(1, 1), [crashed(1)]);
+    let given_up = match given_up.serving.clone() {
+        Serving::Failed { release, message, .. } => {
+            State { serving: Serving::Failed { release, message, failures: MAX_ATTEMPTS, retry_at: None }, ..given_up }
+        }
+        _ => unreachable!(),
+    };
+    let (no_host, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::Host)]);
     let (no_backend, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::NoBackend)]);
     let (bad_build, _) = play(State::default(), [pushed(1), build_failed(1, FailureKind::BuildError)]);
     for (state, head, expected) in [
@@ -340,7 +366,9 @@ fn a_restarted_host_takes_up_where_it_was() {
         (starting_new, Some(2), vec![launch(2, 2, true)]),
         (waking, Some(1), vec![launch(2, 1, false)]),
         (crash_loop, Some(1), vec![Command::RetryAt(NOW + FIRST_RETRY)]),
+        (given_up, Some(1), vec![launch(2, 1, true)]),
         (no_backend, Some(1), vec![start_build(9, 1, false)]),
+        (no_host, Some(1), vec![start_build(9, 1, false)]),
         (bad_build, Some(1), vec![]),
     ] {
         let (_, commands) = play(state.clone(), [booted(9, head)]);

@@ -11,7 +11,7 @@ use spaceport_core::stage::Stage;
 use super::{HELLO, app, files, lines};
 use crate::fleet::FleetError;
 use crate::logs::LogKind;
-use crate::testing::World;
+use crate::testing::{World, readme};
 
 #[tokio::test]
 async fn what_ran_runs_again_after_a_restart_of_the_host() {
@@ -68,6 +68,22 @@ async fn a_commit_that_no_build_is_recorded_for_is_built_at_the_next_start() {
     second.serves(&space, head).await;
     second.reaches(&unborn, Stage::Running).await;
     assert_eq!(second.get("ada-unborn.localhost").await, Ok("born".into()));
+}
+
+#[tokio::test]
+async fn a_build_that_failed_for_want_of_the_host_is_tried_again_by_the_next() {
+    let first = World::new().await;
+    let docker = first.create("docker", &[("README.md", &readme("docker")), ("Dockerfile", "FROM scratch")]).await;
+    let broken = first.create("broken", &files(&app("without a host"))).await;
+    first.reaches(&docker, Stage::RuntimeError).await;
+    first.reaches(&broken, Stage::BuildError).await;
+    first.fleet.shutdown(Duration::ZERO).await;
+    let second = first.start_again().await;
+    for space in [&docker, &broken] {
+        second.until(space, "a build", |view| view.stage == Stage::Building).await;
+    }
+    second.reaches(&docker, Stage::RuntimeError).await;
+    second.reaches(&broken, Stage::BuildError).await;
 }
 
 #[tokio::test]

@@ -107,7 +107,8 @@ impl World {
             Step::StartFails(choice) => {
                 let instance = self.instance(Phase::Starting, *choice)?;
                 self.instances.remove(&instance.0);
-                Event::StartFailed { instance, message: message() }
+                let blame = if choice % 3 == 0 { Blame::Host } else { Blame::App };
+                Event::StartFailed { instance, message: message(), blame }
             }
             Step::Crashes(choice) => {
                 let instance = self.instance(Phase::Live, *choice)?;
@@ -281,6 +282,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(FailureKind::ConfigError),
         Just(FailureKind::BuildError),
         Just(FailureKind::NoBackend),
+        Just(FailureKind::Host),
     ];
     prop_oneof![
         6 => Just(Step::Push),
