@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use spaceport_core::id::SpaceId;
-use spaceport_core::lifecycle::{Command, Event, InstanceId, Release, Serving, State, decide};
+use spaceport_core::lifecycle::{Build, Command, Event, InstanceId, Release, Serving, State, decide};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::space::Sdk;
 use spaceport_db::Batch;
@@ -117,9 +117,17 @@ impl Owned {
 
     /// The view as it will be once the host's start is dealt with: nothing of what is recorded as running runs yet.
     pub(crate) fn view_before_boot(&self, space: SpaceId, shared: &Shared) -> FleetView {
-        let booted = Event::Booted { build: new_build_id(), head: None };
-        let (state, _) = decide(self.state.clone(), booted, shared.clock.now());
+        let (state, _) = decide(self.state.clone(), self.booted(), shared.clock.now());
         self.view_in(state, space, shared)
+    }
+
+    /// What the start of the host means to the Space. The branch may have moved since; the reconciler looks.
+    fn booted(&self) -> Event {
+        let head = match &self.state.build {
+            Build::Running { revision, .. } => Some(*revision),
+            build => build.failed_for_want_of_host(),
+        };
+        Event::Booted { build: new_build_id(), head }
     }
 
     fn view_in(&self, state: State, space: SpaceId, shared: &Shared) -> FleetView {

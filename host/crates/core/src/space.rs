@@ -68,7 +68,8 @@ pub struct Space {
     pub updated_at: Millis,
     /// Who may see it.
     pub visibility: Visibility,
-    /// The kind it was created as; the README of the newest built revision decides from then on.
+    /// The kind it was created as, or that the last committed README names; once something is built, the README of the
+    /// newest built revision decides.
     pub sdk: Sdk,
     /// Flavor it runs on.
     pub hardware: String,

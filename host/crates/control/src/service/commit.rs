@@ -6,11 +6,12 @@ use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::space::Sdk;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
-use super::readme::{README, refuse_invalid};
+use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::{fleet_failed, git_failed, tree_refused};
 
 /// Longest summary and description together, in bytes.
@@ -56,9 +57,10 @@ impl Control {
     pub async fn commit(&self, actor: &Actor, path: &SpacePath, branch: &str, new: NewCommit) -> ServiceResult<Oid> {
         let space = self.space(actor, path, Action::Write)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
-        if branch == DEPLOY_BRANCH {
-            check_readme_change(&new.changes)?;
-        }
+        let sdk = match branch == DEPLOY_BRANCH {
+            true => check_readme_change(&new.changes)?,
+            false => None,
+        };
         let message = message(&new)?;
         let changes = new.changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
 
@@ -78,7 +80,14 @@ impl Control {
             self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
         }
         if before != Some(head) {
-            let space = self.store_change(space.id, |_, _| Ok(())).await?;
+            let stored = self.store_change(space.id, |space, _| {
+                space.sdk = sdk.unwrap_or(space.sdk);
+                Ok(())
+            });
+            let stored = stored.await?;
+            if stored.sdk != space.sdk {
+                self.inner.fleet.republish(&stored).await.map_err(fleet_failed)?;
+            }
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)
@@ -100,15 +109,19 @@ pub(super) fn commit_refused(error: CommitError) -> ServiceError {
     }
 }
 
-/// A README that could not be used would only show as a stage later: it is refused while its author looks.
-fn check_readme_change(changes: &[FileChange]) -> ServiceResult<()> {
+/// A README that could not be used would only show as a stage later: it is refused while its author looks. The kind that a
+/// good one names, for the time before something is built from it.
+fn check_readme_change(changes: &[FileChange]) -> ServiceResult<Option<Sdk>> {
     let readme = changes.iter().rev().find_map(|change| match change {
         FileChange::Put { path, content } if path == README => Some(content),
         _ => None,
     });
     match readme {
-        Some(content) => refuse_invalid(content),
-        None => Ok(()),
+        Some(content) => {
+            refuse_invalid(content)?;
+            Ok(sdk_of(content))
+        }
+        None => Ok(None),
     }
 }
 

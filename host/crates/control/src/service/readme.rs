@@ -1,6 +1,7 @@
 //! Checking a README before it is committed, with the very parser that a build uses.
 
 use spaceport_core::manifest::{Manifest, ManifestError};
+use spaceport_core::space::Sdk;
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
@@ -33,6 +34,11 @@ pub(super) fn refuse_invalid(text: &[u8]) -> ServiceResult<()> {
 /// The front matter as JSON text, if there is one that can be read.
 pub(super) fn card_of(readme: &[u8]) -> Option<String> {
     Manifest::from_readme(readme).ok().map(|manifest| manifest.card)
+}
+
+/// The kind that a README names.
+pub(super) fn sdk_of(readme: &[u8]) -> Option<Sdk> {
+    Manifest::from_readme(readme).ok().map(|manifest| manifest.sdk)
 }
 
 fn check(text: &[u8]) -> ReadmeReport {

@@ -193,6 +193,16 @@ async fn a_commit_that_the_fleet_was_not_told_of_is_built_when_it_is_sent_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    let put = FileChange::Put { path: "README.md".into(), content: "---\nsdk: wasm\n---\n".into() };
+    let new = NewCommit { summary: "an app".into(), changes: vec![put], ..NewCommit::default() };
+    host.control.commit(&host.ada, &path, "main", new).await.unwrap();
+    assert_eq!(host.control.space(&host.ada, &path, Action::See).unwrap().sdk, Sdk::Wasm);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_token_changes_nothing() {
     let host = Host::start().await;
     let path = host.create("page").await.unwrap().path;

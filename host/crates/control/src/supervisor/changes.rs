@@ -26,13 +26,8 @@ impl Supervisor<'_> {
         if self.own.state.desired == Desired::Deleted {
             return self.remove().await;
         }
-        // The branch may have moved since; the reconciler looks.
-        let head = match &self.own.state.build {
-            Build::Running { revision, .. } => Some(*revision),
-            build => build.failed_for_want_of_host(),
-        };
         self.own.is_booting = true;
-        let booted = self.decide(Event::Booted { build: new_build_id(), head }, Durability::Later).await;
+        let booted = self.decide(self.own.booted(), Durability::Later).await;
         self.own.is_booting = false;
         booted
     }

@@ -52,6 +52,7 @@ async fn a_build_cut_off_by_the_end_of_the_host_is_done_by_the_next() {
     assert_eq!(first.fleet.state(space.id).unwrap().stage, Stage::Building);
     first.fleet.shutdown(Duration::ZERO).await;
     let second = first.start_again().await;
+    assert_eq!(second.fleet.state(space.id).unwrap().stage, Stage::Building, "from the first moment on");
     second.reaches(&space, Stage::Running).await;
 }
 
@@ -80,7 +81,7 @@ async fn a_build_that_failed_for_want_of_the_host_is_tried_again_by_the_next() {
     first.fleet.shutdown(Duration::ZERO).await;
     let second = first.start_again().await;
     for space in [&docker, &broken] {
-        second.until(space, "a build", |view| view.stage == Stage::Building).await;
+        assert_eq!(second.fleet.state(space.id).unwrap().stage, Stage::Building, "from the first moment on");
     }
     second.reaches(&docker, Stage::RuntimeError).await;
     second.reaches(&broken, Stage::BuildError).await;
