@@ -89,7 +89,8 @@ impl Builder {
         Self { light: Semaphore::new(LIGHT_WORKERS), heavy: Semaphore::new(workers), workers, jobs: Mutex::default() }
     }
 
-    /// Starts a build; `done` is told how it ends, unless it is cancelled.
+    /// Starts a build; `done` is told how it ends, unless it is cancelled. The log of the build before is gone when this
+    /// returns.
     pub(crate) fn start(
         &self,
         shared: &Arc<Shared>,
@@ -99,12 +100,13 @@ impl Builder {
         let cancel = shared.closing.child_token();
         let job = Job { space: order.space, cancel: cancel.clone(), stand: Stand::Light };
         self.jobs.lock().by_build.insert(order.build, job);
+        let log = shared.logs.begin_build(order.space);
         let shared_too = shared.clone();
         shared.spawn(async move {
             let ended = tokio::select! {
                 biased;
                 () = cancel.cancelled() => None,
-                report = job::run(&shared_too, &order) => Some(report),
+                report = job::run(&shared_too, &order, log) => Some(report),
             };
             shared_too.builder.jobs.lock().by_build.remove(&order.build);
             if let Some(report) = ended {

@@ -24,6 +24,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -36,6 +37,9 @@ use log::{Log, Sink};
 use writer::Writer;
 
 pub use reader::LogReader;
+
+/// How long what is to be seen after a log's last line waits for that: a log must not keep a Space from going on.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which log of a Space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +117,13 @@ impl LogStore {
         let log = self.log(space, LogKind::Run);
         let epoch = log.epoch();
         Sink { log, epoch, writer: self.writer.clone() }.write(format!("{line}\n").as_bytes());
+    }
+
+    /// Waits until what was said to a log so far can be read, for as long as a healthy disk takes for it.
+    pub(crate) async fn flushed(&self, space: SpaceId, kind: LogKind) {
+        let flushed = self.log(space, kind).flushed(&self.writer);
+        // A sender that is dropped has said it too, or nothing will.
+        let _ = tokio::time::timeout(FLUSH_PATIENCE, flushed).await;
     }
 
     /// A log from its oldest line on.

@@ -15,7 +15,8 @@ use super::steps::{Steps, size};
 use super::{BuildOrder, BuildReport, Built, no_backend};
 use crate::checkouts::CheckoutError;
 use crate::fleet::{Shared, no_failure_if_ending};
-use crate::ports::{Artifact, Backend, BuildRequest, Mount};
+use crate::logs::LogKind;
+use crate::ports::{Artifact, Backend, BuildRequest, LogSink, Mount};
 
 /// The file whose front matter configures a Space.
 const README: &str = "README.md";
@@ -23,8 +24,8 @@ const README: &str = "README.md";
 const FENCE: &str = "---";
 
 /// Builds, and says how it went.
-pub(super) async fn run(shared: &Arc<Shared>, order: &BuildOrder) -> BuildReport {
-    let steps = Steps::begin(shared.logs.begin_build(order.space));
+pub(super) async fn run(shared: &Arc<Shared>, order: &BuildOrder, log: Arc<dyn LogSink>) -> BuildReport {
+    let steps = Steps::begin(log);
     steps.say(format!("Building revision {}", &order.revision.to_string()[..7]));
     // A bug in a backend must not leave the Space building for ever.
     let built = AssertUnwindSafe(build(shared, order, &steps)).catch_unwind().await;
@@ -42,6 +43,8 @@ pub(super) async fn run(shared: &Arc<Shared>, order: &BuildOrder) -> BuildReport
         Ok(_) => steps.say("Build finished"),
         Err(failure) => steps.say(format!("Build failed: {}", failure.message)),
     }
+    // Whoever sees the stage that follows finds the whole log.
+    shared.logs.flushed(order.space, LogKind::Build).await;
     let outcome = report.outcome.as_ref().err().map(|failure| failure.kind);
     tracing::info!(
         space = %order.path,

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use spaceport_core::id::SpaceId;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::intake::Intake;
 use super::redact::Redactor;
@@ -49,8 +49,9 @@ struct Near {
     intake: Intake,
     /// Which build or run may write; older ones are ignored.
     epoch: u64,
-    begins_anew: bool,
     is_queued: bool,
+    /// Who waits until what was said is on disk.
+    waiting: Vec<oneshot::Sender<()>>,
     is_ended: bool,
 }
 
@@ -60,6 +61,8 @@ struct Far {
     segments: Option<Segments>,
     /// A line whose end has not come yet.
     partial: Vec<u8>,
+    /// Whose lines are on disk; while it is not the near end's, nothing of what may be read is there.
+    epoch: u64,
     is_failing: bool,
     is_ended: bool,
 }
@@ -94,7 +97,7 @@ impl Log {
             space,
             kind,
             shared,
-            near: Mutex::new(Near { intake, epoch: 0, begins_anew: false, is_queued: false, is_ended: false }),
+            near: Mutex::new(Near { intake, epoch: 0, is_queued: false, waiting: Vec::new(), is_ended: false }),
             far: Mutex::default(),
             hidden: Mutex::default(),
             tail: watch::Sender::new(Tail::default()),
@@ -107,7 +110,6 @@ impl Log {
         let mut near = self.near.lock();
         near.intake.clear();
         near.epoch += 1;
-        near.begins_anew = true;
         let (epoch, must_submit) = (near.epoch, !std::mem::replace(&mut near.is_queued, true));
         drop(near);
         if must_submit {
@@ -120,6 +122,20 @@ impl Log {
         self.near.lock().epoch
     }
 
+    /// Tells when what was said so far is on disk, or will never be.
+    pub(super) fn flushed(self: &Arc<Self>, writer: &Writer) -> oneshot::Receiver<()> {
+        let (told, flushed) = oneshot::channel();
+        let mut near = self.near.lock();
+        if !near.is_ended {
+            near.waiting.push(told);
+            if !std::mem::replace(&mut near.is_queued, true) {
+                drop(near);
+                writer.submit(self.clone());
+            }
+        }
+        flushed
+    }
+
     /// Adds the secrets of a launch to what is not stored.
     pub(super) fn hide(&self, secrets: &[String]) {
         let mut hidden = self.hidden.lock();
@@ -129,7 +145,11 @@ impl Log {
 
     /// Nothing is written from now on; readers end.
     pub(super) fn end(&self) {
-        self.near.lock().is_ended = true;
+        {
+            let mut near = self.near.lock();
+            near.is_ended = true;
+            near.waiting.clear();
+        }
         let mut far = self.far.lock();
         *far = Far { is_ended: true, ..Far::default() };
         self.tail.send_modify(|tail| tail.is_ended = true);
@@ -141,6 +161,11 @@ impl Log {
 
     /// The next lines from a place on. Blocks on the disk.
     pub(super) fn read(&self, place: &mut Place, from: u64) -> io::Result<Vec<LogLine>> {
+        let stored = self.far.lock().epoch;
+        if self.near.lock().epoch != stored {
+            // What is there is of the build before.
+            return Ok(Vec::new());
+        }
         match self.shared.dir.open_dir(self.space.to_string()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             opened => segments::read(&opened?, self.kind, place, from),
@@ -158,32 +183,33 @@ impl Log {
         !std::mem::replace(&mut near.is_queued, true)
     }
 
-    /// Takes what waits to disk; whether something remains that no further write may follow: half a line, or a count of
+    /// Takes what waits to disk, and tells those who wait for it; whether something remains that no further write may follow: half a line, or a count of
     /// dropped lines. `is_last` takes these too. Blocks on the disk.
     pub(super) fn write_out(&self, is_last: bool) -> bool {
-        let (taken, begins_anew) = {
+        let (taken, epoch, _told) = {
             let mut near = self.near.lock();
             near.is_queued = false;
-            (near.intake.take(Instant::now(), is_last), std::mem::take(&mut near.begins_anew))
+            (near.intake.take(Instant::now(), is_last), near.epoch, std::mem::take(&mut near.waiting))
         };
         let redactor = self.hidden.lock().redactor.clone();
         let mut far = self.far.lock();
         if far.is_ended {
             return false;
         }
+        let begins_anew = far.epoch != epoch;
         if begins_anew {
             far.partial.clear();
         }
         let lines = far.lines(&taken.text, is_last, &redactor);
         if begins_anew || !lines.is_empty() {
-            let stored = self.store(&mut far, &lines, begins_anew);
+            let stored = self.store(&mut far, &lines, epoch);
             self.report(&mut far, stored, lines.len());
             self.tail.send_modify(|tail| tail.writes += 1);
         }
         taken.is_shedding || !far.partial.is_empty()
     }
 
-    fn store(&self, far: &mut Far, lines: &[String], begins_anew: bool) -> io::Result<()> {
+    fn store(&self, far: &mut Far, lines: &[String], epoch: u64) -> io::Result<()> {
         let segments = match &mut far.segments {
             Some(segments) => segments,
             closed => {
@@ -192,8 +218,9 @@ impl Log {
                 closed.insert(Segments::open(self.shared.dir.open_dir(&folder)?, self.kind)?)
             }
         };
-        if begins_anew {
+        if far.epoch != epoch {
             segments.begin()?;
+            far.epoch = epoch;
         }
         segments.append(lines, self.shared.clock.now())
     }

@@ -93,6 +93,24 @@ async fn the_log_of_a_new_build_begins_anew_and_the_old_build_is_silent() {
 }
 
 #[tokio::test]
+async fn what_was_said_before_a_flush_is_there_after_it_and_nothing_of_the_build_before() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = store(temp.path());
+    for round in 0..20 {
+        let sink = store.begin_build(space(1));
+        let mut reader = store.reader(space(1), LogKind::Build);
+        let texts: Vec<String> = reader.available().await.into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, [""; 0], "the build before is not seen");
+        sink.write(format!("{round}\n").as_bytes());
+        store.flushed(space(1), LogKind::Build).await;
+        let texts: Vec<String> = reader.available().await.into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, [round.to_string()]);
+    }
+    store.remove(space(1)).unwrap();
+    store.flushed(space(1), LogKind::Build).await;
+}
+
+#[tokio::test]
 async fn readers_end_when_the_space_is_gone_and_nothing_stays() {
     let temp = tempfile::tempdir().unwrap();
     let store = store(temp.path());

@@ -14,6 +14,7 @@ use super::instances::Instance;
 use super::{Durability, Supervisor};
 use crate::builder::{BuildReport, Built};
 use crate::fleet::{FleetError, new_build_id};
+use crate::logs::LogKind;
 use crate::ports::LaunchError;
 use crate::publish::Profile;
 
@@ -62,7 +63,7 @@ impl Supervisor<'_> {
             return Ok(());
         }
         tracing::info!(space = %self.own.profile.path, instance = instance.0, message, "an app has crashed");
-        self.shared.logs.say(self.member.space, &format!("===== Crashed: {message} ====="));
+        self.say(&format!("===== Crashed: {message} =====")).await;
         self.decide(Event::Crashed { instance, message }, Durability::Later).await
     }
 
@@ -140,11 +141,17 @@ impl Supervisor<'_> {
                 Event::Started { instance }
             }
             Err(LaunchError { message, blame }) => {
-                self.shared.logs.say(self.member.space, &format!("===== Start failed: {message} ====="));
+                self.say(&format!("===== Start failed: {message} =====")).await;
                 Event::StartFailed { instance, message, blame }
             }
         };
         self.decide(event, Durability::Later).await
+    }
+
+    /// Says something to the app's log that is to be read there before the stage moves.
+    async fn say(&self, line: &str) {
+        self.shared.logs.say(self.member.space, line);
+        self.shared.logs.flushed(self.member.space, LogKind::Run).await;
     }
 
     pub(super) async fn stopped(&mut self) {

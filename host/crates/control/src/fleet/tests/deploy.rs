@@ -147,15 +147,29 @@ async fn a_build_that_hangs_is_stopped_and_says_so() {
     let view = world.reaches(&space, Stage::BuildError).await;
     assert!(view.state.error_message().unwrap().contains("took longer than 300ms"), "{view:?}");
     assert_eq!(world.fleet.snapshot().builds_running, 0);
-    // The log is written beside the stage, so its last line may come a moment later.
-    let mut log = world.fleet.logs(space.id, LogKind::Build);
-    let told = async {
-        while let Some(lines) = log.next().await {
-            if lines.iter().any(|line| line.text.contains("took longer than 300ms")) {
-                return true;
-            }
-        }
-        false
-    };
-    assert!(tokio::time::timeout(Duration::from_secs(10), told).await.unwrap());
+    let log = lines(&world, &space, LogKind::Build).await;
+    assert!(log.last().unwrap().contains("took longer than 300ms"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_failure_is_in_the_log_when_the_stage_tells_of_it_and_a_new_build_shows_nothing_of_the_old() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("unbuildable"))).await;
+    world.reaches(&space, Stage::BuildError).await;
+    world.backend.build_gate.forget_permits(usize::MAX);
+    for text in ["unbuildable", "unstartable", "unbuildable", "unstartable"] {
+        world.push(&space, &[("app.wasm", text), ("round", &rand::random::<u64>().to_string())]).await;
+        let log = world.fleet.logs(space.id, LogKind::Build).available().await;
+        assert!(!log.iter().any(|line| line.text.contains("Build f")), "{log:?}");
+        world.backend.build_gate.add_permits(1);
+        let kind = if text == "unbuildable" {
+            world.reaches(&space, Stage::BuildError).await;
+            LogKind::Build
+        } else {
+            world.reaches(&space, Stage::RuntimeError).await;
+            LogKind::Run
+        };
+        let log = lines(&world, &space, kind).await;
+        assert!(log.last().unwrap().contains(text), "{log:?}");
+    }
 }
