@@ -58,5 +58,57 @@ impl From<Oid> for String {
     }
 }
 
+/// The first digits of an id, as people and clients shorten it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct OidPrefix(String);
+
+/// The text is not the beginning of an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a commit is named by {MIN_PREFIX} to 40 hexadecimal digits")]
+pub struct InvalidPrefix;
+
+/// Fewest digits that name a commit: the clients' own limit.
+const MIN_PREFIX: usize = 5;
+
+impl OidPrefix {
+    /// Whether an id begins with these digits.
+    pub fn matches(&self, oid: Oid) -> bool {
+        oid.to_string().starts_with(&self.0)
+    }
+}
+
+impl From<Oid> for OidPrefix {
+    fn from(oid: Oid) -> Self {
+        Self(oid.to_string())
+    }
+}
+
+impl TryFrom<String> for OidPrefix {
+    type Error = InvalidPrefix;
+
+    fn try_from(text: String) -> Result<Self, InvalidPrefix> {
+        let is_prefix = (MIN_PREFIX..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_prefix { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidPrefix) }
+    }
+}
+
 /// The branch whose commits are built and served.
 pub const DEPLOY_BRANCH: &str = "main";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_named_by_its_first_digits() {
+        let oid: Oid = "46f3011723fd0db027ec3604767d75603cb25ba0".parse().unwrap();
+        for text in ["46f30", "46F3011", "46f3011723fd0db027ec3604767d75603cb25ba0"] {
+            assert!(OidPrefix::try_from(text.to_owned()).unwrap().matches(oid), "{text}");
+        }
+        assert!(!OidPrefix::try_from("46f31".to_owned()).unwrap().matches(oid));
+        for text in ["", "46f3", "main1", "46f3011723fd0db027ec3604767d75603cb25ba00"] {
+            assert_eq!(OidPrefix::try_from(text.to_owned()), Err(InvalidPrefix), "{text}");
+        }
+    }
+}

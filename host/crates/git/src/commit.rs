@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use spaceport_core::lifecycle::Millis;
-use spaceport_core::revision::Oid;
+use spaceport_core::revision::{Oid, OidPrefix};
 
 use crate::error::GitError;
 use crate::path::RepoPath;
@@ -20,7 +20,7 @@ pub struct CommitSpec {
     /// The branch that moves, such as `main`; made if it does not exist.
     pub branch: String,
     /// What the branch's head must be; `None`: whatever it is.
-    pub parent: Option<Oid>,
+    pub parent: Option<OidPrefix>,
     /// Who makes it, and when.
     pub author: Author,
     /// The message: summary, and after a blank line the description.
@@ -74,7 +74,7 @@ pub enum CommitError {
         /// The branch.
         branch: String,
         /// What the committer expected, if anything.
-        expected: Option<Oid>,
+        expected: Option<OidPrefix>,
         /// What it is.
         actual: Option<Oid>,
     },

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cap_std::fs::Dir;
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::Millis;
-use spaceport_core::revision::Oid;
+use spaceport_core::revision::{Oid, OidPrefix};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
@@ -78,7 +78,7 @@ impl Repo {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_RACES {
             let head = self.head(&spec.branch).await?;
-            if spec.parent.is_some() && head != spec.parent {
+            if !fits(spec.parent.as_ref(), head) {
                 return Err(conflict(&spec, head));
             }
             let files = match head {
@@ -343,7 +343,12 @@ async fn read_object(from: &mut (impl AsyncBufReadExt + Unpin), limit: u64) -> R
 }
 
 fn conflict(spec: &CommitSpec, actual: Option<Oid>) -> CommitError {
-    CommitError::Conflict { branch: spec.branch.clone(), expected: spec.parent, actual }
+    CommitError::Conflict { branch: spec.branch.clone(), expected: spec.parent.clone(), actual }
+}
+
+/// Whether a commit that expects this parent may be made on this head.
+fn fits(expected: Option<&OidPrefix>, head: Option<Oid>) -> bool {
+    expected.is_none_or(|expected| head.is_some_and(|head| expected.matches(head)))
 }
 
 fn log_entry(fields: &[&str]) -> Option<LogEntry> {

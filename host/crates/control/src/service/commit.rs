@@ -5,7 +5,7 @@ use bytes::Bytes;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
-use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::revision::{DEPLOY_BRANCH, Oid, OidPrefix};
 use spaceport_core::space::Sdk;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
 
@@ -47,7 +47,7 @@ pub struct NewCommit {
     /// The rest of the message.
     pub description: String,
     /// What the branch's head must be.
-    pub parent: Option<Oid>,
+    pub parent: Option<OidPrefix>,
     /// What changes, later ones over earlier ones.
     pub changes: Vec<FileChange>,
 }

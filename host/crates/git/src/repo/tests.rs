@@ -148,13 +148,13 @@ async fn a_commit_on_another_head_is_a_conflict() {
     let fixture = Fixture::new().await;
     let first = fixture.commit(&[("a", "1")]).await;
     let second = fixture.commit(&[("a", "2")]).await;
-    let spec = CommitSpec { parent: Some(first), ..fixture.spec(vec![put("a", "3")]) };
+    let spec = CommitSpec { parent: Some(first.into()), ..fixture.spec(vec![put("a", "3")]) };
     let error = fixture.repo.commit(spec).await.unwrap_err();
     assert!(
-        matches!(&error, CommitError::Conflict { expected, actual, .. } if *expected == Some(first) && *actual == Some(second)),
+        matches!(&error, CommitError::Conflict { expected, actual, .. } if *expected == Some(first.into()) && *actual == Some(second)),
         "{error}"
     );
-    let spec = CommitSpec { parent: Some(second), ..fixture.spec(vec![put("a", "3")]) };
+    let spec = CommitSpec { parent: Some(second.into()), ..fixture.spec(vec![put("a", "3")]) };
     let third = fixture.repo.commit(spec).await.unwrap();
     assert_eq!(fixture.repo.head("main").await.unwrap(), Some(third));
 }

@@ -11,7 +11,7 @@ mod tests;
 use serde::Deserialize;
 use serde_json::Value;
 use spaceport_control::service::{FileChange, NewCommit};
-use spaceport_core::revision::Oid;
+use spaceport_core::revision::OidPrefix;
 
 use crate::error::{ApiError, ApiResult};
 use content::Content;
@@ -60,7 +60,7 @@ struct Header {
     summary: String,
     #[serde(default)]
     description: Option<String>,
-    parent_commit: Option<Oid>,
+    parent_commit: Option<OidPrefix>,
 }
 
 #[derive(Deserialize)]

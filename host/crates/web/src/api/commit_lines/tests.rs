@@ -61,7 +61,7 @@ fn deletions_and_the_expected_parent_are_read() {
     let body = json!({"key": "header", "value": {"summary": "s", "parentCommit": parent}}).to_string()
         + "\n{\"key\":\"deletedFile\",\"value\":{\"path\":\"x\"}}\n\n{\"key\":\"deletedFolder\",\"value\":{\"path\":\"dir/\"}}\n";
     let commit = read(&body, 11).unwrap();
-    assert_eq!(commit.parent, Some(parent.parse().unwrap()));
+    assert_eq!(commit.parent, Some(parent.to_owned().try_into().unwrap()));
     assert_eq!(
         commit.changes,
         [FileChange::Delete { path: "x".into() }, FileChange::DeleteFolder { path: "dir/".into() }]

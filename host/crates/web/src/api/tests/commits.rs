@@ -77,6 +77,11 @@ async fn a_commit_on_an_outdated_parent_is_refused() {
     hub.commit_with("page", header.clone(), &[("a", "1")]).await.expect(200);
     let answer = hub.commit_with("page", header, &[("a", "2")]).await.expect(412);
     assert!(answer.json()["error"].as_str().unwrap().contains("Please refresh"), "{answer:?}");
+    let short = |sha: &str| json!({ "summary": "change", "parentCommit": &sha[..7] });
+    let head = hub.get("/api/spaces/ada/page").await.json()["sha"].as_str().unwrap().to_owned();
+    hub.commit_with("page", short(first.as_str().unwrap()), &[("a", "2")]).await.expect(412);
+    hub.commit_with("page", short(&head), &[("a", "2")]).await.expect(200);
+    hub.commit_with("page", json!({ "summary": "s", "parentCommit": "main" }), &[("a", "3")]).await.expect(400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
