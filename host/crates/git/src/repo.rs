@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
 use crate::checkout::{self, CheckoutReport};
-use crate::commit::plan::Plan;
+use crate::commit::plan::{self, Plan};
 use crate::commit::{CommitError, CommitSpec, import};
 use crate::error::GitError;
 use crate::path::RepoPath;
@@ -73,19 +73,23 @@ impl Repo {
         self.first_commit(&names).await
     }
 
-    /// Makes a commit; the new head. When nothing would change, the head as it is. Durable when this returns.
+    /// Makes a commit; the new head. When nothing would change, or the head is this very commit, the head as it is. Durable
+    /// when this returns.
     pub async fn commit(&self, spec: CommitSpec) -> Result<Oid, CommitError> {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_RACES {
             let head = self.head(&spec.branch).await?;
             if !fits(spec.parent.as_ref(), head) {
-                return Err(conflict(&spec, head));
+                return self.repeated(&spec, head).await?.ok_or_else(|| conflict(&spec, head));
             }
             let files = match head {
                 Some(head) => self.listing(head).await?,
                 None => Listing::default(),
             };
-            let plan = Plan::new(&files, &spec.changes)?;
+            let plan = match Plan::new(&files, &spec.changes) {
+                Err(error @ CommitError::NotThere(_)) => return self.repeated(&spec, head).await?.ok_or(error),
+                plan => plan?,
+            };
             if plan.is_empty()
                 && let Some(head) = head
             {
@@ -239,6 +243,36 @@ impl Repo {
         let output = self.run(call, vec![Bytes::from(lines)]).await?.ok("cat-file")?;
         let text = String::from_utf8_lossy(&output);
         Ok(text.lines().find_map(|line| line.parse().ok()))
+    }
+
+    /// The head, if it is what this commit makes of the head's parent: it was made, its answer was lost, and it is sent
+    /// again.
+    async fn repeated(&self, spec: &CommitSpec, head: Option<Oid>) -> Result<Option<Oid>, GitError> {
+        let Some(head) = head else { return Ok(None) };
+        let (parent, message) = self.parent_and_message(head).await?;
+        if !fits(spec.parent.as_ref(), parent) || message != import::clean_message(&spec.message) {
+            return Ok(None);
+        }
+        let before = match parent {
+            Some(parent) => self.listing(parent).await?,
+            None => Listing::default(),
+        };
+        match plan::applied(&before, &spec.changes) {
+            Ok(made) => Ok((made.files == self.listing(head).await?.files).then_some(head)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// A commit's first parent, and its message.
+    async fn parent_and_message(&self, commit: Oid) -> Result<(Option<Oid>, String), GitError> {
+        let commit_text = commit.to_string();
+        let args = ["--no-decorate", "--no-show-signature", "--format=%P%x00%B", "-n", "1", &commit_text, "--"];
+        let call = Call { command: "log", args: &args, max_output: LOG_OUTPUT, deadline: READ_DEADLINE };
+        let output = self.run_on(commit, call).await?.stdout;
+        let text = String::from_utf8_lossy(&output);
+        let (parents, message) = text.split_once('\0').unwrap_or_default();
+        let parent = parents.split(' ').next().and_then(|parent| parent.parse().ok());
+        Ok((parent, format!("{}\n", message.trim_end())))
     }
 
     async fn import(&self, plan: Plan, spec: &CommitSpec, parent: Option<Oid>) -> Result<Oid, GitError> {

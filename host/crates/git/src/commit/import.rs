@@ -50,7 +50,7 @@ fn identity(author: &Author) -> String {
 }
 
 /// A commit's message cannot hold a zero byte, and ends in a line break.
-fn clean_message(message: &str) -> String {
+pub(crate) fn clean_message(message: &str) -> String {
     let message = message.replace('\0', "");
     let message = message.trim_end();
     if message.is_empty() { "Update\n".to_owned() } else { format!("{message}\n") }

@@ -33,22 +33,14 @@ impl Plan {
 
     /// Applies the changes to the head's files.
     pub(crate) fn new(head: &Listing, changes: &[Change]) -> Result<Self, CommitError> {
-        let mut next = head.clone();
-        let mut contents: BTreeMap<&RepoPath, &Bytes> = BTreeMap::new();
-        for change in changes {
-            match change {
-                Change::Put { path, mode, content } => {
-                    put(&mut next, path, *mode, content)?;
-                    contents.insert(path, content);
-                }
-                Change::Delete { path } => {
-                    next.links.remove(path);
-                    next.files.remove(path).ok_or_else(|| CommitError::NotThere(path.clone()))?;
-                }
-                Change::DeleteFolder { path } => delete_folder(&mut next, path)?,
-            }
-        }
-        next.check()?;
+        let next = applied(head, changes)?;
+        let contents: BTreeMap<&RepoPath, &Bytes> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Put { path, content, .. } => Some((path, content)),
+                Change::Delete { .. } | Change::DeleteFolder { .. } => None,
+            })
+            .collect();
         let removed = head.files.keys().filter(|path| !next.files.contains_key(*path)).cloned().collect();
         let put = contents
             .into_iter()
@@ -60,6 +52,23 @@ impl Plan {
             .collect();
         Ok(Self { removed, put })
     }
+}
+
+/// The files that changes make of others, held to the rules.
+pub(crate) fn applied(files: &Listing, changes: &[Change]) -> Result<Listing, CommitError> {
+    let mut next = files.clone();
+    for change in changes {
+        match change {
+            Change::Put { path, mode, content } => put(&mut next, path, *mode, content)?,
+            Change::Delete { path } => {
+                next.links.remove(path);
+                next.files.remove(path).ok_or_else(|| CommitError::NotThere(path.clone()))?;
+            }
+            Change::DeleteFolder { path } => delete_folder(&mut next, path)?,
+        }
+    }
+    next.check()?;
+    Ok(next)
 }
 
 fn put(next: &mut Listing, path: &RepoPath, mode: FileMode, content: &Bytes) -> Result<(), CommitError> {

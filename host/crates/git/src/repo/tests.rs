@@ -160,6 +160,26 @@ async fn a_commit_on_another_head_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_sent_again_is_the_head_it_made() {
+    let fixture = Fixture::new().await;
+    let first = fixture.commit(&[("a", "1"), ("b", "1")]).await;
+    let spec = |parent: Option<Oid>| CommitSpec {
+        parent: parent.map(Into::into),
+        ..fixture.spec(vec![put("a", "2"), Change::Delete { path: RepoPath::parse("b").unwrap() }])
+    };
+    let second = fixture.repo.commit(spec(Some(first))).await.unwrap();
+    for parent in [Some(first), None] {
+        assert_eq!(fixture.repo.commit(spec(parent)).await.unwrap(), second, "{parent:?}");
+    }
+    let other = CommitSpec { message: "another".into(), ..spec(Some(first)) };
+    assert!(matches!(fixture.repo.commit(other).await, Err(CommitError::Conflict { .. })));
+    let more = CommitSpec { changes: vec![put("a", "2")], ..spec(Some(first)) };
+    assert!(matches!(fixture.repo.commit(more).await, Err(CommitError::Conflict { .. })));
+    assert!(matches!(fixture.repo.commit(spec(Some(second))).await, Err(CommitError::NotThere(_))));
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(second));
+}
+
+#[tokio::test]
 async fn a_branch_moves_only_from_where_it_was() {
     let fixture = Fixture::new().await;
     let first = fixture.commit(&[("a", "1")]).await;
