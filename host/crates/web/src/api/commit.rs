@@ -1,6 +1,5 @@
 //! Uploading: what `hf upload` calls, in its order. Check the README, ask how each file is to be sent, commit.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -12,7 +11,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{FolderEntry, NewCommit};
+use spaceport_control::service::{NewCommit, PlannedUpload};
 use spaceport_core::permission::Action;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -42,9 +41,12 @@ pub(crate) struct ValidateYaml {
 
 /// The body of `POST …/preupload/{rev}`. Samples and sizes play no part: every file is sent the same way.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Preupload {
     #[serde(default)]
     files: Vec<PreuploadFile>,
+    /// The `.gitignore` that is about to be committed.
+    git_ignore: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -67,8 +69,8 @@ pub(crate) async fn validate_yaml(
     Ok((status, Json(answer)).into_response())
 }
 
-/// How each file is to be sent: always within the commit. What is there already is named by its id, so that clients leave
-/// it out.
+/// How each file is to be sent: always within the commit, unless the repository ignores it. What is there already is named
+/// by its id, so that clients leave it out.
 pub(crate) async fn preupload(
     State(app): State<AppState>,
     Caller(actor): Caller,
@@ -77,30 +79,22 @@ pub(crate) async fn preupload(
     query: QueryPairs,
     JsonBody(body): JsonBody<Preupload>,
 ) -> ApiResult<Json<Value>> {
-    app.control.space(&actor, &path, Action::Write).map_err(told_to(&actor))?;
     refuse_pull_request(&query)?;
     if body.files.len() > MAX_PREUPLOAD {
         return Err(ApiError::too_large(format!("Ask about at most {MAX_PREUPLOAD} files at once")));
     }
     let wanted: Vec<&str> = body.files.iter().map(|file| file.path.as_str()).collect();
-    let there = app.control.entries_at(&actor, &path, &revision, &wanted).await.map_err(told_to(&actor))?;
-    let there: HashMap<&str, String> = there
-        .iter()
-        .filter_map(|entry| match entry {
-            FolderEntry::File { path, oid, .. } => Some((path.as_str(), oid.to_string())),
-            FolderEntry::Folder { .. } => None,
-        })
-        .collect();
-    let answer = |path: &str| {
-        let mut file = json!({ "path": path, "uploadMode": "regular", "shouldIgnore": false });
-        if let Some(oid) = there.get(path) {
-            file["oid"] = json!(oid);
+    let plan = app.control.upload_plan(&actor, &path, &revision, &wanted, body.git_ignore).await;
+    let plan = plan.map_err(told_to(&actor))?;
+    let answer = |(path, planned): (&&str, &PlannedUpload)| {
+        let mut file = json!({ "path": path, "uploadMode": "regular", "shouldIgnore": planned.is_ignored });
+        if let Some(oid) = planned.oid {
+            file["oid"] = json!(oid.to_string());
         }
         file
     };
-    let files: Vec<Value> = wanted.iter().map(|path| answer(path)).collect();
-    let head = app.control.resolve_revision(&actor, &path, &revision).await.map_err(told_to(&actor))?;
-    Ok(Json(json!({ "files": files, "commitOid": head.to_string() })))
+    let files: Vec<Value> = wanted.iter().zip(&plan.files).map(answer).collect();
+    Ok(Json(json!({ "files": files, "commitOid": plan.commit.to_string() })))
 }
 
 /// Makes a commit.

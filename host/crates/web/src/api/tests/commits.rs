@@ -114,6 +114,28 @@ async fn preupload_wants_every_file_and_knows_those_that_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_repository_ignores_is_not_to_be_sent() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    let ask = async |rules: Option<&str>| {
+        let files = json!([{ "path": "a.log" }, { "path": "x/y.tmp" }, { "path": "index.html" }]);
+        let mut body = json!({ "files": files });
+        if let Some(rules) = rules {
+            body["gitIgnore"] = json!(rules);
+        }
+        let answer = hub.post("/api/spaces/ada/page/preupload/main", body).await.expect(200).json();
+        let files = answer["files"].as_array().unwrap().clone();
+        files.iter().map(|file| file["shouldIgnore"].as_bool().unwrap()).collect::<Vec<bool>>()
+    };
+    assert_eq!(ask(None).await, [false, false, false]);
+    hub.commit("page", &[(".gitignore", "*.log\n")]).await.expect(200);
+    assert_eq!(ask(None).await, [true, false, false]);
+    assert_eq!(ask(Some("x/\n")).await, [false, true, false], "what is about to be committed counts");
+    let huge = json!({ "files": [], "gitIgnore": "a\n".repeat(100_000) });
+    hub.post("/api/spaces/ada/page/preupload/main", huge).await.expect(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commits_that_cannot_be_made_say_why() {
     let hub = TestHub::start().await;
     hub.create("page", "static").await;
