@@ -48,7 +48,7 @@ pub use listing::{SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use readme::ReadmeReport;
 pub use running::Restart;
-pub use settings::{NewSetting, Settled};
+pub use settings::{NewSetting, Settled, Warning};
 pub use spaceport_db::{AccessToken, Account};
 pub use spaceport_git::TreeEntry;
 pub use spaces::{NewSpace, SpaceChanges};

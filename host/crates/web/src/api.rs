@@ -19,6 +19,7 @@ pub(crate) mod types;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, header};
+use spaceport_control::service::Warning;
 use spaceport_core::permission::Actor;
 
 use crate::error::{ApiError, header_text};
@@ -36,11 +37,15 @@ fn told_to<E: Into<ApiError>>(actor: &Actor) -> impl Fn(E) -> ApiError {
     }
 }
 
-/// Adds a warning for the user to an answer.
-fn warned(response: impl IntoResponse, topic: &str, warning: Option<&str>) -> Response {
+/// Adds warnings for the user to an answer.
+fn warned(response: impl IntoResponse, warnings: &[Warning]) -> Response {
     let mut response = response.into_response();
-    if let Some(warning) = warning {
-        response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {warning}")));
+    for warning in warnings {
+        let (topic, text) = match warning {
+            Warning::ExposedSecret(text) => ("static-secret", text),
+            Warning::FixedSleepTime(text) => ("sleep-time", text),
+        };
+        response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {text}")));
     }
     response
 }

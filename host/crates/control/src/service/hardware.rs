@@ -3,10 +3,10 @@
 use spaceport_core::hardware::Hardware;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
-use spaceport_core::space::{Sdk, Space};
+use spaceport_core::space::Sdk;
 
 use super::error::{ServiceError, ServiceResult};
-use super::settings::Settled;
+use super::settings::{Settled, Warning};
 use super::view::RuntimeView;
 use super::{Control, ServiceConfig};
 
@@ -39,8 +39,8 @@ impl Control {
                 Ok(())
             })
             .await?;
-        let warning = sleep.and_then(|_| self.sleep_warning(&space));
-        Ok(Settled { value: self.runtime_of(&space), warning })
+        let warning = sleep.and_then(|_| self.sleep_warning(&space.hardware));
+        Ok(Settled { value: self.runtime_of(&space), warnings: warning.into_iter().collect() })
     }
 
     /// Sets after how many seconds of idleness a Space sleeps; -1 is never.
@@ -53,8 +53,8 @@ impl Control {
         let found = self.space(actor, path, Action::Write)?;
         refuse_static(self.runtime_of(&found).sdk, "Setting a sleep time")?;
         let sleep = sleep_setting(seconds)?;
-        if let Some(warning) = self.sleep_warning(&found) {
-            return Ok(Settled { value: self.runtime_of(&found), warning: Some(warning) });
+        if let Some(warning) = self.sleep_warning(&found.hardware) {
+            return Ok(Settled { value: self.runtime_of(&found), warnings: vec![warning] });
         }
         let space = self
             .change_settings(found.id, |space| {
@@ -62,7 +62,7 @@ impl Control {
                 Ok(())
             })
             .await?;
-        Ok(Settled { value: self.runtime_of(&space), warning: None })
+        Ok(Settled { value: self.runtime_of(&space), warnings: Vec::new() })
     }
 
     /// Gives a Space a persistent disk, or takes it away with everything on it.
@@ -138,9 +138,9 @@ impl Control {
     }
 
     /// What to tell an owner who sets a sleep time on hardware where the host sets it.
-    fn sleep_warning(&self, space: &Space) -> Option<String> {
-        let is_free = self.catalogue().flavor(&space.hardware).is_none_or(Hardware::is_free);
-        is_free.then(|| free_sleep_text(&self.inner.config, &space.hardware))
+    pub(super) fn sleep_warning(&self, flavor: &str) -> Option<Warning> {
+        let is_free = self.catalogue().flavor(flavor).is_none_or(Hardware::is_free);
+        is_free.then(|| Warning::FixedSleepTime(free_sleep_text(&self.inner.config, flavor)))
     }
 }
 

@@ -33,8 +33,17 @@ pub struct NewSetting {
 pub struct Settled<T> {
     /// The answer.
     pub value: T,
-    /// A sentence for the owner.
-    pub warning: Option<String>,
+    /// What the owner may not expect.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that was done and that the owner may not expect, with a sentence that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// Visitors can read a secret.
+    ExposedSecret(String),
+    /// The host sets the sleep time.
+    FixedSleepTime(String),
 }
 
 impl Control {
@@ -94,12 +103,17 @@ impl Control {
             put_secret(space, new, now)
         })
         .await?;
-        let is_exposed = self.runtime_of(&found).sdk == Sdk::Static && self.inner.config.expose_static_secrets;
-        let warning = is_exposed.then(|| {
-            "This is a static Space: every visitor of its pages can read this secret in window.huggingface.variables"
-                .to_owned()
-        });
-        Ok(Settled { value: (), warning })
+        Ok(Settled { value: (), warnings: self.secret_warning(self.runtime_of(&found).sdk).into_iter().collect() })
+    }
+
+    /// What to tell an owner who sets secrets of a Space of this kind.
+    pub(super) fn secret_warning(&self, sdk: Sdk) -> Option<Warning> {
+        let is_exposed = sdk == Sdk::Static && self.inner.config.expose_static_secrets;
+        is_exposed.then(|| {
+            let text = "This is a static Space: every visitor of its pages can read its secrets in \
+                        window.huggingface.variables";
+            Warning::ExposedSecret(text.to_owned())
+        })
     }
 
     /// Removes a secret, if it is there.

@@ -15,7 +15,7 @@ use super::accounts::new_id;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::hardware::sleep_setting;
-use super::settings::{NewSetting, check_setting, put_secret, put_variable};
+use super::settings::{NewSetting, Settled, check_setting, put_secret, put_variable};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use super::template::first_files;
 
@@ -55,13 +55,14 @@ pub struct SpaceChanges {
 
 impl Control {
     /// Creates a Space with its first commit.
-    pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Space> {
+    pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Settled<Space>> {
         let (user, owner, owner_name) = self.creator(actor, new.owner.as_ref())?;
         let path = SpacePath { owner: owner_name, name: new.name.clone() };
         if self.inner.db.space_id(&path).map_err(read_failed)?.is_some() {
             return Err(ServiceError::NameTaken(path));
         }
         let license = new.license.clone();
+        let warnings = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty()).into_iter().collect();
         let (space, batch) = self.prepare(path, owner, user.id, new)?;
         let id = space.id;
         // A commit that follows at once must be heard of after the first.
@@ -84,7 +85,7 @@ impl Control {
         self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
         self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
-        Ok(space)
+        Ok(Settled { value: space, warnings })
     }
 
     /// Changes settings that are no part of what an app sees.

@@ -60,7 +60,7 @@ impl Host {
     }
 
     async fn create(&self, name: &str) -> ServiceResult<Space> {
-        self.control.create_space(&self.ada, new_space(name)).await
+        Ok(self.control.create_space(&self.ada, new_space(name)).await?.value)
     }
 }
 

@@ -15,9 +15,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, SpaceAt};
 use crate::router::AppState;
 
-/// The topic under which clients show that a sleep time has no effect.
-const SLEEP_TOPIC: &str = "sleep-time";
-
 /// Minutes of an hour: clients know a price per minute.
 const MINUTES: f64 = 60.0;
 
@@ -56,7 +53,7 @@ pub(crate) async fn request(
     let Some(flavor) = body.flavor else { return Err(missing(&app, "flavor")) };
     let settled =
         app.control.request_hardware(&actor, &path, &flavor, body.sleep_time_seconds).await.map_err(told_to(&actor))?;
-    Ok(warned(Json(Runtime::from(&settled.value)), SLEEP_TOPIC, settled.warning.as_deref()))
+    Ok(warned(Json(Runtime::from(&settled.value)), &settled.warnings))
 }
 
 /// Sets when a Space sleeps.
@@ -68,7 +65,7 @@ pub(crate) async fn set_sleep_time(
 ) -> ApiResult<Response> {
     let seconds = body.seconds.ok_or_else(|| ApiError::bad_request("The body needs \"seconds\", -1 for never"))?;
     let settled = app.control.set_sleep_time(&actor, &path, seconds).await.map_err(told_to(&actor))?;
-    Ok(warned(Json(Runtime::from(&settled.value)), SLEEP_TOPIC, settled.warning.as_deref()))
+    Ok(warned(Json(Runtime::from(&settled.value)), &settled.warnings))
 }
 
 /// Gives a Space a persistent disk.

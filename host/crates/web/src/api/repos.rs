@@ -2,17 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{NewSetting, NewSpace, ServiceError};
+use spaceport_control::service::{NewSetting, NewSpace, ServiceError, Settled};
 use spaceport_core::name::{InvalidName, OwnerName, SpacePath};
 use spaceport_core::permission::Actor;
 use spaceport_core::space::{Sdk, Visibility};
 
-use super::told_to;
 use super::types::{Setting, visibility};
+use super::{told_to, warned};
 use crate::auth::{Caller, Signed};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::JsonBody;
@@ -57,10 +57,10 @@ pub(crate) async fn create(
     let new = body.into_space()?;
     let actor = Actor::User(signed.user.clone());
     match app.control.create_space(&actor, new).await {
-        Ok(space) => {
+        Ok(Settled { value: space, warnings }) => {
             let url = app.control.addresses().page_url(&space.path);
             let body = json!({ "url": url, "name": space.path.to_string(), "id": space.id.to_string() });
-            Ok(Json(body).into_response())
+            Ok(warned(Json(body), &warnings))
         }
         Err(ServiceError::NameTaken(path)) => {
             let url = Value::String(app.control.addresses().page_url(&path));

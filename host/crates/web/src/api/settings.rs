@@ -80,7 +80,7 @@ pub(crate) async fn set_secret(
 ) -> ApiResult<Response> {
     let new = body.into_setting()?;
     let settled = app.control.set_secret(&actor, &path, new).await.map_err(told_to(&actor))?;
-    Ok(warned(Json(json!({})), "static-secret", settled.warning.as_deref()))
+    Ok(warned(Json(json!({})), &settled.warnings))
 }
 
 /// Deletes a secret; one that is not there is deleted already.

@@ -52,6 +52,18 @@ async fn the_owner_of_a_static_space_is_warned_that_pages_get_its_secrets() {
     let answer = hub.post("/api/spaces/ada/page/secrets", json!({ "key": "KEY", "value": "v" })).await.expect(200);
     let warning = answer.header("x-hf-warning").unwrap();
     assert!(warning.starts_with("static-secret; ") && warning.contains("window.huggingface.variables"), "{warning}");
+
+    for (sdk, secrets, is_warned) in [
+        ("static", json!([{ "key": "KEY", "value": "v" }]), true),
+        ("wasm", json!([{ "key": "KEY", "value": "v" }]), false),
+        ("static", json!([]), false),
+    ] {
+        let name = format!("{sdk}-{is_warned}-{}", secrets.as_array().unwrap().len());
+        let body = json!({ "name": name, "type": "space", "sdk": sdk, "secrets": secrets });
+        let answer = hub.post("/api/repos/create", body).await.expect(200);
+        let warning = answer.header("x-hf-warning");
+        assert_eq!(warning.is_some_and(|warning| warning.starts_with("static-secret; ")), is_warned, "{answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
