@@ -7,6 +7,7 @@ use spaceport_core::space::Sdk;
 
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
+use super::storage::fleet_failed;
 use super::view::RuntimeView;
 use super::{Control, ServiceConfig};
 
@@ -56,12 +57,14 @@ impl Control {
         if let Some(warning) = self.sleep_warning(&found.hardware) {
             return Ok(Settled { value: self.runtime_of(&found), warnings: vec![warning] });
         }
-        let space = self
-            .change_settings(found.id, |space| {
-                space.sleep_after = Some(sleep);
-                Ok(())
-            })
-            .await?;
+        let _turn = self.settings_turn(found.id).await;
+        let stored = self.store_change(found.id, |space, _| {
+            space.sleep_after = Some(sleep);
+            Ok(())
+        });
+        let space = stored.await?;
+        // The app sees nothing of it, so it goes on running.
+        self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
         Ok(Settled { value: self.runtime_of(&space), warnings: Vec::new() })
     }
 

@@ -1,5 +1,6 @@
 use axum::http::Method;
 use serde_json::{Value, json};
+use spaceport_core::permission::{Action, Actor};
 
 use crate::testing::TestHub;
 
@@ -134,6 +135,24 @@ async fn the_sleep_time_of_free_hardware_stays_and_the_owner_is_told() {
     };
     assert_eq!(sleep(60).await, 60);
     assert_eq!(sleep(-1).await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_sleep_time_leaves_the_app_running() {
+    let hub = TestHub::start().await;
+    hub.create("app", "wasm").await;
+    hub.post("/api/spaces/ada/app/hardware", json!({ "flavor": "cpu-upgrade" })).await.expect(200);
+    hub.commit("app", &[("app.wasm", "\0asm")]).await.expect(200);
+    hub.reaches("app", "RUNNING").await;
+    let instance = || {
+        let actor = hub.control.accounts().authenticate(&hub.ada).unwrap().unwrap().user;
+        let space = hub.control.space(&Actor::User(actor), &"ada/app".parse().unwrap(), Action::See).unwrap();
+        let state = hub.control.fleet().state(space.id).unwrap().state;
+        (state.live_instance(), state.next_instance)
+    };
+    let before = instance();
+    hub.post("/api/spaces/ada/app/sleeptime", json!({ "seconds": 60 })).await.expect(200);
+    assert_eq!(instance(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
