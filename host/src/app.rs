@@ -18,7 +18,7 @@ use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::Clock;
 use spaceport_control::routes::RouteTable;
-use spaceport_control::service::{Addresses, Control, ControlParts, ServiceConfig};
+use spaceport_control::service::{Addresses, Control, ControlParts};
 use spaceport_core::egress::EgressPolicy;
 use spaceport_db::{Db, KeyStore, OpenReport, Options};
 use spaceport_engine::cap::http_out::own_addresses;
@@ -175,14 +175,7 @@ impl Parts {
         )
         .await
         .context("bring the Spaces up")?;
-        let service = ServiceConfig {
-            catalogue: config.catalogue.clone(),
-            addresses: addresses.clone(),
-            free_sleep_after: Some(config.sleep_after.as_secs()),
-            expose_static_secrets: config.expose_secrets,
-        };
-        let control =
-            Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone(), config: service });
+        let control = Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone() });
         Ok(Self { control, fleet, routes, clock })
     }
 }

@@ -227,6 +227,11 @@ impl Fleet {
         self.shared().shutdown(grace).await;
     }
 
+    /// What the operator has decided.
+    pub(crate) fn config(&self) -> &FleetConfig {
+        &self.shared().config
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use spaceport_core::hardware::Hardware;
 use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::{Desired, Serving, State};
 use spaceport_core::manifest::Manifest;
@@ -26,7 +27,7 @@ pub(crate) struct Profile {
     pub(crate) visibility: Visibility,
     /// The kind it was created as.
     pub(crate) sdk: Sdk,
-    /// Seconds of idleness after which it sleeps; static Spaces have a time of their own.
+    /// Idleness after which it sleeps; static Spaces have a time of their own.
     pub(crate) sleep_after: Option<Duration>,
     pub(crate) has_storage: bool,
 }
@@ -47,19 +48,13 @@ pub(crate) struct RouteSource<'a> {
 impl Profile {
     /// The profile of a Space under the operator's rules.
     pub(crate) fn of(space: &Space, config: &FleetConfig) -> Self {
-        let is_free = config.catalogue.flavor(&space.hardware).is_none_or(|row| row.is_free());
         Self {
             path: space.path.clone(),
             subdomain: space.subdomain.clone(),
             owner: space.owner,
             visibility: space.visibility,
             sdk: space.sdk,
-            // The owner's wish counts where the owner pays.
-            sleep_after: if is_free {
-                config.free_sleep_after
-            } else {
-                space.sleep_after.flatten().map(Duration::from_secs)
-            },
+            sleep_after: sleep_after(space, config),
             has_storage: space.storage.is_some(),
         }
     }
@@ -90,6 +85,12 @@ impl Profile {
         hosts.dedup();
         hosts
     }
+}
+
+/// Idleness after which a Space sleeps under the operator's rules.
+pub(crate) fn sleep_after(space: &Space, config: &FleetConfig) -> Option<Duration> {
+    let is_free = config.catalogue.flavor(&space.hardware).is_none_or(Hardware::is_free);
+    space.sleep_after.on(is_free, config.free_sleep_after)
 }
 
 /// What a visitor gets while no instance answers.

@@ -71,21 +71,7 @@ struct Inner {
     fleet: Fleet,
     clock: Arc<dyn Clock>,
     accounts: Accounts,
-    config: ServiceConfig,
     setting_locks: [Mutex<()>; SETTING_LOCKS],
-}
-
-/// What the operator has decided, as far as operations go.
-#[derive(Debug, Clone)]
-pub struct ServiceConfig {
-    /// Hardware and storage on offer.
-    pub catalogue: Catalogue,
-    /// Where everything is reached.
-    pub addresses: Addresses,
-    /// Seconds after which a Space on free hardware sleeps; `None`: never.
-    pub free_sleep_after: Option<u64>,
-    /// Whether pages of static Spaces are given secrets.
-    pub expose_static_secrets: bool,
 }
 
 /// What operations work with.
@@ -96,21 +82,19 @@ pub struct ControlParts {
     pub repos: Arc<Repos>,
     /// Seals secrets.
     pub keys: KeyStore,
-    /// What runs.
+    /// What runs, and under which rules of the operator.
     pub fleet: Fleet,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What the operator decided.
-    pub config: ServiceConfig,
 }
 
 impl Control {
     /// The operations over these parts.
     pub fn new(parts: ControlParts) -> Self {
-        let ControlParts { db, repos, keys, fleet, clock, config } = parts;
+        let ControlParts { db, repos, keys, fleet, clock } = parts;
         let accounts = Accounts::new(db.clone(), clock.clone());
         let setting_locks = std::array::from_fn(|_| Mutex::new(()));
-        Self { inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, config, setting_locks }) }
+        Self { inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, setting_locks }) }
     }
 
     /// Users and tokens.
@@ -125,12 +109,12 @@ impl Control {
 
     /// Hardware and storage on offer.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.inner.config.catalogue
+        &self.inner.fleet.config().catalogue
     }
 
     /// Where everything is reached.
     pub fn addresses(&self) -> &Addresses {
-        &self.inner.config.addresses
+        &self.inner.fleet.config().addresses
     }
 
     /// Whether changes can be stored, for a readiness probe.

@@ -19,7 +19,7 @@ use spaceport_core::lifecycle::{BuildFailure, FailureKind, Millis};
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::name::Subdomain;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
-use spaceport_core::space::{Sdk, Space, Visibility};
+use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_core::stage::Stage;
 use spaceport_db::{Db, KeyStore, Options};
 use spaceport_git::{Author, Change, CommitSpec, FileMode, RepoPath, Repos};
@@ -270,7 +270,7 @@ impl World {
             sdk: Sdk::Wasm,
             hardware: DEFAULT_FLAVOR.into(),
             storage: None,
-            sleep_after: None,
+            sleep_after: SleepAfter::HostDefault,
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };

@@ -92,7 +92,7 @@ mod tests {
     use crate::hardware::Catalogue;
     use crate::id::{AccountId, SpaceId};
     use crate::name::Subdomain;
-    use crate::space::{Sdk, Variable, Visibility};
+    use crate::space::{Sdk, SleepAfter, Variable, Visibility};
 
     fn space(variables: &[(&str, &str)]) -> Space {
         let path = "ada/My_Space".parse().unwrap();
@@ -108,7 +108,7 @@ mod tests {
             sdk: Sdk::Wasm,
             hardware: "cpu-basic".into(),
             storage: None,
-            sleep_after: None,
+            sleep_after: SleepAfter::HostDefault,
             variables: variables
                 .iter()
                 .map(|(name, value)| {

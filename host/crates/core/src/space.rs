@@ -1,6 +1,7 @@
 //! A Space: what the control plane knows of it beside its repository and its lifecycle.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,12 +76,35 @@ pub struct Space {
     pub hardware: String,
     /// Storage tier, if any.
     pub storage: Option<String>,
-    /// Seconds of idleness after which it sleeps; `None`: the host's default for its hardware; `Some(None)`: never.
-    pub sleep_after: Option<Option<u64>>,
+    /// When it is to sleep, as its owner wishes.
+    pub sleep_after: SleepAfter,
     /// Variables by name.
     pub variables: BTreeMap<String, Variable>,
     /// Secrets by name, without their values.
     pub secrets: BTreeMap<String, SecretInfo>,
+}
+
+/// When a Space is to sleep, as its owner wishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SleepAfter {
+    /// As is usual for its hardware.
+    HostDefault,
+    /// Never.
+    Never,
+    /// After so much idleness.
+    After(Duration),
+}
+
+impl SleepAfter {
+    /// Idleness after which a Space sleeps; `None`: it does not. The wish counts where the owner pays; free hardware sleeps
+    /// as the host says, paid hardware by itself never.
+    pub fn on(self, is_free: bool, host: Option<Duration>) -> Option<Duration> {
+        match self {
+            _ if is_free => host,
+            Self::After(idle) => Some(idle),
+            Self::HostDefault | Self::Never => None,
+        }
+    }
 }
 
 /// A readable setting handed to the app.
@@ -155,6 +179,22 @@ pub fn check_variable(name: &str, value: &str) -> Result<(), InvalidVariable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_wish_counts_where_the_owner_pays() {
+        let (host, wish) = (Duration::from_secs(10), Duration::from_secs(60));
+        for (sleep, is_free, expected) in [
+            (SleepAfter::HostDefault, true, Some(host)),
+            (SleepAfter::Never, true, Some(host)),
+            (SleepAfter::After(wish), true, Some(host)),
+            (SleepAfter::HostDefault, false, None),
+            (SleepAfter::Never, false, None),
+            (SleepAfter::After(wish), false, Some(wish)),
+        ] {
+            assert_eq!(sleep.on(is_free, Some(host)), expected, "{sleep:?}");
+        }
+        assert_eq!(SleepAfter::After(wish).on(true, None), None);
+    }
 
     #[test]
     fn variable_names_are_those_of_an_environment() {

@@ -6,7 +6,7 @@ use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::lifecycle::Release;
 use spaceport_core::name::{SpacePath, Subdomain};
 use spaceport_core::revision::Oid;
-use spaceport_core::space::{Sdk, SecretInfo, Space, Variable, Visibility};
+use spaceport_core::space::{Sdk, SecretInfo, SleepAfter, Space, Variable, Visibility};
 use tempfile::TempDir;
 
 use crate::{BuiltRelease, Db, KeyStore, OnDamage, OpenError, OpenReport, Options};
@@ -66,7 +66,7 @@ pub(crate) fn space(number: u32) -> Space {
         sdk: Sdk::Wasm,
         hardware: "cpu-basic".into(),
         storage: Some("small".into()),
-        sleep_after: Some(None),
+        sleep_after: SleepAfter::Never,
         variables: [("MODE".to_owned(), variable)].into(),
         secrets: [("TOKEN".to_owned(), SecretInfo { description: None, updated_at: 4 })].into(),
     }

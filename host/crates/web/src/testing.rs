@@ -14,7 +14,7 @@ use serde_json::Value;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::{self, Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage};
-use spaceport_control::service::{Addresses, Control, ControlParts, NewToken, NewUser, ServiceConfig};
+use spaceport_control::service::{Addresses, Control, ControlParts, NewToken, NewUser};
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
 use spaceport_core::hardware::Catalogue;
@@ -185,7 +185,7 @@ async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
         data: dir.to_owned(),
         keys: keys.clone(),
         catalogue: Catalogue::default(),
-        addresses: addresses.clone(),
+        addresses,
         limits: OperatorLimits::default(),
         egress: EgressPolicy::default(),
         free_sleep_after: Some(Duration::from_secs(172_800)),
@@ -202,13 +202,7 @@ async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
         routes: Arc::default(),
     };
     let fleet = Fleet::start(config, parts).await.unwrap();
-    let config = ServiceConfig {
-        catalogue: Catalogue::default(),
-        addresses,
-        free_sleep_after: Some(172_800),
-        expose_static_secrets: true,
-    };
-    Control::new(ControlParts { db, repos, keys, fleet, clock, config })
+    Control::new(ControlParts { db, repos, keys, fleet, clock })
 }
 
 /// Builds anything that may be built, and answers every request with a word.

@@ -1,15 +1,17 @@
 //! Hardware, storage and sleep time: what is on offer for which kind of Space.
 
+use std::time::Duration;
+
 use spaceport_core::hardware::Hardware;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
-use spaceport_core::space::Sdk;
+use spaceport_core::space::{Sdk, SleepAfter};
 
+use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
 use super::storage::fleet_failed;
 use super::view::RuntimeView;
-use super::{Control, ServiceConfig};
 
 /// Longest sleep time that can be set, in seconds: a year. More is "never".
 const MAX_SLEEP: i64 = 365 * 24 * 60 * 60;
@@ -30,17 +32,14 @@ impl Control {
         let sdk = self.runtime_of(&found).sdk;
         refuse_static(sdk, "Requesting hardware")?;
         self.check_flavor(sdk, flavor)?;
-        let sleep = sleep_after.map(sleep_setting).transpose()?;
+        let (sleep, warning) = self.sleep_wish(flavor, sleep_after)?;
         let space = self
             .change_settings(found.id, |space| {
                 space.hardware = flavor.to_owned();
-                if let Some(sleep) = sleep {
-                    space.sleep_after = Some(sleep);
-                }
+                space.sleep_after = sleep.unwrap_or(space.sleep_after);
                 Ok(())
             })
             .await?;
-        let warning = sleep.and_then(|_| self.sleep_warning(&space.hardware));
         Ok(Settled { value: self.runtime_of(&space), warnings: warning.into_iter().collect() })
     }
 
@@ -53,13 +52,13 @@ impl Control {
     ) -> ServiceResult<Settled<RuntimeView>> {
         let found = self.space(actor, path, Action::Write)?;
         refuse_static(self.runtime_of(&found).sdk, "Setting a sleep time")?;
-        let sleep = sleep_setting(seconds)?;
-        if let Some(warning) = self.sleep_warning(&found.hardware) {
-            return Ok(Settled { value: self.runtime_of(&found), warnings: vec![warning] });
-        }
+        let (sleep, warning) = self.sleep_wish(&found.hardware, Some(seconds))?;
+        let Some(sleep) = sleep else {
+            return Ok(Settled { value: self.runtime_of(&found), warnings: warning.into_iter().collect() });
+        };
         let _turn = self.settings_turn(found.id).await;
         let stored = self.store_change(found.id, |space, _| {
-            space.sleep_after = Some(sleep);
+            space.sleep_after = sleep;
             Ok(())
         });
         let space = stored.await?;
@@ -89,7 +88,7 @@ impl Control {
 
     /// Refuses a flavor that nothing here runs such a Space on, saying what is offered.
     pub(super) fn check_flavor(&self, sdk: Sdk, flavor: &str) -> ServiceResult<()> {
-        let config = &self.inner.config;
+        let config = self.inner.fleet.config();
         let is_offered = |row: &Hardware| row.gpu.is_none() || (is_container(sdk) && self.inner.fleet.runs(sdk));
         match config.catalogue.flavor(flavor) {
             Some(row) if is_offered(row) => Ok(()),
@@ -140,27 +139,31 @@ impl Control {
         Err(ServiceError::Invalid(message))
     }
 
-    /// What to tell an owner who sets a sleep time on hardware where the host sets it.
-    pub(super) fn sleep_warning(&self, flavor: &str) -> Option<Warning> {
-        let is_free = self.catalogue().flavor(flavor).is_none_or(Hardware::is_free);
-        is_free.then(|| Warning::FixedSleepTime(free_sleep_text(&self.inner.config, flavor)))
-    }
-}
-
-fn free_sleep_text(config: &ServiceConfig, flavor: &str) -> String {
-    match config.free_sleep_after {
-        Some(seconds) => {
-            format!("The sleep time of {flavor} cannot be changed: it sleeps after {seconds} seconds without a visit")
+    /// A wish for a sleep time as it is to be kept, and what to tell an owner who has one for hardware where the host sets
+    /// it: such a wish is not kept.
+    pub(super) fn sleep_wish(
+        &self,
+        flavor: &str,
+        seconds: Option<i64>,
+    ) -> ServiceResult<(Option<SleepAfter>, Option<Warning>)> {
+        let Some(wish) = seconds.map(sleep_setting).transpose()? else { return Ok((None, None)) };
+        if self.catalogue().flavor(flavor).is_some_and(|row| !row.is_free()) {
+            return Ok((Some(wish), None));
         }
-        None => format!("The sleep time of {flavor} cannot be changed: it does not sleep"),
+        let rule = match self.inner.fleet.config().free_sleep_after {
+            Some(idle) => format!("it sleeps after {} seconds without a visit", idle.as_secs_f64()),
+            None => "it does not sleep".to_owned(),
+        };
+        let text = format!("The sleep time of {flavor} cannot be changed: {rule}");
+        Ok((None, Some(Warning::FixedSleepTime(text))))
     }
 }
 
 /// Seconds as clients send them: -1 is never.
-pub(super) fn sleep_setting(seconds: i64) -> ServiceResult<Option<u64>> {
+fn sleep_setting(seconds: i64) -> ServiceResult<SleepAfter> {
     match seconds {
-        -1 => Ok(None),
-        1..=MAX_SLEEP => Ok(Some(seconds.unsigned_abs())),
+        -1 => Ok(SleepAfter::Never),
+        1..=MAX_SLEEP => Ok(SleepAfter::After(Duration::from_secs(seconds.unsigned_abs()))),
         _ => Err(ServiceError::Invalid(format!("A sleep time is 1 to {MAX_SLEEP} seconds, or -1 for never"))),
     }
 }

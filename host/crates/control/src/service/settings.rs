@@ -108,7 +108,7 @@ impl Control {
 
     /// What to tell an owner who sets secrets of a Space of this kind.
     pub(super) fn secret_warning(&self, sdk: Sdk) -> Option<Warning> {
-        let is_exposed = sdk == Sdk::Static && self.inner.config.expose_static_secrets;
+        let is_exposed = sdk == Sdk::Static && self.inner.fleet.config().expose_static_secrets;
         is_exposed.then(|| {
             let text = "This is a static Space: every visitor of its pages can read its secrets in \
                         window.huggingface.variables";

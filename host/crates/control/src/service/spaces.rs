@@ -6,7 +6,7 @@ use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::name::{OwnerName, SpaceName, SpacePath, Subdomain};
 use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
-use spaceport_core::space::{Sdk, Space, Visibility};
+use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_db::{Batch, CommitError, TableId};
 use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
 
@@ -14,8 +14,7 @@ use super::Control;
 use super::accounts::new_id;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
-use super::hardware::sleep_setting;
-use super::settings::{NewSetting, Settled, check_setting, put_secret, put_variable};
+use super::settings::{NewSetting, Settled, Warning, check_setting, put_secret, put_variable};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use super::template::first_files;
 
@@ -62,8 +61,8 @@ impl Control {
             return Err(ServiceError::NameTaken(path));
         }
         let license = new.license.clone();
-        let warnings = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty()).into_iter().collect();
-        let (space, batch) = self.prepare(path, owner, user.id, new)?;
+        let exposed = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty());
+        let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
         let id = space.id;
         // A commit that follows at once must be heard of after the first.
         let _turn = self.settings_turn(id).await;
@@ -85,7 +84,7 @@ impl Control {
         self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
         self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
-        Ok(Settled { value: space, warnings })
+        Ok(Settled { value: space, warnings: exposed.into_iter().chain(fixed).collect() })
     }
 
     /// Changes settings that are no part of what an app sees.
@@ -140,20 +139,21 @@ impl Control {
         Err(ServiceError::Forbidden(message))
     }
 
-    /// The Space and what else is stored with it, with every rule checked.
+    /// The Space and what else is stored with it, with every rule checked, and what its owner may not expect of it.
     fn prepare(
         &self,
         path: SpacePath,
         owner: AccountId,
         creator: AccountId,
         new: NewSpace,
-    ) -> ServiceResult<(Space, Batch)> {
+    ) -> ServiceResult<(Space, Batch, Option<Warning>)> {
         let now = self.inner.clock.now();
         let hardware = new.hardware.unwrap_or_else(|| DEFAULT_FLAVOR.to_owned());
         self.check_flavor(new.sdk, &hardware)?;
         if let Some(tier) = &new.storage {
             self.check_tier(tier)?;
         }
+        let (sleep, warning) = self.sleep_wish(&hardware, new.sleep_after)?;
         let id = SpaceId::from_bytes(new_id(now));
         let mut space = Space {
             id,
@@ -167,7 +167,7 @@ impl Control {
             sdk: new.sdk,
             hardware,
             storage: new.storage,
-            sleep_after: new.sleep_after.map(sleep_setting).transpose()?,
+            sleep_after: sleep.unwrap_or(SleepAfter::HostDefault),
             variables: Default::default(),
             secrets: Default::default(),
         };
@@ -182,7 +182,7 @@ impl Control {
             batch.put(self.inner.db.secrets(), &(id, secret.name.clone()), &sealed);
             put_secret(&mut space, secret, now)?;
         }
-        Ok((space, batch))
+        Ok((space, batch, warning))
     }
 
     async fn first_commit(&self, space: &Space, user: &User, license: Option<&str>) -> ServiceResult<Oid> {

@@ -35,7 +35,7 @@ impl Host {
             data: dir.path().to_owned(),
             keys: keys.clone(),
             catalogue: Catalogue::default(),
-            addresses: addresses.clone(),
+            addresses,
             limits: OperatorLimits::default(),
             egress: EgressPolicy::default(),
             free_sleep_after: None,
@@ -52,9 +52,7 @@ impl Host {
             routes: Arc::default(),
         };
         let fleet = Fleet::start(config, parts).await.unwrap();
-        let catalogue = Catalogue::default();
-        let config = ServiceConfig { catalogue, addresses, free_sleep_after: None, expose_static_secrets: true };
-        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock, config });
+        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock });
         let (ada, token) = user(&control).await;
         Self { control, ada, token, repos, dir }
     }

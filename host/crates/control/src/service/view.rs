@@ -1,6 +1,7 @@
 //! What operations tell about a Space: values, not the wire's form.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use spaceport_core::lifecycle::{Millis, Release};
 use spaceport_core::manifest::Manifest;
@@ -11,6 +12,7 @@ use spaceport_git::TreeEntry;
 
 use super::Control;
 use super::files::Head;
+use crate::publish::sleep_after;
 
 /// A Space with what its repository and its runtime say.
 #[derive(Debug, Clone)]
@@ -42,8 +44,8 @@ pub struct RuntimeView {
     pub hardware: String,
     /// Its storage tier.
     pub storage: Option<String>,
-    /// Seconds of idleness after which it sleeps; `None`: it does not.
-    pub sleep_after: Option<u64>,
+    /// Idleness after which it sleeps; `None`: it does not.
+    pub sleep_after: Option<Duration>,
     /// Host name of its app.
     pub app_authority: String,
     /// The revision that answers, or would after waking.
@@ -84,22 +86,12 @@ impl Control {
             sdk,
             hardware: space.hardware.clone(),
             storage: space.storage.clone(),
-            sleep_after: self.sleep_after(space),
+            sleep_after: sleep_after(space, self.inner.fleet.config()),
             app_authority: self.addresses().app_authority(&space.subdomain, sdk),
             revision: fleet.as_ref().and_then(|view| view.state.served_revision()),
             error_message: fleet.as_ref().and_then(|view| view.state.error_message().map(str::to_owned)),
             queue_position: fleet.as_ref().and_then(|view| view.queue_position),
             generation: fleet.as_ref().map_or(0, |view| view.generation),
-        }
-    }
-
-    /// Seconds of idleness after which a Space sleeps: the host's rule on free hardware, the owner's on paid.
-    pub(super) fn sleep_after(&self, space: &Space) -> Option<u64> {
-        let is_free = self.catalogue().flavor(&space.hardware).is_none_or(|row| row.is_free());
-        match (is_free, space.sleep_after) {
-            (true, _) => self.inner.config.free_sleep_after,
-            (false, Some(chosen)) => chosen,
-            (false, None) => None,
         }
     }
 }

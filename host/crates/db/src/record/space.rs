@@ -1,11 +1,12 @@
 //! The stored form of a Space's settings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::name::{SpacePath, Subdomain};
-use spaceport_core::space::{Sdk, SecretInfo, Space, Variable, Visibility};
+use spaceport_core::space::{Sdk, SecretInfo, SleepAfter, Space, Variable, Visibility};
 
 use crate::record::record_by_json;
 
@@ -69,9 +70,9 @@ impl From<&Space> for SpaceV1 {
             hardware: space.hardware.clone(),
             storage: space.storage.clone(),
             sleep_after: match space.sleep_after {
-                None => SleepAfterV1::Default,
-                Some(None) => SleepAfterV1::Never,
-                Some(Some(seconds)) => SleepAfterV1::Seconds(seconds),
+                SleepAfter::HostDefault => SleepAfterV1::Default,
+                SleepAfter::Never => SleepAfterV1::Never,
+                SleepAfter::After(idle) => SleepAfterV1::Seconds(idle.as_secs()),
             },
             variables: space.variables.iter().map(|(name, variable)| (name.clone(), variable.into())).collect(),
             secrets: space.secrets.iter().map(|(name, secret)| (name.clone(), secret.into())).collect(),
@@ -94,9 +95,9 @@ impl From<SpaceV1> for Space {
             hardware: stored.hardware,
             storage: stored.storage,
             sleep_after: match stored.sleep_after {
-                SleepAfterV1::Default => None,
-                SleepAfterV1::Never => Some(None),
-                SleepAfterV1::Seconds(seconds) => Some(Some(seconds)),
+                SleepAfterV1::Default => SleepAfter::HostDefault,
+                SleepAfterV1::Never => SleepAfter::Never,
+                SleepAfterV1::Seconds(seconds) => SleepAfter::After(Duration::from_secs(seconds)),
             },
             variables: stored.variables.into_iter().map(|(name, variable)| (name, variable.into())).collect(),
             secrets: stored.secrets.into_iter().map(|(name, secret)| (name, secret.into())).collect(),

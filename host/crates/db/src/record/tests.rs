@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use spaceport_core::id::{BuildId, TokenId};
 use spaceport_core::lifecycle::{Build, BuildFailure, Desired, FailureKind, InstanceId, Next, Release, Serving, State};
 use spaceport_core::permission::TokenRole;
 use spaceport_core::revision::Oid;
-use spaceport_core::space::Space;
+use spaceport_core::space::{SleepAfter, Space};
 
 use super::*;
 use crate::account::{AccessToken, Account, AccountKind, PasswordHash};
@@ -21,7 +23,8 @@ fn survives<T: Record + PartialEq + std::fmt::Debug>(value: &T) -> String {
 
 #[test]
 fn spaces_read_back_as_written() {
-    for sleep_after in [None, Some(None), Some(Some(300))] {
+    let after = SleepAfter::After(Duration::from_secs(300));
+    for sleep_after in [SleepAfter::HostDefault, SleepAfter::Never, after] {
         survives(&Space { sleep_after, storage: None, ..space(1) });
     }
 }

@@ -1,6 +1,8 @@
 //! The wire's form of what operations answer. Members are those that clients read, with their spelling; a member that does
 //! not exist on this host has the value that clients take for "none".
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use spaceport_control::service::{NewSetting, RuntimeView, SpaceView, TreeEntry};
@@ -104,7 +106,7 @@ impl From<&RuntimeView> for Runtime {
             stage,
             hardware: HardwareState { current: hardware.clone().filter(|_| is_up), requested: hardware },
             storage: view.storage.clone().filter(|_| !is_static),
-            gc_timeout: (!is_static).then_some(view.sleep_after),
+            gc_timeout: (!is_static).then_some(view.sleep_after.map(whole_seconds)),
             replicas: Replicas { requested: 1, current: is_up.then_some(1) },
             dev_mode: (!is_static).then_some(false),
             domains: (!is_static).then(|| [Domain { domain: view.app_authority.clone(), stage: "READY" }]),
@@ -113,6 +115,11 @@ impl From<&RuntimeView> for Runtime {
             queue_position: view.queue_position,
         }
     }
+}
+
+/// Seconds as clients count them: rounded up, since 0 would read as "at once".
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// How much of a Space is told.
@@ -167,5 +174,17 @@ fn sibling(file: &TreeEntry, has_blobs: bool) -> Value {
     match has_blobs {
         true => json!({ "rfilename": file.path.as_str(), "size": file.size, "blobId": file.oid.to_string() }),
         false => json!({ "rfilename": file.path.as_str() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_counts_as_one() {
+        for (millis, seconds) in [(0, 0), (1, 1), (300, 1), (1000, 1), (1001, 2), (172_800_000, 172_800)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis}");
+        }
     }
 }

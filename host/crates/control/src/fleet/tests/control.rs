@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use spaceport_core::lifecycle::{Event, InstanceId};
-use spaceport_core::space::Variable;
+use spaceport_core::space::{SleepAfter, Variable};
 use spaceport_core::stage::Stage;
 
 use super::{HELLO, app, files};
@@ -154,7 +154,11 @@ async fn after_a_storm_of_everything_one_instance_of_the_newest_runs() {
             3 => world.fleet.restart(space.id, round % 2 == 0).await.unwrap(),
             4 => world.clock.advance(3600 * 1000),
             5 => drop(world.fleet.wake(space.id).await),
-            6 => world.change(&mut space, |space| space.sleep_after = Some(Some(round))).await,
+            6 => {
+                world
+                    .change(&mut space, |space| space.sleep_after = SleepAfter::After(Duration::from_secs(round)))
+                    .await
+            }
             7 if world.backend.launches.load(Ordering::SeqCst) > 0 => {
                 let instance = world.fleet.state(space.id).unwrap().state.live_instance();
                 world.fleet.crashed(space.id, instance.unwrap_or(InstanceId(1)), "a test".into());

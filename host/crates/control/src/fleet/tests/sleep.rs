@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::lifecycle::{InstanceId, Serving};
-use spaceport_core::space::Sdk;
+use spaceport_core::space::{Sdk, SleepAfter};
 use spaceport_core::stage::Stage;
 
 use super::{HELLO, app, files, page};
@@ -91,7 +91,7 @@ async fn paid_hardware_sleeps_only_as_its_owner_says() {
     world.clock.advance(1000 * 3600 * 1000);
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(world.fleet.state(space.id).unwrap().stage, Stage::Running);
-    world.change(&mut space, |space| space.sleep_after = Some(Some(60))).await;
+    world.change(&mut space, |space| space.sleep_after = SleepAfter::After(Duration::from_secs(60))).await;
     world.until(&space, "a relaunch", |view| view.state.live_instance() == Some(InstanceId(3))).await;
     world.clock.advance(60_000);
     world.reaches(&space, Stage::Sleeping).await;

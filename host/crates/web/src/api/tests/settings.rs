@@ -127,7 +127,18 @@ async fn the_sleep_time_of_free_hardware_stays_and_the_owner_is_told() {
     assert!(answer.header("x-hf-warning").unwrap().starts_with("sleep-time; "));
     assert_eq!(answer.json()["gcTimeout"], 172_800);
 
-    hub.post("/api/spaces/ada/app/hardware", json!({ "flavor": "cpu-upgrade" })).await.expect(200);
+    // A wish that has no effect is not kept for later.
+    let free = json!({ "flavor": "cpu-basic", "sleepTimeSeconds": 60 });
+    let answer = hub.post("/api/spaces/ada/app/hardware", free).await.expect(200);
+    assert!(answer.header("x-hf-warning").unwrap().starts_with("sleep-time; "));
+    let body = json!({ "name": "other", "type": "space", "sdk": "wasm", "sleepTimeSeconds": 60 });
+    let answer = hub.post("/api/repos/create", body).await.expect(200);
+    assert!(answer.header("x-hf-warning").unwrap().starts_with("sleep-time; "));
+    for name in ["app", "other"] {
+        let body = json!({ "flavor": "cpu-upgrade" });
+        let answer = hub.post(&format!("/api/spaces/ada/{name}/hardware"), body).await.expect(200);
+        assert_eq!((answer.header("x-hf-warning"), &answer.json()["gcTimeout"]), (None, &Value::Null));
+    }
     let sleep = async |seconds: i64| {
         let answer = hub.post("/api/spaces/ada/app/sleeptime", json!({ "seconds": seconds })).await.expect(200);
         assert_eq!(answer.header("x-hf-warning"), None);
