@@ -43,7 +43,7 @@ pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use commit::{FileChange, NewCommit};
 pub use error::{ServiceError, ServiceResult};
-pub use files::{FileContent, FolderEntry, Head, RefList};
+pub use files::{FileContent, FolderEntry, FoundFile, Head, RefList};
 pub use listing::{SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use readme::ReadmeReport;

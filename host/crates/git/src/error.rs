@@ -33,6 +33,9 @@ pub enum GitError {
     /// The name of a branch is not one that git accepts.
     #[error("{0:?} is no valid branch name")]
     Branch(String),
+    /// As many files are being read as can be at a time.
+    #[error("too many files are being read at the same time: try again in a moment")]
+    Busy,
     /// Another process works on these repositories.
     #[error("the repositories in this directory are in use by another process")]
     InUse,

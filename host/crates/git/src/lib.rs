@@ -21,6 +21,6 @@ pub use checkout::{CheckedOutFile, CheckoutReport};
 pub use commit::{Author, Change, CommitError, CommitSpec};
 pub use error::GitError;
 pub use path::{PathError, RepoPath};
-pub use repo::{LogEntry, Repo};
+pub use repo::{FileStream, LogEntry, Repo};
 pub use repos::Repos;
 pub use tree::{FileMode, TreeEntry, TreeError, blob_oid};

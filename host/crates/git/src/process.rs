@@ -6,19 +6,22 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::error::GitError;
 
 /// Git processes at a time: each may take a core and tens of megabytes, and they share both with the Spaces.
 const MAX_PROCESSES: usize = 16;
+/// Files that are streamed at a time, at the pace of who reads them: such a git mostly waits, so it is counted apart.
+const MAX_STREAMS: usize = 32;
 /// For what only reads small things.
 pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// For what writes or reads as many bytes as a revision may have.
@@ -60,6 +63,7 @@ pub(crate) struct Git {
     /// Where programs are looked for: all that is taken from the host's environment.
     search_path: OsString,
     permits: Semaphore,
+    streams: Arc<Semaphore>,
 }
 
 /// One call.
@@ -103,7 +107,11 @@ impl Git {
             reason = "where git is installed is the machine's to say, not a setting of ours"
         )]
         let search_path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
-        let git = Self { search_path, permits: Semaphore::new(MAX_PROCESSES) };
+        let git = Self {
+            search_path,
+            permits: Semaphore::new(MAX_PROCESSES),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        };
         let call = Call { command: "version", args: &[], max_output: 4096, deadline: READ_DEADLINE };
         let found = git.run(Path::new("/"), call, Vec::new()).await.map_err(|error| match error {
             GitError::Io { source, .. } => GitError::Unusable(format!("git cannot be started: {source}")),
@@ -157,6 +165,23 @@ impl Git {
         let stdin = stdin.expect("stdin was asked for");
         let stdout = stdout.expect("stdout was asked for");
         Ok((Running { child, command, _permit: permit }, stdin, stdout))
+    }
+
+    /// A turn to stream a file.
+    pub(crate) async fn stream_turn(&self) -> OwnedSemaphorePermit {
+        self.streams.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Starts git in a repository for a caller that has a turn to stream what it writes.
+    pub(crate) fn start_stream(
+        &self,
+        dir: &Path,
+        command: &'static str,
+        args: &[&str],
+    ) -> Result<(GroupChild, ChildStdout), GitError> {
+        let mut child = self.spawn(dir, command, args, Stdio::null(), Stdio::null())?;
+        let (_, stdout, _) = child.pipes();
+        Ok((child, stdout.expect("stdout was asked for")))
     }
 
     async fn permit(&self) -> SemaphorePermit<'_> {
@@ -237,7 +262,8 @@ impl Running<'_> {
 
 /// A child that leads a process group of its own. Dropping it asks the whole group to end: by `SIGTERM`, on which git
 /// removes its lock and temporary files; a `SIGKILL` would leave a branch locked.
-struct GroupChild {
+#[derive(Debug)]
+pub(crate) struct GroupChild {
     child: Child,
 }
 
@@ -257,7 +283,7 @@ impl GroupChild {
     }
 
     /// Ends it, by force if need be.
-    async fn end(&mut self) -> Option<ExitStatus> {
+    pub(crate) async fn end(&mut self) -> Option<ExitStatus> {
         self.signal(Signal::TERM);
         match timeout(TERMINATION, self.child.wait()).await {
             Ok(status) => status.ok(),

@@ -1,6 +1,7 @@
 //! One repository: reading it and committing to it.
 
 mod branch;
+mod stream;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use crate::error::GitError;
 use crate::path::RepoPath;
 use crate::process::{BULK_DEADLINE, Call, Finished, Git, READ_DEADLINE};
 use crate::tree::{FileMode, Listing, ListingError, MAX_LINK_TARGET, MAX_LISTING, TreeEntry, TreeError};
+
+pub use stream::FileStream;
 
 /// Largest file that [`Repo::read`] hands out: it is held in memory.
 pub(crate) const MAX_READ: u64 = 64 << 20;

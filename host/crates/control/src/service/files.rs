@@ -1,13 +1,14 @@
 //! Reading repositories: revisions, folders, files.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
-use spaceport_git::{Repo, TreeEntry};
+use spaceport_git::{FileStream, Repo, TreeEntry};
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
@@ -16,6 +17,9 @@ use super::storage::git_failed;
 
 /// The name by which clients mean the default branch.
 const HEAD: &str = "HEAD";
+
+/// Largest file that is read into memory as a whole: most are far smaller, and a process of git for each would cost more.
+const SMALL_FILE: u64 = 1 << 20;
 
 /// A commit, as far as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,16 +52,38 @@ pub enum FolderEntry {
 }
 
 /// A file of a revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileContent {
+#[derive(Debug)]
+pub struct FoundFile {
     /// The commit.
     pub commit: Oid,
     /// The id of its content.
     pub oid: Oid,
     /// Bytes of its content.
     pub size: u64,
-    /// The content, where it was asked for.
-    pub content: Option<Bytes>,
+    path: String,
+    repo: Repo,
+}
+
+/// A part of a file's content.
+pub enum FileContent {
+    /// Of a small file, at once.
+    Whole(Bytes),
+    /// Of a large one, in pieces.
+    Stream(FileStream),
+}
+
+impl FoundFile {
+    /// A part of its content, which must lie within its size.
+    pub async fn content(&self, part: Range<u64>) -> ServiceResult<FileContent> {
+        if self.size > SMALL_FILE {
+            return Ok(FileContent::Stream(self.repo.stream(self.oid, part).await.map_err(git_failed)?));
+        }
+        let content = self.repo.read(self.commit, &self.path).await.map_err(git_failed)?.unwrap_or_default();
+        let part = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
+        let part = part.filter(|(start, end)| start <= end && *end <= content.len());
+        let (start, end) = part.ok_or_else(|| ServiceError::internal("read a file", "it is shorter than was said"))?;
+        Ok(FileContent::Whole(content.slice(start..end)))
+    }
 }
 
 /// Branches with their heads.
@@ -127,15 +153,8 @@ impl Control {
         Ok(wanted.iter().filter_map(|path| all.remove(path.trim_end_matches('/'))).collect())
     }
 
-    /// One file of a revision; its content only where that is wanted.
-    pub async fn file(
-        &self,
-        actor: &Actor,
-        path: &SpacePath,
-        revision: &str,
-        file: &str,
-        want_content: bool,
-    ) -> ServiceResult<FileContent> {
+    /// One file of a revision.
+    pub async fn file(&self, actor: &Actor, path: &SpacePath, revision: &str, file: &str) -> ServiceResult<FoundFile> {
         let space = self.space(actor, path, Action::See)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
@@ -143,11 +162,7 @@ impl Control {
             || ServiceError::EntryNotFound { message: format!("{file} does not exist on {revision:?}"), commit };
         let tree = repo.tree(commit).await.map_err(git_failed)?;
         let entry = tree.iter().find(|entry| entry.path.as_str() == file).ok_or_else(missing)?;
-        let content = match want_content {
-            true => Some(repo.read(commit, file).await.map_err(git_failed)?.ok_or_else(missing)?),
-            false => None,
-        };
-        Ok(FileContent { commit, oid: entry.oid, size: entry.size, content })
+        Ok(FoundFile { commit, oid: entry.oid, size: entry.size, path: file.to_owned(), repo })
     }
 
     /// Branches with their heads.

@@ -9,6 +9,9 @@ use super::error::{ServiceError, ServiceResult};
 /// The file whose front matter is a Space's configuration.
 pub(super) const README: &str = "README.md";
 
+/// Largest README, in bytes: it is read as a whole by every build and every page of its Space.
+const MAX_README: usize = 1 << 20;
+
 /// What is to be said of a README.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadmeReport {
@@ -27,6 +30,10 @@ impl Control {
 
 /// Refuses a README whose front matter is wrong. One without any may be committed: the stage then says so.
 pub(super) fn refuse_invalid(text: &[u8]) -> ServiceResult<()> {
+    if text.len() > MAX_README {
+        let message = format!("{README} has {} bytes: at most {MAX_README} are allowed", text.len());
+        return Err(ServiceError::Invalid(message));
+    }
     let report = check(text);
     if report.errors.is_empty() { Ok(()) } else { Err(ServiceError::InvalidReadme(report.errors)) }
 }

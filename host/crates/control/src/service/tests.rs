@@ -201,6 +201,17 @@ async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_readme_of_any_size_is_not_taken() {
+    let host = Host::start().await;
+    let path = host.create("page").await.unwrap().path;
+    let content = format!("---\nsdk: static\n---\n{}", "x".repeat(1 << 20));
+    let put = FileChange::Put { path: "README.md".into(), content: content.into() };
+    let new = NewCommit { summary: "a book".into(), changes: vec![put], ..NewCommit::default() };
+    let refused = host.control.commit(&host.ada, &path, "main", new).await;
+    assert!(matches!(&refused, Err(ServiceError::Invalid(why)) if why.contains("1048576")), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_token_changes_nothing() {
     let host = Host::start().await;
     let path = host.create("page").await.unwrap().path;

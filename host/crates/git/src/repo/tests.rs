@@ -160,6 +160,45 @@ async fn a_commit_on_another_head_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_file_is_streamed_in_pieces_and_from_anywhere() {
+    let fixture = Fixture::new().await;
+    let content: String = (0..400_000).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
+    let head = fixture.commit(&[("big", &content)]).await;
+    let oid = fixture.repo.tree(head).await.unwrap()[0].oid;
+    for part in [0..400_000u64, 0..1, 70_000..200_001, 399_999..400_000, 5..5] {
+        let mut stream = fixture.repo.stream(oid, part.clone()).await.unwrap();
+        let mut read = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.unwrap();
+            assert!(piece.len() <= 64 << 10);
+            read.extend_from_slice(&piece);
+        }
+        assert_eq!(read, content.as_bytes()[part.start as usize..part.end as usize], "{part:?}");
+    }
+    let mut beyond = fixture.repo.stream(oid, 0..400_001).await.unwrap();
+    let mut last = None;
+    while let Some(piece) = beyond.next().await {
+        last = Some(piece);
+    }
+    assert!(matches!(last, Some(Err(GitError::Git { .. }))), "what ends early is no end: {last:?}");
+}
+
+#[tokio::test]
+async fn readers_that_stop_reading_leave_git_to_others_and_give_their_turn_back() {
+    let fixture = Fixture::new().await;
+    let head = fixture.commit(&[("big", &"x".repeat(1 << 20))]).await;
+    let oid = fixture.repo.tree(head).await.unwrap()[0].oid;
+    let mut streams = Vec::new();
+    for _ in 0..32 {
+        streams.push(fixture.repo.stream(oid, 0..1 << 20).await.unwrap());
+    }
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(head));
+    assert!(matches!(fixture.repo.stream(oid, 0..1).await, Err(GitError::Busy)));
+    streams.pop();
+    assert!(fixture.repo.stream(oid, 0..1).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_commit_that_is_sent_again_is_the_head_it_made() {
     let fixture = Fixture::new().await;
     let first = fixture.commit(&[("a", "1"), ("b", "1")]).await;

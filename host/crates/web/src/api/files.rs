@@ -1,12 +1,15 @@
 //! Reading repositories: folders as JSON, files as they are.
 
+use std::ops::Range;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
-use spaceport_control::service::{FileContent, FolderEntry};
+use spaceport_control::service::{FileContent, FolderEntry, FoundFile};
 use spaceport_core::revision::Oid;
 
 use super::range::{Asked, asked};
@@ -94,12 +97,17 @@ pub(crate) async fn resolve(
     method: Method,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let want_content = method != Method::HEAD;
-    let found = app.control.file(&actor, &path, &revision, &file, want_content).await.map_err(told_to(&actor))?;
-    Ok(file_response(found, &file, &headers))
+    let found = app.control.file(&actor, &path, &revision, &file).await.map_err(told_to(&actor))?;
+    let (status, answer, part) = head(&found, &file, &headers);
+    let body = match part.filter(|_| method != Method::HEAD) {
+        Some(part) => body(found.content(part).await.map_err(told_to(&actor))?),
+        None => Body::empty(),
+    };
+    Ok((status, answer, body).into_response())
 }
 
-fn file_response(found: FileContent, file: &str, headers: &HeaderMap) -> Response {
+/// Status and headers of the answer, and the part of the file that belongs to it.
+fn head(found: &FoundFile, file: &str, headers: &HeaderMap) -> (StatusCode, HeaderMap, Option<Range<u64>>) {
     let etag = header_text(&format!("\"{}\"", found.oid));
     let mut answer = HeaderMap::new();
     answer.insert(header::ETAG, etag.clone());
@@ -111,31 +119,37 @@ fn file_response(found: FileContent, file: &str, headers: &HeaderMap) -> Respons
 
     let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| names(known, &etag));
     if is_known {
-        return (StatusCode::NOT_MODIFIED, answer).into_response();
+        return (StatusCode::NOT_MODIFIED, answer, None);
     }
     // A range of another content than the client has would be garbage to it.
     let is_same = headers.get(header::IF_RANGE).is_none_or(|known| known == etag);
     let range = headers.get(header::RANGE).filter(|_| is_same).and_then(|range| range.to_str().ok());
-    let content = found.content.unwrap_or_default();
-    let (status, length, body) = match asked(range, found.size) {
-        Asked::Whole => (StatusCode::OK, found.size, content),
+    let (status, part) = match asked(range, found.size) {
+        Asked::Whole => (StatusCode::OK, Some(0..found.size)),
         Asked::Part(part) => {
             let text = format!("bytes {}-{}/{}", part.start, part.end - 1, found.size);
             answer.insert(header::CONTENT_RANGE, header_text(&text));
-            let bytes = usize::try_from(part.start)
-                .ok()
-                .zip(usize::try_from(part.end).ok())
-                .filter(|(_, end)| *end <= content.len())
-                .map(|(start, end)| content.slice(start..end));
-            (StatusCode::PARTIAL_CONTENT, part.end - part.start, bytes.unwrap_or_default())
+            (StatusCode::PARTIAL_CONTENT, Some(part))
         }
         Asked::Unsatisfiable => {
             answer.insert(header::CONTENT_RANGE, header_text(&format!("bytes */{}", found.size)));
-            (StatusCode::RANGE_NOT_SATISFIABLE, 0, Default::default())
+            (StatusCode::RANGE_NOT_SATISFIABLE, None)
         }
     };
+    let length = part.as_ref().map_or(0, |part| part.end - part.start);
     answer.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    (status, answer, Body::from(body)).into_response()
+    (status, answer, part)
+}
+
+/// A failure in the middle breaks the body off: its length was announced.
+fn body(content: FileContent) -> Body {
+    match content {
+        FileContent::Whole(bytes) => Body::from(bytes),
+        FileContent::Stream(pieces) => Body::from_stream(stream::unfold(pieces, |mut pieces| async move {
+            let piece = pieces.next().await?;
+            Some((piece, pieces))
+        })),
+    }
 }
 
 fn names(list: &HeaderValue, etag: &HeaderValue) -> bool {

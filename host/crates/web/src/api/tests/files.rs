@@ -1,5 +1,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::testing::{Answer, TestHub};
@@ -46,6 +48,28 @@ async fn parts_and_known_files_are_answered_as_such() {
     get(&[("if-none-match", &etag)]).await.expect(304);
     get(&[("range", "bytes=2-4"), ("if-range", &etag)]).await.expect(206);
     get(&[("range", "bytes=2-4"), ("if-range", "\"other\"")]).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_and_its_parts_are_answered_byte_by_byte() {
+    let content: String = (0..3 << 20).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    // As base64, since a longer text must be.
+    let line = json!({ "key": "file", "value": { "path": "big.txt", "content": BASE64_STANDARD.encode(&content) } });
+    let request = Request::post("/api/spaces/ada/page/commit/main")
+        .header("authorization", format!("Bearer {}", hub.ada))
+        .body(Body::from(format!("{{\"key\":\"header\",\"value\":{{\"summary\":\"s\"}}}}\n{line}\n")))
+        .unwrap();
+    hub.send(request).await.expect(200);
+    let whole = fetch(&hub, Method::GET, "/resolve/main/big.txt", &[]).await.expect(200);
+    assert_eq!(whole.header("content-length"), Some("3145728"));
+    assert_eq!(whole.body, content.as_bytes());
+    let part =
+        fetch(&hub, Method::GET, "/resolve/main/big.txt", &[("range", "bytes=2000000-2000009")]).await.expect(206);
+    assert_eq!(part.text(), &content[2_000_000..2_000_010]);
+    let head = fetch(&hub, Method::HEAD, "/resolve/main/big.txt", &[]).await.expect(200);
+    assert_eq!((head.header("content-length"), head.body.len()), (Some("3145728"), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
