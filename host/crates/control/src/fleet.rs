@@ -25,7 +25,7 @@ use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
 use spaceport_db::{Batch, Db, KeyStore};
-use spaceport_git::Repos;
+use spaceport_git::{Repo, Repos};
 use tokio::sync::watch;
 
 use crate::logs::{LogKind, LogReader};
@@ -129,6 +129,11 @@ impl Fleet {
     /// Removes what was made for a Space that was announced and not stored, and the mark.
     pub(crate) async fn discard(&self, space: SpaceId) {
         supervisor::remove_files(self.shared(), space).await;
+    }
+
+    /// Merges what commits left in a repository, in the background.
+    pub(crate) fn tidy(&self, repo: Repo) {
+        self.shared().spawn(async move { repo.tidy().await });
     }
 
     /// Takes in a Space that was just stored.

@@ -25,6 +25,7 @@ mod tests;
 mod token;
 mod view;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use spaceport_core::hardware::Catalogue;
@@ -34,7 +35,7 @@ use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
 use spaceport_core::space::Space;
 use spaceport_db::{Db, KeyStore};
 use spaceport_git::Repos;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::fleet::Fleet;
 use crate::ports::Clock;
@@ -55,9 +56,6 @@ pub use spaces::{NewSpace, SpaceChanges};
 pub use token::{TOKEN_PREFIX, TokenText};
 pub use view::{ReleaseView, RuntimeView, SpaceView};
 
-/// Locks by which changes to one Space's settings happen one after the other; two Spaces may share one.
-const SETTING_LOCKS: usize = 64;
-
 /// The operations. Cheap to clone.
 #[derive(Clone)]
 pub struct Control {
@@ -71,7 +69,8 @@ struct Inner {
     fleet: Fleet,
     clock: Arc<dyn Clock>,
     accounts: Accounts,
-    setting_locks: [Mutex<()>; SETTING_LOCKS],
+    /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
+    turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
 }
 
 /// What operations work with.
@@ -93,8 +92,9 @@ impl Control {
     pub fn new(parts: ControlParts) -> Self {
         let ControlParts { db, repos, keys, fleet, clock } = parts;
         let accounts = Accounts::new(db.clone(), clock.clone());
-        let setting_locks = std::array::from_fn(|_| Mutex::new(()));
-        Self { inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, setting_locks }) }
+        Self {
+            inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, turns: parking_lot::Mutex::default() }),
+        }
     }
 
     /// Users and tokens.
@@ -130,8 +130,12 @@ impl Control {
     }
 
     /// Waits for the turn to change a Space's settings.
-    async fn settings_turn(&self, space: SpaceId) -> MutexGuard<'_, ()> {
-        let sum: usize = space.as_bytes().iter().map(|byte| usize::from(*byte)).sum();
-        self.inner.setting_locks[sum % SETTING_LOCKS].lock().await
+    async fn settings_turn(&self, space: SpaceId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.inner.turns.lock();
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(space).or_default())
+        };
+        turn.lock_owned().await
     }
 }

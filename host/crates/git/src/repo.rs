@@ -100,7 +100,6 @@ impl Repo {
             }
             let new = self.import(plan, &spec, head).await?;
             if self.move_branch(&spec.branch, new, head).await? {
-                self.tidy_packs().await;
                 return Ok(new);
             }
         }

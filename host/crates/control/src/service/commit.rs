@@ -88,6 +88,7 @@ impl Control {
             if stored.sdk != space.sdk {
                 self.inner.fleet.republish(&stored).await.map_err(fleet_failed)?;
             }
+            self.inner.fleet.tidy(repo);
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)

@@ -200,6 +200,26 @@ async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
     assert_eq!(host.control.space(&host.ada, &path, Action::See).unwrap().sdk, Sdk::Wasm);
 }
 
+#[tokio::test]
+async fn no_change_of_a_space_waits_for_that_of_another() {
+    let host = Host::start().await;
+    let space = |number: u8| SpaceId::from_bytes([number; 12]);
+    let mut turns = Vec::new();
+    for number in 0..200 {
+        let turn = host.control.settings_turn(space(number));
+        turns.push(tokio::time::timeout(Duration::from_secs(10), turn).await.expect("a turn of its own"));
+    }
+    let own = host.control.settings_turn(space(7));
+    tokio::select! {
+        biased;
+        _ = own => panic!("two changes of one Space at once"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(turns);
+    drop(host.control.settings_turn(space(1)).await);
+    assert!(host.control.inner.turns.lock().len() <= 1, "locks that nobody needs go");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_readme_of_any_size_is_not_taken() {
     let host = Host::start().await;

@@ -426,6 +426,7 @@ async fn packs_are_merged_when_they_become_many() {
     let fixture = Fixture::new().await;
     for n in 0..40 {
         fixture.commit(&[("a", &n.to_string())]).await;
+        fixture.repo.tidy().await;
     }
     let packs = Dir::open_ambient_dir(fixture.repo.folder().join("objects/pack"), ambient_authority()).unwrap();
     let count = packs

@@ -30,8 +30,10 @@ impl Repo {
         sync_directories(folders.map(Path::to_path_buf).collect()).await
     }
 
-    /// Merges packs if there are many. A failure costs speed only, so it is said and passed over.
-    pub(super) async fn tidy_packs(&self) {
+    /// Merges packs if there are many; to be called now and then after commits, which wait for it. A failure costs speed
+    /// only, so it is said and passed over.
+    pub async fn tidy(&self) {
+        let _writing = self.writing.lock().await;
         let packs = self.folder().join("objects/pack");
         let count = tokio::task::spawn_blocking(move || count_packs(&packs)).await.unwrap_or(0);
         if count < MAX_PACKS {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use spaceport_control::service::{NewCommit, PlannedUpload};
 use spaceport_core::permission::Action;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::commit_lines::{CommitLines, MAX_COMMIT_BODY};
 use super::told_to;
@@ -26,6 +27,9 @@ use crate::router::AppState;
 const SMALL_COMMIT: u64 = 8 << 20;
 /// Longest wait for that turn. The client's connection is held back meanwhile.
 const TURN: Duration = Duration::from_secs(60);
+/// Longest time for a body that holds such a turn, from getting it to the end: what is taken at most, at two megabits a
+/// second or so. A body that trickles in would keep everybody else's waiting.
+const LARGE_BODY: Duration = Duration::from_secs(15 * 60);
 /// Files asked about at once.
 const MAX_PREUPLOAD: usize = 1000;
 /// Read of a refused body, so that a client that writes on gets to read the refusal.
@@ -138,17 +142,27 @@ async fn read_commit(
         return Err(too_large());
     }
     let mut lines = CommitLines::default();
-    let mut turn = None;
-    while let Some(chunk) = body.next().await? {
+    let mut turn: Option<(OwnedSemaphorePermit, Instant)> = None;
+    let late = |_| {
+        let message = "The body took too long: send less at a time";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message)
+    };
+    loop {
+        let next = body.next();
+        let chunk = match &turn {
+            Some((_, deadline)) => tokio::time::timeout_at(*deadline, next).await.map_err(late)??,
+            None => next.await?,
+        };
+        let Some(chunk) = chunk else { break };
         if body.read > MAX_COMMIT_BODY {
             return Err(too_large());
         }
         if body.read > SMALL_COMMIT && turn.is_none() {
-            turn = Some(large_turn(app).await?);
+            turn = Some((large_turn(app).await?, Instant::now() + LARGE_BODY));
         }
         lines.feed(&chunk)?;
     }
-    Ok((lines.finish()?, turn))
+    Ok((lines.finish()?, turn.map(|(turn, _)| turn)))
 }
 
 async fn large_turn(app: &AppState) -> ApiResult<OwnedSemaphorePermit> {

@@ -1,5 +1,6 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
+use futures_util::StreamExt;
 use serde_json::json;
 
 use crate::testing::TestHub;
@@ -168,6 +169,33 @@ async fn commits_that_cannot_be_made_say_why() {
         .body(Body::empty())
         .unwrap();
     assert_eq!(hub.send(stranger).await.refusal(), (403, "Forbidden"));
+}
+
+#[tokio::test]
+async fn a_large_body_that_trickles_in_loses_its_turn() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    let start = "{\"key\":\"header\",\"value\":{\"summary\":\"s\"}}\n".to_owned() + &"\n".repeat(9 << 20);
+    let trickle = futures_util::stream::unfold(Some(start), |first| async move {
+        let piece = match first {
+            Some(first) => first,
+            None => {
+                tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+                "\n".to_owned()
+            }
+        };
+        Some((Ok::<_, std::convert::Infallible>(piece), None))
+    });
+    let request = Request::post("/api/spaces/ada/page/commit/main")
+        .header("authorization", format!("Bearer {}", hub.ada))
+        .body(Body::from_stream(trickle.take(200)))
+        .unwrap();
+    // Nothing else may be under way: git would be late at once.
+    hub.reaches("page", "RUNNING").await;
+    tokio::time::pause();
+    assert_eq!(hub.send(request).await.refusal(), (408, "RequestTimeout"));
+    tokio::time::resume();
+    hub.commit("page", &[("a", "1")]).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
