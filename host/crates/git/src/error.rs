@@ -58,6 +58,9 @@ pub enum GitError {
         /// What it wrote to stderr, shortened.
         message: String,
     },
+    /// The disk is full, or its quota is used up.
+    #[error("there is no disk space left for git")]
+    StorageFull,
     /// The disk or the system said no.
     #[error("cannot {doing}")]
     Io {
@@ -71,6 +74,9 @@ pub enum GitError {
 impl GitError {
     /// For `map_err`: wraps an I/O error with what was attempted.
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, source }
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            _ => Self::Io { doing, source },
+        }
     }
 }

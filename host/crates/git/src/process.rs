@@ -243,6 +243,10 @@ impl Finished {
 
     /// What the failure of a call says.
     pub(crate) fn into_error(self, command: &'static str) -> GitError {
+        // The words of the C library, which git repeats; `LC_ALL=C` sees to it that they are these.
+        if ["No space left on device", "Disk quota exceeded"].iter().any(|words| self.stderr.contains(words)) {
+            return GitError::StorageFull;
+        }
         let message = if self.stderr.is_empty() { format!("exit code {:?}", self.code) } else { self.stderr };
         GitError::Git { command, message }
     }
@@ -347,6 +351,19 @@ mod tests {
         assert_eq!(parse_version("git version 2.9.5 (Apple Git-12)"), Some((2, 9)));
         assert_eq!(parse_version("nonsense"), None);
         assert!(parse_version("git version 2.9.5") < Some(OLDEST));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_the_words_of_git() {
+        let failed = |stderr: &str| {
+            let stderr = stderr.to_owned();
+            Finished { success: false, code: Some(128), stdout: Vec::new(), is_cut: false, stderr }.into_error("x")
+        };
+        assert!(matches!(failed("fatal: write error: No space left on device"), GitError::StorageFull));
+        assert!(matches!(failed("fatal: unable to write: Disk quota exceeded"), GitError::StorageFull));
+        assert!(matches!(failed("fatal: bad object"), GitError::Git { .. }));
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert!(matches!(GitError::io("x")(full), GitError::StorageFull));
     }
 
     #[tokio::test]

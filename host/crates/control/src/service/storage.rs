@@ -47,6 +47,7 @@ pub(super) fn git_failed(error: GitError) -> ServiceError {
         GitError::NoRepository(_) => Denied::Hidden.into(),
         GitError::NoCommit(oid) => ServiceError::RevisionNotFound(oid.to_string()),
         GitError::Branch(_) => ServiceError::Invalid(error.to_string()),
+        GitError::StorageFull => ServiceError::StorageFull,
         GitError::Busy => ServiceError::Unavailable(error.to_string()),
         error => ServiceError::internal("use a repository", error),
     }
