@@ -65,6 +65,12 @@ impl Timers {
         due
     }
 
+    /// Whether a Space has a time.
+    #[cfg(test)]
+    pub(crate) fn has(&self, space: SpaceId) -> bool {
+        self.times.lock().by_space.contains_key(&space)
+    }
+
     fn next(&self) -> Option<Millis> {
         self.times.lock().in_order.first().map(|(at, _)| *at)
     }
@@ -96,7 +102,9 @@ impl Supervisor<'_> {
     pub(super) fn schedule(&self) {
         let at = match &self.own.state.serving {
             Serving::Failed { retry_at, .. } => *retry_at,
-            Serving::Live { .. } => self.idle_at(),
+            Serving::Live { next: None, .. } => self.idle_at(),
+            // What is being replaced does not sleep: a time that is past would be due again and again.
+            Serving::Live { next: Some(_), .. } => None,
             Serving::Nothing | Serving::Asleep { .. } | Serving::Starting { .. } => None,
         };
         self.shared.timers.set(self.member.space, at);

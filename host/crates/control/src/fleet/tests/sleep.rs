@@ -113,6 +113,21 @@ async fn an_idle_static_space_is_unloaded_unseen() {
 }
 
 #[tokio::test]
+async fn an_idle_space_that_is_being_replaced_has_no_timer() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("hello"))).await;
+    world.reaches(&space, Stage::Running).await;
+    assert!(world.fleet.shared().timers.has(space.id));
+    world.backend.launch_gate.forget_permits(usize::MAX);
+    world.push(&space, &files(&app("new"))).await;
+    world.reaches(&space, Stage::RunningAppStarting).await;
+    assert!(!world.fleet.shared().timers.has(space.id));
+    world.backend.launch_gate.add_permits(1);
+    world.reaches(&space, Stage::Running).await;
+    assert!(world.fleet.shared().timers.has(space.id));
+}
+
+#[tokio::test]
 async fn what_sleeps_keeps_its_address_while_a_release_of_another_kind_cannot_start() {
     let world = World::new().await;
     let space = world.create("hello", &files(&page("page"))).await;
