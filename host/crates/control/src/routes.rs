@@ -105,12 +105,14 @@ impl RouteTable {
         self.hosts.load().values().cloned().collect()
     }
 
-    /// Adds or replaces routes, and removes others, in one step.
-    pub fn update(&self, set: Vec<(String, Arc<RouteSlot>)>, remove: &[String]) {
+    /// Adds or replaces routes, and removes others, in one step. A name that leads to another slot by now stays.
+    pub fn update(&self, set: Vec<(String, Arc<RouteSlot>)>, remove: &[(String, Arc<RouteSlot>)]) {
         self.hosts.rcu(|hosts| {
             let mut hosts = HashMap::clone(hosts);
-            for host in remove {
-                hosts.remove(host);
+            for (host, slot) in remove {
+                if hosts.get(host).is_some_and(|current| Arc::ptr_eq(current, slot)) {
+                    hosts.remove(host);
+                }
             }
             hosts.extend(set.iter().cloned());
             hosts
@@ -164,5 +166,36 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.slot.last_used.store(self.clock.now(), Ordering::Relaxed);
         self.slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_has_gone_to_another_space_stays_with_it() {
+        let slot = |number: u8| {
+            let entry = RouteEntry {
+                space: SpaceId::from_bytes([number; 12]),
+                path: "ada/hello".parse().unwrap(),
+                owner: AccountId::from_bytes([1; 12]),
+                visibility: Visibility::Public,
+                sdk: Sdk::Wasm,
+                generation: 1,
+                custom_headers: BTreeMap::new(),
+                disable_embedding: false,
+                target: RouteTarget::Asleep,
+            };
+            RouteSlot::new(entry, Arc::default())
+        };
+        let (routes, old, new) = (RouteTable::default(), slot(1), slot(2));
+        let host = || "ada-hello.localhost".to_owned();
+        routes.update(vec![(host(), old.clone())], &[]);
+        routes.update(vec![(host(), new.clone())], &[]);
+        routes.update(Vec::new(), &[(host(), old)]);
+        assert!(routes.slot(&host()).is_some_and(|slot| Arc::ptr_eq(&slot, &new)));
+        routes.update(Vec::new(), &[(host(), new)]);
+        assert!(routes.slot(&host()).is_none());
     }
 }

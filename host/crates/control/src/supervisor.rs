@@ -293,8 +293,10 @@ impl<'a> Supervisor<'a> {
         self.member.slot.entry.store(Arc::new(self.own.route(self.member.space)));
         let (added, removed) = self.own.move_hosts(self.shared);
         if !added.is_empty() || !removed.is_empty() {
-            let slot = &self.member.slot;
-            self.shared.routes.update(added.into_iter().map(|host| (host, slot.clone())).collect(), &removed);
+            let led_here = |hosts: Vec<String>| -> Vec<_> {
+                hosts.into_iter().map(|host| (host, self.member.slot.clone())).collect()
+            };
+            self.shared.routes.update(led_here(added), &led_here(removed));
         }
         self.member.view.send_replace(self.own.view(self.member.space, self.shared));
         self.schedule();

@@ -52,7 +52,8 @@ impl Supervisor<'_> {
 
     fn unpublish(&mut self) {
         self.shared.forget(self.member.space);
-        let hosts = std::mem::take(&mut self.own.hosts);
+        let hosts = std::mem::take(&mut self.own.hosts).into_iter();
+        let hosts: Vec<_> = hosts.map(|host| (host, self.member.slot.clone())).collect();
         self.shared.routes.update(Vec::new(), &hosts);
         self.member.slot.entry.store(Arc::new(self.own.route(self.member.space)));
         self.member.view.send_replace(self.own.view(self.member.space, self.shared));
