@@ -104,6 +104,8 @@ pub struct FleetView {
     pub generation: u64,
     /// Configuration of the newest built revision; before the first, of what was read last.
     pub manifest: Option<Arc<Manifest>>,
+    /// The flavor of what answers now.
+    pub hardware: Option<String>,
     /// Builds ahead of its own, while that waits for its turn.
     pub queue_position: Option<usize>,
 }

@@ -137,6 +137,7 @@ impl Owned {
             state,
             generation: shared.next_generation(),
             manifest: self.manifest.clone(),
+            hardware: self.live().map(|live| live.hardware.clone()),
             queue_position: shared.builder.queue_position(space),
         }
     }

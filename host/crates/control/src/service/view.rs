@@ -40,8 +40,10 @@ pub struct RuntimeView {
     pub stage: Stage,
     /// The kind it is now.
     pub sdk: Sdk,
-    /// The flavor it runs on, or will.
+    /// The flavor it is to run on.
     pub hardware: String,
+    /// The flavor of what answers now.
+    pub current_hardware: Option<String>,
     /// Its storage tier.
     pub storage: Option<String>,
     /// Idleness after which it sleeps; `None`: it does not.
@@ -85,6 +87,7 @@ impl Control {
             stage: fleet.as_ref().map_or(Stage::Deleting, |view| view.stage),
             sdk,
             hardware: space.hardware.clone(),
+            current_hardware: fleet.as_ref().and_then(|view| view.hardware.clone()),
             storage: space.storage.clone(),
             sleep_after: sleep_after(space, self.inner.fleet.config()),
             app_authority: self.addresses().app_authority(&space.subdomain, sdk),

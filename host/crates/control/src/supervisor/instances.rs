@@ -31,6 +31,8 @@ pub(crate) struct Instance {
     pub(super) upstream: Arc<dyn Upstream>,
     pub(super) app: Mount,
     pub(super) has_data: bool,
+    /// The flavor it was launched on.
+    pub(super) hardware: String,
     pub(super) generation: u64,
 }
 

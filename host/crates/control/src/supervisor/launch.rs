@@ -83,6 +83,7 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
     let late = |what: &str| LaunchError::app(format!("{what} within {startup:?}"));
     let mounts = mounts(shared, order, &recorded).await?;
     let (app, has_data) = (mounts.app.clone(), mounts.data.is_some());
+    let hardware = recorded.space.hardware.clone();
     let backend = shared.backend(manifest.sdk);
     let backend = backend.ok_or_else(|| LaunchError::app(crate::builder::no_backend(manifest.sdk)))?.clone();
     let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
@@ -104,6 +105,7 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
         upstream: upstream.keep(),
         app,
         has_data,
+        hardware,
         generation: order.generation,
     })
 }

@@ -100,11 +100,14 @@ impl From<&RuntimeView> for Runtime {
         let is_up = matches!(view.stage, Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting);
         // A static Space uses no hardware, so nothing about it is said.
         let is_static = view.sdk == Sdk::Static;
-        let hardware = (!is_static).then(|| view.hardware.clone());
+        let hardware = HardwareState {
+            current: view.current_hardware.clone().filter(|_| !is_static),
+            requested: (!is_static).then(|| view.hardware.clone()),
+        };
         let stage = view.stage.as_str();
         Self {
             stage,
-            hardware: HardwareState { current: hardware.clone().filter(|_| is_up), requested: hardware },
+            hardware,
             storage: view.storage.clone().filter(|_| !is_static),
             gc_timeout: (!is_static).then_some(view.sleep_after.map(whole_seconds)),
             replicas: Replicas { requested: 1, current: is_up.then_some(1) },

@@ -104,6 +104,24 @@ async fn what_looks_for_the_head_builds_the_one_there_is_then() {
 }
 
 #[tokio::test]
+async fn the_hardware_is_that_of_what_runs_until_something_runs_on_the_other() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("hello"))).await;
+    world.reaches(&space, Stage::Running).await;
+    let hardware = || world.fleet.state(space.id).unwrap().hardware;
+    assert_eq!(hardware().as_deref(), Some("cpu-basic"));
+    world.backend.launch_gate.forget_permits(usize::MAX);
+    let mut changed = space.clone();
+    world.change(&mut changed, |space| space.hardware = "paid".into()).await;
+    assert_eq!(hardware().as_deref(), Some("cpu-basic"));
+    world.backend.launch_gate.add_permits(1);
+    world.until(&space, "a relaunch", |view| view.state.live_instance() == Some(InstanceId(2))).await;
+    assert_eq!(hardware().as_deref(), Some("paid"));
+    world.fleet.send(space.id, Event::PauseRequested).await.unwrap();
+    assert_eq!(world.fleet.state(space.id).unwrap().hardware, None);
+}
+
+#[tokio::test]
 async fn storage_is_there_with_its_tier_and_gone_without() {
     let world = World::new().await;
     let mut space = world.create("hello", &files(&app("hello"))).await;
