@@ -72,7 +72,7 @@ pub enum Denied {
     #[error("Sign in first: send an access token")]
     SignIn,
     /// Signed in, but not allowed.
-    #[error("You may not change this Space: it needs a token of its owner with the role \"write\"")]
+    #[error("This needs a token of the Space's owner, with the role \"write\" where something is changed")]
     Forbidden,
 }
 

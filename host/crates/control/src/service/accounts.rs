@@ -14,10 +14,13 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 14] = [
+const RESERVED_NAMES: [&str; 20] = [
+    "admin",
     "api",
+    "by-subdomain",
     "docs",
     "git",
+    "hardware",
     "healthz",
     "login",
     "logout",
@@ -26,9 +29,12 @@ const RESERVED_NAMES: [&str; 14] = [
     "oauth",
     "organizations",
     "readyz",
+    "semantic-search",
     "settings",
     "spaces",
+    "templates",
     "users",
+    "zero-gpu",
 ];
 
 /// Longest label of a token, in bytes.

@@ -23,7 +23,7 @@ pub enum ServiceError {
     /// The README's front matter is wrong; one sentence each.
     #[error("{}", .0.join("\n"))]
     InvalidReadme(Vec<String>),
-    /// There is a Space of that name already.
+    /// There is a Space of that name already, at this path.
     #[error("You already created this space repo")]
     NameTaken(SpacePath),
     /// There is something else of that name already.

@@ -7,7 +7,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied};
-use spaceport_core::space::{MAX_VARIABLE_NAME, MAX_VARIABLE_VALUE, MAX_VARIABLES, Sdk, SecretInfo, Space, Variable};
+use spaceport_core::space::{MAX_VARIABLES, Sdk, SecretInfo, Space, Variable, check_variable};
 use spaceport_db::Batch;
 
 use super::Control;
@@ -171,26 +171,11 @@ impl Control {
 
 /// Refuses a name or value that cannot be set.
 pub(super) fn check_setting(new: &NewSetting) -> ServiceResult<()> {
-    let name = &new.name;
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if name.is_empty()
-        || name.len() > MAX_VARIABLE_NAME
-        || !name.bytes().all(is_word)
-        || name.as_bytes()[0].is_ascii_digit()
-    {
-        let message = format!(
-            "{name:?} cannot be the name of a variable or secret: use up to {MAX_VARIABLE_NAME} letters, digits and \"_\", \
-             not starting with a digit"
-        );
-        return Err(ServiceError::Invalid(message));
-    }
-    if new.value.len() > MAX_VARIABLE_VALUE || new.value.contains('\0') {
-        let message = format!("The value of {name} may have at most {MAX_VARIABLE_VALUE} bytes, none of them zero");
-        return Err(ServiceError::Invalid(message));
-    }
+    check_variable(&new.name, &new.value).map_err(|error| ServiceError::Invalid(error.to_string()))?;
     if new.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) {
         return Err(ServiceError::Invalid(format!(
-            "The description of {name} may have at most {MAX_DESCRIPTION} bytes"
+            "The description of {} may have at most {MAX_DESCRIPTION} bytes",
+            new.name
         )));
     }
     Ok(())

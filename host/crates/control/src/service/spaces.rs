@@ -57,8 +57,8 @@ impl Control {
     pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Settled<Space>> {
         let (user, owner, owner_name) = self.creator(actor, new.owner.as_ref())?;
         let path = SpacePath { owner: owner_name, name: new.name.clone() };
-        if self.inner.db.space_id(&path).map_err(read_failed)?.is_some() {
-            return Err(ServiceError::NameTaken(path));
+        if let Some(there) = self.inner.db.space_by_path(&path).map_err(read_failed)? {
+            return Err(ServiceError::NameTaken(there.path));
         }
         let license = new.license.clone();
         let exposed = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty());
@@ -214,7 +214,8 @@ impl Control {
                     space.subdomain = hashed;
                 }
                 Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
-                    return Err(ServiceError::NameTaken(space.path));
+                    let there = self.inner.db.space_by_path(&space.path).map_err(read_failed)?;
+                    return Err(ServiceError::NameTaken(there.map_or(space.path, |there| there.path)));
                 }
                 Err(error) => return Err(commit_failed(error)),
             }

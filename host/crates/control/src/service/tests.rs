@@ -201,6 +201,16 @@ async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
 }
 
 #[tokio::test]
+async fn names_of_addresses_are_nobodys() {
+    let host = Host::start().await;
+    for name in ["admin", "Hardware", "by-subdomain", "zero-gpu", "semantic-search", "templates"] {
+        let new = NewUser { name: name.parse().unwrap(), is_admin: false, password: None };
+        let refused = host.control.accounts().create_user(new).await;
+        assert!(matches!(&refused, Err(ServiceError::Invalid(why)) if why.contains("reserved")), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn no_change_of_a_space_waits_for_that_of_another() {
     let host = Host::start().await;
     let space = |number: u8| SpaceId::from_bytes([number; 12]);
