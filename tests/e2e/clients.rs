@@ -57,6 +57,28 @@ fn a_second_upload_of_the_same_folder_changes_nothing() {
 }
 
 #[test]
+fn what_the_folder_ignores_is_not_uploaded() {
+    let host = TestHost::start();
+    let site = folder(
+        &host,
+        "ignoring",
+        &[
+            ("README.md", b"---\nsdk: static\n---\n".as_slice()),
+            ("index.html", b"<head></head>hello"),
+            (".gitignore", b"*.log\n"),
+            ("debug.log", b"not for others"),
+        ],
+    );
+    hf_ok(&host, &["upload", "ada/ignoring", &site, ".", "--repo-type", "space"]);
+    let space = TestSpace::named(&host, "ignoring", ".static");
+    let info = space.api("GET", "", &[], &[]).json();
+    let files: Vec<&str> =
+        info["siblings"].as_array().unwrap().iter().filter_map(|file| file["rfilename"].as_str()).collect();
+    assert!(files.contains(&".gitignore") && files.contains(&"index.html"), "{files:?}");
+    assert!(!files.contains(&"debug.log"), "{files:?}");
+}
+
+#[test]
 fn a_broken_readme_is_reported_in_words() {
     let host = TestHost::start();
     let site = folder(&host, "bad", &[("README.md", b"---\nsdk: cobol\n---\n"), ("index.html", b"x")]);
