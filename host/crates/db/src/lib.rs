@@ -23,6 +23,7 @@
 mod account;
 mod batch;
 mod db;
+mod dir;
 mod error;
 mod index;
 mod journal;
@@ -41,6 +42,7 @@ mod writer;
 pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};
 pub use batch::{Batch, Expect, MAX_BATCH};
 pub use db::{CheckReport, Db, Health};
+pub use dir::create_private_dir;
 pub use error::{CommitError, OpenError, ReadError};
 pub use key::{Key, Under};
 pub use keys::{KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SealedSecret, SecretValue, Subkey, UnsealError};

@@ -6,11 +6,11 @@
 
 mod index_dir;
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::dir::create_private_dir;
 use crate::error::OpenError;
 use crate::index::Index;
 use crate::journal::{self, Cut, Journal, Readable};
@@ -139,8 +139,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
 
 /// Makes the directories and makes sure that no other process has them.
 fn prepare(dir: &Path, journal_dir: &Path) -> Result<File, OpenError> {
-    let create = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
-    create(dir).map_err(OpenError::io("create", dir))?;
+    create_private_dir(dir).map_err(OpenError::io("create", dir))?;
     let lock_path = dir.join("lock");
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
     let lock = lock.map_err(OpenError::io("open", &lock_path))?;
@@ -151,12 +150,7 @@ fn prepare(dir: &Path, journal_dir: &Path) -> Result<File, OpenError> {
     }
     let make_journal = || -> io::Result<()> {
         journal::finish_interrupted(journal_dir)?;
-        create(journal_dir)?;
-        journal::sync_dir(dir)?;
-        dir.parent().map_or(Ok(()), |parent| match parent.as_os_str().is_empty() {
-            true => journal::sync_dir(Path::new(".")),
-            false => journal::sync_dir(parent),
-        })
+        create_private_dir(journal_dir)
     };
     make_journal().map_err(OpenError::io("create", journal_dir))?;
     Ok(lock)

@@ -137,6 +137,8 @@ fn prepare(path: PathBuf) -> Result<(PathBuf, Dir, File), GitError> {
     let open = || -> io::Result<(Dir, File)> {
         Dir::create_ambient_dir_all(&path, ambient_authority())?;
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+        // The name of the directory itself: without it, whatever is flushed below is lost with it.
+        sync_dir(&dir.open_parent_dir(ambient_authority())?)?;
         let lock = dir.open_with(LOCK, OpenOptions::new().write(true).create(true))?;
         Ok((dir, lock))
     };

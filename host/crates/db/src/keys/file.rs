@@ -1,13 +1,14 @@
 //! The file that holds the master key: created whole or not at all, readable by its owner only.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rand::TryRngCore;
 use zeroize::Zeroizing;
 
+use crate::dir::create_private_dir;
 use crate::keys::{KEY_BYTES, KeyError, MASTER_KEY_FILE};
 
 /// Permission bits by which anybody but the owner could reach the key.
@@ -40,7 +41,7 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>
 }
 
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    create_private_dir(dir)?;
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     rand::rngs::OsRng.try_fill_bytes(key.as_mut_slice()).map_err(io::Error::other)?;
     let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
