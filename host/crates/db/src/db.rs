@@ -11,12 +11,13 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Batch, MAX_BATCH};
-use crate::error::{CommitError, OpenError, ReadError, chain};
+use crate::error::{CommitError, OpenError};
 use crate::index::Index;
 use crate::keys::KeyStore;
 use crate::open::{self, OpenReport, Opened, Options};
 use crate::table::{Table, TableId};
-use crate::writer::{CheckFailure, Command, QUEUE, Reply, Status, Writer};
+use crate::watchdog::{self, Pulse};
+use crate::writer::{QUEUE, Status, Waiting, Writer};
 
 /// Row of [`TableId::Meta`] that says which master key the secrets are sealed with.
 const KEY_ID: &str = "master key";
@@ -28,23 +29,14 @@ pub struct Db {
 }
 
 struct Inner {
-    commands: Option<mpsc::Sender<Command>>,
+    batches: Option<mpsc::Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
     status: Arc<Status>,
     index: Arc<Index>,
+    /// While it is there the writer is watched.
+    _watched: std::sync::mpsc::Sender<()>,
     /// Let go of last: until then no other process may open what is still being written.
     _lock: File,
-}
-
-/// What a comparison of journal and index has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Number of the newest batch.
-    pub last: u64,
-    /// Rows there are.
-    pub rows: u64,
-    /// Rows that the index had wrong.
-    pub differences: u64,
 }
 
 /// How the database is.
@@ -59,22 +51,30 @@ pub struct Health {
 impl Db {
     /// Opens what is in a directory, or creates it, and checks that the keys are those its secrets were sealed with.
     pub fn open(dir: &Path, keys: &KeyStore, options: Options) -> Result<(Self, OpenReport), OpenError> {
-        let (db, report) = Self::start(dir, open::open(dir, options)?)?;
+        let (db, report) = Self::open_without_keys(dir, options)?;
         db.claim(dir, &keys.id())?;
         Ok((db, report))
+    }
+
+    /// The same for who neither seals nor unseals: whose keys the secrets are sealed with is left as it is.
+    pub fn open_without_keys(dir: &Path, options: Options) -> Result<(Self, OpenReport), OpenError> {
+        Self::start(dir, open::open(dir, options)?)
     }
 
     /// Starts the writer.
     fn start(dir: &Path, opened: Opened) -> Result<(Self, OpenReport), OpenError> {
         let Opened { lock, journal, index, report } = opened;
         let (index, status) = (Arc::new(index), Arc::new(Status::default()));
-        let (commands, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { journal, index: index.clone(), status: status.clone() };
-        let writer = std::thread::Builder::new()
-            .name("db-writer".into())
-            .spawn(move || writer.run(queue))
-            .map_err(OpenError::io("start the writer of", dir))?;
-        let inner = Inner { commands: Some(commands), writer: Some(writer), status, index, _lock: lock };
+        let (batches, queue) = mpsc::channel(QUEUE);
+        let (_watched, open) = std::sync::mpsc::channel();
+        let pulse = Arc::new(Pulse::default());
+        let writer = Writer { journal, index: index.clone(), status: status.clone(), pulse: pulse.clone() };
+        let thread = |name: &str| std::thread::Builder::new().name(name.into());
+        let writer = thread("db-writer").spawn(move || writer.run(queue));
+        let writer = writer.map_err(OpenError::io("start the writer of", dir))?;
+        let watchdog = thread("db-watchdog").spawn(move || watchdog::watch(&pulse, &open));
+        watchdog.map_err(OpenError::io("start the watchdog of", dir))?;
+        let inner = Inner { batches: Some(batches), writer: Some(writer), status, index, _watched, _lock: lock };
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
@@ -87,24 +87,16 @@ impl Db {
     /// not take the batch back.
     pub async fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         let batch = fitting(batch)?;
-        self.ask(|reply| Command::Commit(batch, reply)).await.unwrap_or(Err(CommitError::Closed))
+        let (reply, answer) = oneshot::channel();
+        self.batches().send((batch, reply)).await.map_err(|_| CommitError::Closed)?;
+        answer.await.unwrap_or(Err(CommitError::Closed))
     }
 
     /// The same for callers outside any asynchronous runtime; panics inside one.
     pub fn commit_blocking(&self, batch: Batch) -> Result<u64, CommitError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands().blocking_send(Command::Commit(fitting(batch)?, reply));
+        let sent = self.batches().blocking_send((fitting(batch)?, reply));
         sent.ok().and_then(|()| answer.blocking_recv().ok()).unwrap_or(Err(CommitError::Closed))
-    }
-
-    /// Compares the index with the journal; commits wait meanwhile.
-    pub async fn check(&self) -> Result<CheckReport, ReadError> {
-        outcome(self.ask(Command::Check).await)
-    }
-
-    /// Makes the index equal to the journal; commits wait meanwhile, reads do not.
-    pub async fn rebuild(&self) -> Result<CheckReport, ReadError> {
-        outcome(self.ask(Command::Rebuild).await)
     }
 
     /// How it is.
@@ -116,15 +108,8 @@ impl Db {
         &self.inner.index
     }
 
-    /// Sends a command and waits for its answer; `None` if the writer has gone.
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Option<T> {
-        let (reply, answer) = oneshot::channel();
-        self.commands().send(command(reply)).await.ok()?;
-        answer.await.ok()
-    }
-
-    fn commands(&self) -> &mpsc::Sender<Command> {
-        self.inner.commands.as_ref().expect("the sender goes with the last handle only")
+    fn batches(&self) -> &mpsc::Sender<Waiting> {
+        self.inner.batches.as_ref().expect("the sender goes with the last handle only")
     }
 
     /// Ties the database to a master key, or makes sure that it is tied to this one.
@@ -153,12 +138,9 @@ impl Db {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Without senders the writer ends when it has written what waits.
-        drop(self.commands.take());
+        drop(self.batches.take());
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
-        }
-        if let Some(Err(failure)) = self.index.with_disk(|disk| disk.flush()) {
-            tracing::warn!(%failure, "the index was not flushed; the next start brings it up to date");
         }
     }
 }
@@ -166,12 +148,4 @@ impl Drop for Inner {
 fn fitting(batch: Batch) -> Result<Batch, CommitError> {
     let size = batch.size();
     if size > MAX_BATCH { Err(CommitError::TooLarge(size)) } else { Ok(batch) }
-}
-
-fn outcome(answer: Option<Result<CheckReport, CheckFailure>>) -> Result<CheckReport, ReadError> {
-    match answer {
-        Some(Ok(report)) => Ok(report),
-        Some(Err(failure)) => Err(ReadError::Index(chain(&failure))),
-        None => Err(ReadError::Index("the database is closed".into())),
-    }
 }

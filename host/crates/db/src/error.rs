@@ -25,7 +25,7 @@ pub enum OpenError {
     /// with [`crate::OnDamage::KeepReadable`].
     #[error(
         "the journal is damaged: {} at byte {offset}: {what}. What lies before, up to batch {readable}, can be read. \
-         Restore the directory from a backup, or accept the loss of what follows",
+         Restore the directory from a backup, or give up what follows by starting once with `serve --accept-loss`",
         file.display()
     )]
     Damaged {
@@ -41,7 +41,8 @@ pub enum OpenError {
     /// The index has seen batches that the journal no longer holds: acknowledged writes are missing from the journal.
     #[error(
         "the journal ends at batch {journal}, but the index has seen batch {index}: the journal has lost \
-         acknowledged batches. Restore the directory from a backup, or accept the loss"
+         acknowledged batches. Restore the directory from a backup, or give those up by starting once with \
+         `serve --accept-loss`"
     )]
     JournalBehindIndex {
         /// Last batch of the journal.
@@ -75,7 +76,7 @@ pub enum OpenError {
 /// A value cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
-    /// The index failed. The journal still has everything; [`crate::Db::rebuild`] or a restart brings the index back.
+    /// The index failed. The journal still has everything; a restart brings the index back.
     #[error("the index of the database failed: {0}")]
     Index(String),
     /// A stored value does not read as what its table holds.

@@ -75,29 +75,14 @@ impl Index {
         }
     }
 
-    /// Makes the rows equal to these and returns how many were not. `last` is the newest batch in them.
-    pub(crate) fn reconcile(&self, rows: &Rows, last: u64) -> Result<u64, IndexFailure> {
-        match &mut *self.home.write() {
-            Home::Disk(disk) => disk.reconcile(rows, last),
-            Home::Memory(held) => {
-                let different = count_differences(held, rows);
-                held.clone_from(rows);
-                Ok(different)
-            }
-        }
-    }
-
-    /// Counts the rows that differ from these.
-    pub(crate) fn differences(&self, rows: &Rows) -> Result<u64, IndexFailure> {
-        match &*self.home.read() {
-            Home::Disk(disk) => Ok(disk.differences(rows)?.len() as u64),
-            Home::Memory(held) => Ok(count_differences(held, rows)),
-        }
-    }
-
     /// Goes on in memory with these rows, and lets go of the disk.
     pub(crate) fn move_to_memory(&self, rows: Rows) {
-        *self.home.write() = Home::Memory(rows);
+        let disk = std::mem::replace(&mut *self.home.write(), Home::Memory(rows));
+        // Closing what has failed may take its whole time, which neither readers nor the writer have to wait for.
+        let closing = std::thread::Builder::new().name("db-leave".into()).spawn(move || drop(disk));
+        if let Err(error) = closing {
+            tracing::warn!(%error, "the failed index was closed without a thread of its own");
+        }
     }
 
     /// Whether it has left the disk.
@@ -120,12 +105,6 @@ pub(crate) fn apply_change(rows: &mut Rows, version: u64, change: Change) {
         Some(value) => rows.insert(change.key, Row { version, value }),
         None => rows.remove(&change.key),
     };
-}
-
-fn count_differences(held: &Rows, rows: &Rows) -> u64 {
-    let wrong = rows.iter().filter(|(key, row)| held.get(*key) != Some(row)).count();
-    let surplus = held.keys().filter(|key| !rows.contains_key(*key)).count();
-    (wrong + surplus) as u64
 }
 
 fn unreadable(failure: IndexFailure) -> ReadError {

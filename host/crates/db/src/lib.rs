@@ -2,7 +2,8 @@
 //!
 //! Two parts, one truth. The *journal* is an append-only, checksummed log of batches; a batch is acknowledged when it is
 //! on disk there. The *index* (sled) holds the rows as they are now; it is compared with the journal at every start and
-//! made again whenever in doubt. One thread writes, in groups that share an fsync; reading never waits for it.
+//! made again whenever in doubt. One thread writes, in groups that share an fsync; a read waits for it only while it applies
+//! such a group to the index, never for an fsync.
 //!
 //! ```no_run
 //! # async fn example(dir: &std::path::Path, space: &spaceport_core::space::Space) -> Result<(), Box<dyn std::error::Error>> {
@@ -37,11 +38,12 @@ mod space;
 mod table;
 #[cfg(test)]
 mod testing;
+mod watchdog;
 mod writer;
 
 pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};
 pub use batch::{Batch, Expect, MAX_BATCH};
-pub use db::{CheckReport, Db, Health};
+pub use db::{Db, Health};
 pub use dir::create_private_dir;
 pub use error::{CommitError, OpenError, ReadError};
 pub use key::{Key, Under};

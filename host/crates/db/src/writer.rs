@@ -12,37 +12,18 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Batch, Expect, Expectation};
-use crate::db::CheckReport;
-use crate::error::{CommitError, OpenError, ReadError, chain};
+use crate::error::{CommitError, ReadError, chain};
 use crate::index::Index;
 use crate::journal::{AppendError, Change, Journal};
+use crate::watchdog::Pulse;
 
 /// Batches that may wait for the writer; whoever comes later waits to get in line.
 pub(crate) const QUEUE: usize = 1024;
 /// Bytes after which a group is closed: by then the fsync is a small part of the work.
 const GROUP_BYTES: usize = 1 << 20;
 
-/// Work for the writer.
-pub(crate) enum Command {
-    /// Store a batch.
-    Commit(Batch, Reply<Result<u64, CommitError>>),
-    /// Compare the index with the journal.
-    Check(Reply<Result<CheckReport, CheckFailure>>),
-    /// Make the index equal to the journal.
-    Rebuild(Reply<Result<CheckReport, CheckFailure>>),
-}
-
-/// Where an answer goes; nobody may be waiting any more.
-pub(crate) type Reply<T> = oneshot::Sender<T>;
-
-/// The journal cannot be read, or the index cannot be compared with it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckFailure {
-    #[error(transparent)]
-    Journal(#[from] OpenError),
-    #[error("the index failed: {0}")]
-    Index(String),
-}
+/// A batch to store, and where the answer goes; nobody may be waiting for it any more.
+pub(crate) type Waiting = (Batch, oneshot::Sender<Result<u64, CommitError>>);
 
 /// Why nothing can be written any more, once it is so.
 #[derive(Debug, Default)]
@@ -52,9 +33,9 @@ pub(crate) struct Writer {
     pub(crate) journal: Journal,
     pub(crate) index: Arc<Index>,
     pub(crate) status: Arc<Status>,
+    /// What the watchdog looks at.
+    pub(crate) pulse: Arc<Pulse>,
 }
-
-type Waiting = (Batch, Reply<Result<u64, CommitError>>);
 
 impl Status {
     /// Why the database is read-only, if it is.
@@ -65,31 +46,24 @@ impl Status {
 
 impl Writer {
     /// Works until every sender has gone.
-    pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(first) = commands.blocking_recv() {
-            let mut group = Vec::new();
-            let mut next = Some(first);
-            while let Some(command) = next.take() {
-                match command {
-                    Command::Commit(batch, reply) => group.push((batch, reply)),
-                    other => {
-                        self.write(std::mem::take(&mut group));
-                        self.inspect(other);
-                    }
-                }
-                if group.iter().map(|(batch, _)| batch.size()).sum::<usize>() < GROUP_BYTES {
-                    next = commands.try_recv().ok();
-                }
+    pub(crate) fn run(mut self, mut batches: mpsc::Receiver<Waiting>) {
+        while let Some(first) = batches.blocking_recv() {
+            self.pulse.turn();
+            let mut size = first.0.size();
+            let mut group = vec![first];
+            while size < GROUP_BYTES
+                && let Ok(next) = batches.try_recv()
+            {
+                size += next.0.size();
+                group.push(next);
             }
             self.write(group);
+            self.pulse.turn();
         }
     }
 
     /// Stores a group of batches and answers all who wait for them.
     fn write(&mut self, group: Vec<Waiting>) {
-        if group.is_empty() {
-            return;
-        }
         let (batches, replies): (Vec<Batch>, Vec<_>) = group.into_iter().unzip();
         let results = self.try_write(batches);
         for (position, reply) in replies.into_iter().enumerate() {
@@ -111,7 +85,9 @@ impl Writer {
         if !batches.is_empty() {
             let first = self.journal.last() + 1;
             self.journal.append(&batches).map_err(|error| self.append_failed(error))?;
+            self.pulse.step();
             self.apply(first, batches)?;
+            self.pulse.step();
             if let Err(error) = self.journal.compact_if_due() {
                 // This group is safe; the next one will be told.
                 self.append_failed(error);
@@ -211,37 +187,5 @@ impl Writer {
         tracing::error!(why, "the database is read-only until the host restarts");
         *self.status.0.write() = Some(why.clone());
         CommitError::ReadOnly(why)
-    }
-
-    fn inspect(&mut self, command: Command) {
-        match command {
-            Command::Commit(batch, reply) => self.write(vec![(batch, reply)]),
-            Command::Check(reply) => {
-                let _ = reply.send(self.check());
-            }
-            Command::Rebuild(reply) => {
-                let _ = reply.send(self.rebuild());
-            }
-        }
-    }
-
-    fn check(&mut self) -> Result<CheckReport, CheckFailure> {
-        let loaded = self.journal.reload()?;
-        let differences = self.index.differences(&loaded.rows).map_err(|failure| CheckFailure::Index(failure.0))?;
-        Ok(CheckReport { last: loaded.last, rows: loaded.rows.len() as u64, differences })
-    }
-
-    fn rebuild(&mut self) -> Result<CheckReport, CheckFailure> {
-        let loaded = self.journal.reload()?;
-        let (last, rows) = (loaded.last, loaded.rows.len() as u64);
-        let differences = match self.index.reconcile(&loaded.rows, last) {
-            Ok(differences) => differences,
-            Err(failure) => {
-                tracing::error!(%failure, "the database's index failed; it is in memory until the host restarts");
-                self.index.move_to_memory(loaded.rows);
-                rows
-            }
-        };
-        Ok(CheckReport { last, rows, differences })
     }
 }

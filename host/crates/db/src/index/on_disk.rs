@@ -5,6 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::index::{Row, Rows};
 use crate::journal::Change;
@@ -18,6 +20,9 @@ const METRICS: &str = "metrics";
 /// Rows written to a new index at once.
 const LOAD_CHUNK: usize = 4096;
 
+/// How long closing may take: enough to write what is cached. Whatever is not written then comes from the journal.
+const CLOSE: Duration = Duration::from_secs(5);
+
 /// A key and its value, as stored.
 pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
@@ -27,6 +32,11 @@ pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 pub(crate) struct IndexFailure(pub(crate) String);
 
 pub(crate) struct DiskIndex {
+    /// Taken when it is dropped.
+    sled: Option<Sled>,
+}
+
+struct Sled {
     // Declared before the database, so that the trees let go of it first.
     rows: sled::Tree,
     metrics: sled::Tree,
@@ -40,21 +50,21 @@ impl DiskIndex {
             let db = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).open()?;
             let rows = sled::Tree::clone(&db);
             let metrics = db.open_tree(METRICS)?;
-            Ok(Self { rows, metrics, db })
+            Ok(Self { sled: Some(Sled { rows, metrics, db }) })
         })
     }
 
     /// Number of the newest batch applied; `None` if none ever was.
     pub(crate) fn applied(&self) -> Result<Option<u64>, IndexFailure> {
-        guarded(|| self.rows.get(APPLIED))?.map(|mark| number(&mark)).transpose()
+        guarded(|| self.sled().rows.get(APPLIED))?.map(|mark| number(&mark)).transpose()
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, IndexFailure> {
-        guarded(|| self.rows.get(key))?.map(|stored| decode(&stored)).transpose()
+        guarded(|| self.sled().rows.get(key))?.map(|stored| decode(&stored)).transpose()
     }
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> impl Iterator<Item = Result<(Vec<u8>, Row), IndexFailure>> + use<> {
-        let mut entries = self.rows.scan_prefix(prefix);
+        let mut entries = self.sled().rows.scan_prefix(prefix);
         std::iter::from_fn(move || match guarded(|| entries.next().transpose()) {
             Ok(None) => None,
             Ok(Some((key, stored))) => Some(decode(&stored).map(|row| (key.to_vec(), row))),
@@ -73,7 +83,7 @@ impl DiskIndex {
             }
         }
         batch.insert(APPLIED, &last.to_be_bytes());
-        guarded(|| self.rows.apply_batch(batch))
+        guarded(|| self.sled().rows.apply_batch(batch))
     }
 
     /// Makes the rows equal to these and returns how many were not.
@@ -87,10 +97,10 @@ impl DiskIndex {
                     None => batch.remove(key.as_slice()),
                 }
             }
-            guarded(|| self.rows.apply_batch(batch))?;
+            guarded(|| self.sled().rows.apply_batch(batch))?;
         }
-        guarded(|| self.rows.insert(APPLIED, &last.to_be_bytes()).map(drop))?;
-        self.flush()?;
+        guarded(|| self.sled().rows.insert(APPLIED, &last.to_be_bytes()).map(drop))?;
+        guarded(|| self.sled().db.flush())?;
         Ok(different.len() as u64)
     }
 
@@ -115,18 +125,15 @@ impl DiskIndex {
         Ok(different)
     }
 
-    /// Waits until everything applied is on disk.
-    pub(crate) fn flush(&self) -> Result<(), IndexFailure> {
-        guarded(|| self.db.flush().map(drop))
-    }
-
     pub(crate) fn put_metrics(&self, key: &[u8], value: &[u8]) -> Result<(), IndexFailure> {
-        guarded(|| self.metrics.insert(key, value).map(drop))
+        guarded(|| self.sled().metrics.insert(key, value).map(drop))
     }
 
     /// The metrics in a range of keys, in order.
     pub(crate) fn metrics(&self, from: &[u8], to: &[u8]) -> Result<Vec<Entry>, IndexFailure> {
-        guarded(|| self.metrics.range(from..to).map(|entry| entry.map(|(k, v)| (k.to_vec(), v.to_vec()))).collect())
+        guarded(|| {
+            self.sled().metrics.range(from..to).map(|entry| entry.map(|(k, v)| (k.to_vec(), v.to_vec()))).collect()
+        })
     }
 
     /// Removes the metrics whose key is refused by `keep`; returns how many.
@@ -134,16 +141,48 @@ impl DiskIndex {
         guarded(|| {
             let mut batch = sled::Batch::default();
             let mut removed = 0;
-            for key in self.metrics.iter().keys() {
+            for key in self.sled().metrics.iter().keys() {
                 let key = key?;
                 if !keep(&key) {
                     batch.remove(key);
                     removed += 1;
                 }
             }
-            self.metrics.apply_batch(batch).map(|()| removed)
+            self.sled().metrics.apply_batch(batch).map(|()| removed)
         })
     }
+
+    fn sled(&self) -> &Sled {
+        self.sled.as_ref().expect("only dropping takes it")
+    }
+}
+
+impl Drop for Sled {
+    fn drop(&mut self) {
+        if let Err(failure) = guarded(|| self.db.flush()) {
+            tracing::warn!(%failure, "the index was not flushed; the next start brings it up to date");
+        }
+    }
+}
+
+impl Drop for DiskIndex {
+    fn drop(&mut self) {
+        if !dropped_within(CLOSE, self.sled.take()) {
+            tracing::warn!(seconds = CLOSE.as_secs(), "the index does not close; going on without waiting for it");
+        }
+    }
+}
+
+/// Drops a value on a thread of its own and says whether that was done in this time. sled waits without an end for a
+/// thread of its own that may have panicked, and may panic itself.
+fn dropped_within<T: Send + 'static>(patience: Duration, value: T) -> bool {
+    let (done, wait) = mpsc::channel::<()>();
+    let spawned = std::thread::Builder::new().name("db-close".into()).spawn(move || {
+        // What it says of the panic is in the log; the index is checked before it is used again.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+        drop(done);
+    });
+    spawned.is_err() || wait.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
 }
 
 /// Runs a piece of sled, so that an error or a panic in it comes out as the same failure.
@@ -176,4 +215,35 @@ fn number(bytes: &[u8]) -> Result<u64, IndexFailure> {
 
 fn malformed() -> IndexFailure {
     IndexFailure("a row of the index is malformed".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does something when it is dropped.
+    struct AtDrop<F: FnMut()>(F);
+
+    impl<F: FnMut()> Drop for AtDrop<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+
+    #[test]
+    fn dropping_what_hangs_or_panics_comes_to_an_end() {
+        let (release, held) = mpsc::channel::<()>();
+        assert!(!dropped_within(Duration::from_millis(10), AtDrop(move || assert!(held.recv().is_err()))), "it hangs");
+        drop(release);
+        assert!(dropped_within(CLOSE, AtDrop(|| panic!("as sled may"))), "it panics");
+        assert!(dropped_within(CLOSE, AtDrop(|| {})));
+    }
+
+    #[test]
+    fn an_index_that_was_dropped_can_be_opened_at_once() {
+        let dir = tempfile::TempDir::new().unwrap();
+        for _ in 0..3 {
+            drop(DiskIndex::open(dir.path()).unwrap());
+        }
+    }
 }
