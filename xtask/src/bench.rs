@@ -1,6 +1,5 @@
 //! `cargo xtask bench`: gets the peers, then runs the benchmark program.
 
-use crate::packages;
 use crate::progress::step;
 use crate::workspace::{Workspace, run_program};
 
@@ -10,8 +9,7 @@ const WASMTIME_CLI: &str = "48.0.8";
 /// Runs the benchmarks; arguments go to the program.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    packages::ensure(&["git", "gcc", "python3-venv", "wrk"])?;
-    step("build the components", || crate::guests::build(&workspace).map(drop))?;
+    step("build the components", || crate::guests::build(&workspace, &["git", "gcc", "wrk"]).map(drop))?;
     step("build the host", || workspace.build_host())?;
     let tools = workspace.target.join("tools");
     if !tools.join("bin/wasmtime").exists() {

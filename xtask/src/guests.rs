@@ -29,11 +29,14 @@ const SHARED: [&str; 2] = ["guest-sdk", "wit"];
 /// Guest crates with tests of their own, which run on the build machine.
 const TESTED: [&str; 2] = ["guest-sdk", "plugins/static-site"];
 
-/// Builds what is out of date; returns the folder.
-pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+/// What building components needs of the system, whatever the toolchain: one of them is in Python.
+const SYSTEM: [&str; 1] = ["python3-venv"];
+
+/// Builds what is out of date; returns the folder. `system` names packages that whoever calls needs as well.
+pub(crate) fn build(workspace: &Workspace, system: &[&str]) -> anyhow::Result<PathBuf> {
     let out = workspace.guests();
     fs::create_dir_all(out.join("test"))?;
-    let toolchain = Toolchain::find(workspace)?;
+    let toolchain = Toolchain::find(workspace, &[&SYSTEM, system].concat())?;
     let identity = toolchain.identity()?;
     let builder = Builder { workspace, toolchain, identity, out };
     builder.plugin()?;
@@ -50,15 +53,37 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
 
 /// Checks the guest crates and runs their tests on the build machine.
 pub(crate) fn test(workspace: &Workspace) -> anyhow::Result<()> {
-    let demos = RUST_DEMOS.map(|name| format!("plugins/demos/{name}"));
-    for folder in TESTED.into_iter().chain(["tests/guests"]).chain(demos.iter().map(String::as_str)) {
-        check(workspace, folder, &["fmt", "--check"])?;
+    for folder in crates() {
+        check(workspace, &folder, &["fmt", "--check"])?;
     }
     for folder in TESTED {
         check(workspace, folder, &["clippy", "--quiet", "--all-targets", "--", "--deny", "warnings"])?;
         check(workspace, folder, &["test", "--quiet"])?;
     }
     Ok(())
+}
+
+/// Lints all guest crates as they are built: for wasm, whose code the build machine's own target leaves out.
+pub(crate) fn lint(workspace: &Workspace) -> anyhow::Result<()> {
+    let toolchain = Toolchain::find(workspace, &[])?;
+    if !toolchain.has_clippy() {
+        say("    the code for wasm is not linted: this machine's compiler for it comes without clippy");
+        return Ok(());
+    }
+    for folder in crates() {
+        let target = workspace.target.join("guest-build");
+        let mut clippy = toolchain.cargo("clippy", &workspace.root.join(&folder), &target);
+        // The tests' guests are examples; unit tests run on the build machine and are linted there.
+        clippy.args(["--lib", "--examples", "--", "--deny", "warnings"]);
+        run_program(&mut clippy)?;
+    }
+    Ok(())
+}
+
+/// The folders of all guest crates, each a workspace of its own.
+pub(crate) fn crates() -> Vec<String> {
+    let demos = RUST_DEMOS.iter().map(|name| format!("plugins/demos/{name}"));
+    TESTED.iter().chain(&["tests/guests"]).map(|folder| (*folder).to_owned()).chain(demos).collect()
 }
 
 fn check(workspace: &Workspace, folder: &str, args: &[&str]) -> anyhow::Result<()> {
@@ -135,7 +160,7 @@ impl Builder<'_> {
     /// Builds a guest crate; the folder of what came out.
     fn cargo(&self, folder: &str, args: &[&str]) -> anyhow::Result<PathBuf> {
         let target = self.workspace.target.join("guest-build");
-        let mut cargo = self.toolchain.cargo_build(&self.workspace.root.join(folder), &target);
+        let mut cargo = self.toolchain.cargo("build", &self.workspace.root.join(folder), &target);
         run_program(cargo.args(args))?;
         Ok(target.join(TARGET).join("release"))
     }

@@ -1,6 +1,7 @@
 //! Setup, tests and benchmarks: what a person types in a fresh clone.
 
 mod bench;
+mod deny;
 mod guests;
 mod packages;
 mod progress;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(rest),
         Some("bench") => bench::run(rest),
         Some("guests") => workspace::Workspace::find()
-            .and_then(|workspace| guests::build(&workspace))
+            .and_then(|workspace| guests::build(&workspace, &[]))
             .map(|folder| guests::list(&folder)),
         _ => {
             progress::say(USAGE);

@@ -9,10 +9,9 @@ use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 8] = [
+const PROGRAMS: [(&str, &[&str]); 7] = [
     ("git", &["git", "--version"]),
     ("gcc", &["cc", "--version"]),
-    ("curl", &["curl", "--version"]),
     ("wrk", &["wrk", "-v"]),
     ("python3-venv", &["python3", "-c", "import ensurepip, venv"]),
     ("rustc-web", &["/usr/bin/rustc", "--version"]),
@@ -27,15 +26,21 @@ pub(crate) fn ensure(packages: &[&str]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let list = missing.join(" ");
-    let Some(root) = become_root() else {
-        bail!("these system packages are missing: {list}. Install them with\n\n  sudo apt-get install -y {list}\n");
-    };
-    step(&format!("install system packages: {list}"), || {
+    let Some(root) = become_root() else { bail!("{}", advice(&missing)) };
+    step(&format!("install system packages: {}", missing.join(" ")), || {
         run_program(&mut apt(&root, &["update", "-qq"]))?;
         let mut install = apt(&root, &["install", "-y", "-qq", "--no-install-recommends"]);
         run_program(install.args(&missing).stdout(Stdio::null()))
     })
+}
+
+/// What to type where we may not install ourselves. The lists of a fresh machine are empty, hence the update.
+fn advice(missing: &[&str]) -> String {
+    let list = missing.join(" ");
+    format!(
+        "these system packages are missing: {list}. Install them with\n\n  \
+         sudo apt-get update && sudo apt-get install -y {list}\n"
+    )
 }
 
 /// A Python environment of our own with exactly these packages; the folder it is in.
@@ -83,4 +88,22 @@ fn apt(root: &[&str], args: &[&str]) -> Command {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).args(args);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_is_one_command_for_all_that_is_missing() {
+        let text = advice(&["git", "lld-19"]);
+        assert_eq!(text.lines().nth(2), Some("  sudo apt-get update && sudo apt-get install -y git lld-19"), "{text}");
+    }
+
+    #[test]
+    fn a_command_that_needs_root_goes_behind_sudo_where_that_is_how() {
+        let words = |root: &[&str]| format!("{:?}", apt(root, &["update"]));
+        assert_eq!(words(&[]), r#""env" "DEBIAN_FRONTEND=noninteractive" "apt-get" "update""#);
+        assert!(words(&["sudo", "-n"]).starts_with(r#""sudo" "-n" "env""#));
+    }
 }

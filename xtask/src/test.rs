@@ -13,16 +13,33 @@ const PYTHON_CLIENTS: [&str; 1] = ["huggingface_hub==2.4.0"];
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    packages::ensure(&["git", "gcc", "python3-venv", "curl"])?;
-    step("build the components", || crate::guests::build(&workspace).map(drop))?;
+    step("build the components", || crate::guests::build(&workspace, &["git", "gcc"]).map(drop))?;
     step("build the host", || workspace.build_host())?;
     let python = step("install the clients", || packages::python_venv(&workspace, "clients", &PYTHON_CLIENTS))?;
     if args.is_empty() {
         step("check the format", || run_cargo(&workspace, &["fmt", "--all", "--check"]))?;
         step("lint", || lint(&workspace))?;
+        step("lint the guest crates", || crate::guests::lint(&workspace))?;
+        step("check the dependencies", || crate::deny::check(&workspace))?;
+        step("check the documentation", || document(&workspace))?;
+        step("test the examples in the documentation", || test_examples(&workspace))?;
         step("test the guest crates", || crate::guests::test(&workspace))?;
     }
     step("test", || test(&workspace, &python, args))
+}
+
+/// Links and markup of all comments, private ones too: those are read most.
+fn document(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut doc = workspace.cargo();
+    doc.args(["doc", "--release", "--quiet", "--no-deps", "--document-private-items", "--workspace"]);
+    run_program(with_guests(doc.env("RUSTDOCFLAGS", "--deny warnings"), workspace))
+}
+
+/// Those that the runner of the tests leaves out.
+fn test_examples(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--release", "--quiet", "--doc", "--workspace"]);
+    run_program(with_guests(&mut cargo, workspace))
 }
 
 fn lint(workspace: &Workspace) -> anyhow::Result<()> {

@@ -37,18 +37,15 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    /// Finds or gets one.
-    pub(crate) fn find(workspace: &Workspace) -> anyhow::Result<Self> {
-        let from_packages = std::env::var(CHOICE).is_ok_and(|choice| choice == "packages");
-        if !from_packages {
-            // Where packages had to do once, rustup is not asked again: without a network it takes long to say no.
-            let was_refused = has_c_library(&c_library_folder(workspace));
-            if is_installed() || (!was_refused && add_target()) {
-                return Ok(Self::Rustup);
-            }
+    /// Finds or gets one. System packages that are needed anyhow are asked for together with its own, so that whoever
+    /// has to install them is told once.
+    pub(crate) fn find(workspace: &Workspace, system: &[&str]) -> anyhow::Result<Self> {
+        if has_rustup_target(workspace) {
+            packages::ensure(system)?;
+            return Ok(Self::Rustup);
         }
         say(&format!("    rustup has no {TARGET} here; taking it from packages"));
-        packages::ensure(&DEBIAN)?;
+        packages::ensure(&[system, &DEBIAN].concat())?;
         Ok(Self::Packages { libraries: c_library(workspace)?, linker: component_linker()? })
     }
 
@@ -60,13 +57,18 @@ impl Toolchain {
         }
     }
 
-    /// `cargo build` for guests, without the arguments that say what.
-    pub(crate) fn cargo_build(&self, folder: &Path, target: &Path) -> Command {
+    /// Whether guests can be linted as they are built.
+    pub(crate) fn has_clippy(&self) -> bool {
+        matches!(self, Self::Rustup)
+    }
+
+    /// `cargo build`, or another word, for guests, without the arguments that say what.
+    pub(crate) fn cargo(&self, word: &str, folder: &Path, target: &Path) -> Command {
         let mut cargo = match self {
             Self::Rustup => Command::new("cargo"),
             Self::Packages { .. } => Command::new("/usr/bin/cargo"),
         };
-        cargo.current_dir(folder).args(["build", "--quiet", "--release", "--target", TARGET]);
+        cargo.current_dir(folder).args([word, "--quiet", "--release", "--target", TARGET]);
         // The environment of the cargo that runs us is not the one for guests.
         for name in ["RUSTFLAGS", "CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "CARGO_ENCODED_RUSTFLAGS"] {
             cargo.env_remove(name);
@@ -87,6 +89,15 @@ impl Toolchain {
         }
         cargo
     }
+}
+
+fn has_rustup_target(workspace: &Workspace) -> bool {
+    if std::env::var(CHOICE).is_ok_and(|choice| choice == "packages") {
+        return false;
+    }
+    // Where packages had to do once, rustup is not asked again: without a network it takes long to say no.
+    let was_refused = has_c_library(&c_library_folder(workspace));
+    is_installed() || (!was_refused && add_target())
 }
 
 fn is_installed() -> bool {

@@ -1,6 +1,8 @@
 //! Where things are, and running programs there.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,14 +27,15 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// The host's program.
+    /// The host's program: where people look for it, whatever cargo's target folder.
     pub(crate) fn spaceport(&self) -> PathBuf {
-        self.target.join("release/spaceport")
+        self.root.join("target/release/spaceport")
     }
 
-    /// The built components.
+    /// The built components: where `.cargo/config.toml`, or whoever went before it, says.
     pub(crate) fn guests(&self) -> PathBuf {
-        self.target.join("guests")
+        let told = std::env::var_os("SPACEPORT_GUESTS").map_or_else(|| "target/guests".into(), PathBuf::from);
+        self.root.join(told)
     }
 
     /// `cargo` in the workspace.
@@ -42,13 +45,33 @@ impl Workspace {
         cargo
     }
 
-    /// Builds the host as `target/release/spaceport`.
+    /// Builds the host and leaves it at `target/release/spaceport`.
     pub(crate) fn build_host(&self) -> anyhow::Result<()> {
         let mut cargo = self.cargo();
         cargo.args(["build", "--release", "--package", "spaceport"]);
         cargo.env("SPACEPORT_GUESTS", self.guests());
-        run_program(&mut cargo)
+        run_program(&mut cargo)?;
+        put(&self.target.join("release/spaceport"), &self.spaceport())
     }
+}
+
+/// Makes `place` the same file as `built`, or a copy of it, at one stroke: a host that runs from there goes on.
+fn put(built: &Path, place: &Path) -> anyhow::Result<()> {
+    let identity = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
+    let source = identity(built).with_context(|| format!("find {}", built.display()))?;
+    if identity(place).is_ok_and(|there| there == source) {
+        return Ok(());
+    }
+    let aside = place.with_extension("part");
+    let put = || -> std::io::Result<()> {
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let _ = fs::remove_file(&aside);
+        fs::hard_link(built, &aside).or_else(|_| fs::copy(built, &aside).map(drop))?;
+        fs::rename(&aside, place)
+    };
+    put().with_context(|| format!("put the program at {}", place.display()))
 }
 
 /// Runs a program and fails if it fails.
@@ -69,4 +92,27 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_put_where_people_look_for_it() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (built, place) = (dir.path().join("elsewhere"), dir.path().join("target/release/spaceport"));
+        assert!(put(&built, &place).is_err(), "there is nothing to put");
+        for content in ["one", "one", "two"] {
+            // As cargo does it: a new file each time.
+            let _ = fs::remove_file(&built);
+            fs::write(&built, content).unwrap();
+            for _ in 0..2 {
+                put(&built, &place).unwrap();
+                assert_eq!(fs::read_to_string(&place).unwrap(), content);
+            }
+        }
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        put(&place, &place).unwrap();
+    }
 }
