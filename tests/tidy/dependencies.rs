@@ -20,6 +20,9 @@ const OURS: [(&str, &[&str]); 9] = [
     ("spaceport-tests", &[]),
 ];
 
+/// What only the tests of a package may use of ours besides: the package, then what it may use.
+const TEST_ONLY: [(&str, &str); 2] = [("spaceport-web", "spaceport-db"), ("spaceport-web", "spaceport-git")];
+
 /// What only some packages may use of others' work: the first is the start of a crate's name, then who may.
 const RESERVED: [(&str, &[&str]); 9] = [
     ("sled", &["spaceport-db"]),
@@ -46,24 +49,56 @@ struct Package {
     manifest: toml::Table,
 }
 
+/// Where guests are: for wasm, and each a workspace of its own.
+const GUESTS: [&str; 3] = ["guest-sdk/", "plugins/", "tests/guests/"];
+
+/// All that a guest may use of ours; the rest of the contract is WIT.
+const GUESTS_USE: [&str; 1] = ["spaceport-guest"];
+
 fn packages() -> Vec<Package> {
-    let is_member = |file: &File| {
-        let folder = file.path.trim_end_matches("Cargo.toml");
-        let guest = ["guest-sdk/", "plugins/demos/", "plugins/static-site/", "tests/guests/", "tests/fixtures/"];
-        !folder.is_empty() && !guest.iter().any(|start| folder.starts_with(start))
-    };
+    manifests(|path| path != "Cargo.toml" && !GUESTS.iter().any(|start| path.starts_with(start)))
+}
+
+fn manifests(is_wanted: impl Fn(&str) -> bool) -> Vec<Package> {
     let parse = |file: File| {
         let manifest: toml::Table = file.text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.path));
         let name = manifest["package"]["name"].as_str().expect("a package has a name").to_owned();
         Package { path: file.path, name, manifest }
     };
-    tree::files(&["Cargo.toml"]).into_iter().filter(is_member).map(parse).collect()
+    tree::files(&["Cargo.toml"]).into_iter().filter(|file| is_wanted(&file.path)).map(parse).collect()
 }
 
-/// The dependencies of a package, without those of its tests.
-fn dependencies(package: &Package, table: &str) -> Vec<(String, toml::Value)> {
-    let table = package.manifest.get(table).and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    table.into_iter().collect()
+/// The tables of a manifest that name dependencies.
+const TABLES: [&str; 3] = ["dependencies", "build-dependencies", "dev-dependencies"];
+
+/// What is in tables of these names, at the top of a manifest and for single targets.
+fn dependencies(manifest: &toml::Table, tables: &[&str]) -> Vec<(String, toml::Value)> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let places = targets.into_iter().flat_map(toml::Table::values).filter_map(toml::Value::as_table);
+    let mut found = Vec::new();
+    for place in std::iter::once(manifest).chain(places) {
+        for table in tables.iter().filter_map(|table| place.get(*table)?.as_table()) {
+            found.extend(table.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+    found
+}
+
+/// What a dependency really is: the name of its table's key may be another.
+fn package_of(name: &str, value: &toml::Value) -> String {
+    value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()
+}
+
+#[test]
+fn dependencies_are_found_wherever_they_stand() {
+    let manifest = "[dependencies]\na = \"1\"\n[dev-dependencies]\nb = { workspace = true }\n\
+                    [target.'cfg(unix)'.build-dependencies]\nc = { package = \"d\", version = \"1\" }\n";
+    let manifest = manifest.parse().unwrap();
+    let names = |tables: &[&str]| -> Vec<String> {
+        dependencies(&manifest, tables).iter().map(|(name, value)| package_of(name, value)).collect()
+    };
+    assert_eq!(names(&TABLES), ["a", "b", "d"]);
+    assert_eq!(names(&["dependencies"]), ["a"]);
 }
 
 #[test]
@@ -74,9 +109,14 @@ fn packages_use_of_ours_only_what_the_drawing_allows() {
             broken.push(format!("{}: {} is not in the table", package.path, package.name));
             continue;
         };
-        for (name, _) in dependencies(&package, "dependencies") {
-            if name.starts_with("spaceport") && !allowed.contains(&name.as_str()) {
-                broken.push(format!("{}: must not use {name}", package.path));
+        let in_tests = TEST_ONLY.iter().filter(|(user, _)| *user == package.name).map(|(_, used)| *used);
+        let in_tests: Vec<&str> = in_tests.chain(allowed.iter().copied()).collect();
+        for (tables, allowed) in [(&TABLES[..2], *allowed), (&TABLES[2..], &in_tests)] {
+            for (name, value) in dependencies(&package.manifest, tables) {
+                let name = package_of(&name, &value);
+                if name.starts_with("spaceport") && !allowed.contains(&name.as_str()) {
+                    broken.push(format!("{}: must not use {name}", package.path));
+                }
             }
         }
     }
@@ -84,10 +124,29 @@ fn packages_use_of_ours_only_what_the_drawing_allows() {
 }
 
 #[test]
+fn guests_know_the_host_by_its_interfaces_only() {
+    let mut broken = Vec::new();
+    let guests = manifests(|path| GUESTS.iter().any(|start| path.starts_with(start)));
+    assert!(guests.len() > GUESTS.len(), "there are guests");
+    for guest in guests {
+        for (name, value) in dependencies(&guest.manifest, &TABLES) {
+            let name = package_of(&name, &value);
+            let path = value.get("path").and_then(toml::Value::as_str).unwrap_or_default();
+            let is_ours = name.starts_with("spaceport") || path.contains("host");
+            if is_ours && !GUESTS_USE.contains(&name.as_str()) {
+                broken.push(format!("{}: must not use {name}", guest.path));
+            }
+        }
+    }
+    none(broken, "The contract between host and guests is WIT, in wit/:");
+}
+
+#[test]
 fn what_one_crate_wraps_no_other_names() {
     let mut broken = Vec::new();
     for package in packages() {
-        for (name, _) in dependencies(&package, "dependencies") {
+        for (name, value) in dependencies(&package.manifest, &TABLES[..2]) {
+            let name = package_of(&name, &value);
             for (reserved, users) in RESERVED {
                 if name.starts_with(reserved) && !users.contains(&package.name.as_str()) {
                     broken.push(format!("{}: {name} is for {} only", package.path, users.join(" and ")));
@@ -121,12 +180,10 @@ fn core_performs_no_io_and_reads_no_clock() {
 fn versions_and_lints_stand_in_the_root_manifest_alone() {
     let mut broken = Vec::new();
     for package in packages() {
-        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            for (name, value) in dependencies(&package, table) {
-                let is_inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
-                if !is_inherited {
-                    broken.push(format!("{}: {name} has a version of its own", package.path));
-                }
+        for (name, value) in dependencies(&package.manifest, &TABLES) {
+            let is_inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+            if !is_inherited {
+                broken.push(format!("{}: {name} has a version of its own", package.path));
             }
         }
         let lints = package.manifest.get("lints").and_then(toml::Value::as_table);

@@ -5,6 +5,7 @@
 
 mod budgets;
 mod dependencies;
+mod guests;
 mod interfaces;
 mod map;
 mod tree;
