@@ -7,8 +7,7 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=SPACEPORT_GUESTS");
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let guests = env::var_os("SPACEPORT_GUESTS").map_or_else(|| manifest.join("../target/guests"), PathBuf::from);
+    let guests = PathBuf::from(env::var_os("SPACEPORT_GUESTS").expect("cargo sets it, see .cargo/config.toml"));
     let static_site = guests.join("static-site.wasm");
     println!("cargo::rerun-if-changed={}", static_site.display());
     assert!(

@@ -7,20 +7,19 @@
 mod addresses;
 mod listen;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt};
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::Clock;
 use spaceport_control::routes::RouteTable;
 use spaceport_control::service::{Addresses, Control, ControlParts};
 use spaceport_core::egress::EgressPolicy;
-use spaceport_db::{Db, KeyStore, OpenReport, Options};
+use spaceport_db::{Db, KeyStore, OnDamage, OpenReport, Options, create_private_dir};
 use spaceport_engine::cap::http_out::own_addresses;
 use spaceport_engine::{Engine, EngineConfig};
 use spaceport_git::Repos;
@@ -48,14 +47,21 @@ pub(crate) const ADMIN_SOCKET: &str = "admin.sock";
 const REPOS: &str = "repos";
 /// Compiled components.
 const ARTIFACTS: &str = "artifacts";
-/// The data directory is nobody else's business.
-const PRIVATE: u32 = 0o700;
+/// Permission bits by which others get into a directory.
+const OTHERS: u32 = 0o077;
+/// This very program, even if its file has been replaced by a newer one meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Longest build, from its turn to its end.
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
 /// How long requests in flight may go on in an instance that is replaced or put to sleep.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long instances may take to end once the last connection has.
 const LAST_GRACE: Duration = Duration::from_secs(2);
+/// How long requests to the admin listeners may go on once visitors' have ended: each takes milliseconds.
+const ADMIN_GRACE: Duration = Duration::from_millis(500);
+/// Longest way down: what requests in flight are given (`spaceport_web::edge::config::DRAIN`), and a second for the rest.
+/// Whatever is left then is cut off; all that was acknowledged is on disk.
+const SHUTDOWN: Duration = Duration::from_secs(11);
 
 /// What the host is started with.
 pub struct AppConfig {
@@ -63,6 +69,8 @@ pub struct AppConfig {
     pub data: PathBuf,
     /// The operator's configuration, with what the command line changed.
     pub config: Config,
+    /// Start with what can be read of a damaged database.
+    pub accept_loss: bool,
     /// The runtime that serves requests and runs guests.
     pub data_runtime: Handle,
 }
@@ -80,10 +88,10 @@ pub struct App {
 impl App {
     /// Brings everything up. Runs on the control runtime.
     pub async fn start(app: AppConfig, listeners: Listeners) -> anyhow::Result<Self> {
-        let AppConfig { data, config, data_runtime } = app;
+        let AppConfig { data, config, accept_loss, data_runtime } = app;
         let addresses = addresses::public(&config, listeners.port());
         addresses::warn_of_shared_site(&addresses);
-        let parts = Parts::open(&data, &config, &addresses, data_runtime.clone()).await?;
+        let parts = Parts::open(&data, &config, &addresses, accept_loss, data_runtime.clone()).await?;
         let edge = Edge::new(
             edge_config(&config, &addresses),
             parts.routes.clone(),
@@ -134,12 +142,22 @@ impl App {
     /// Lets requests in flight end, then everything else.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        let drained = self.edge.await.context("serve requests")?;
-        self.admin.await.context("serve the admin listener")?;
-        self.fleet.shutdown(LAST_GRACE).await;
+        let Self { fleet, edge, mut admin, socket, .. } = self;
+        let end = async {
+            let drained = edge.await.context("serve requests")?;
+            if tokio::time::timeout(ADMIN_GRACE, &mut admin).await.is_err() {
+                // Its connections end with the runtime.
+                admin.abort();
+            }
+            fleet.shutdown(LAST_GRACE).await;
+            anyhow::Ok(drained.cut)
+        };
+        match tokio::time::timeout(SHUTDOWN, end).await {
+            Ok(cut) => tracing::info!(cut = cut?, "stopped"),
+            Err(_) => tracing::warn!(seconds = SHUTDOWN.as_secs(), "stopped without waiting for the rest"),
+        }
         // Left behind it would only make the shell try a host that is gone.
-        let _ = tokio::fs::remove_file(&self.socket).await;
-        tracing::info!(cut = drained.cut, "stopped");
+        let _ = std::fs::remove_file(&socket);
         Ok(())
     }
 }
@@ -153,10 +171,17 @@ struct Parts {
 }
 
 impl Parts {
-    async fn open(data: &Path, config: &Config, addresses: &Addresses, data_runtime: Handle) -> anyhow::Result<Self> {
-        create_data_dir(data)?;
+    async fn open(
+        data: &Path,
+        config: &Config,
+        addresses: &Addresses,
+        accept_loss: bool,
+        data_runtime: Handle,
+    ) -> anyhow::Result<Self> {
+        prepare_data_dir(data)?;
         let keys = KeyStore::open(&config.keys.clone().unwrap_or_else(|| data.join(KEYS))).context("open the keys")?;
-        let (db, report) = Db::open(&data.join(STORE), &keys, Options::default()).context("open the database")?;
+        let (db, report) =
+            Db::open(&data.join(STORE), &keys, open_options(accept_loss)).context("open the database")?;
         tell(&report);
         let (db, clock) = (Arc::new(db), Arc::new(SystemClock::new()) as Arc<dyn Clock>);
         let repos = Arc::new(Repos::open(&data.join(REPOS)).await.context("open the repositories")?);
@@ -180,22 +205,23 @@ impl Parts {
     }
 }
 
-fn create_data_dir(data: &Path) -> anyhow::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(PRIVATE);
-    let name = data.file_name().context("name the data directory")?;
-    let parent = match data.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => parent,
-        None => Path::new("."),
-    };
-    Dir::create_ambient_dir_all(parent, ambient_authority())
-        .and_then(|()| Dir::open_ambient_dir(parent, ambient_authority()))
-        .and_then(|parent| parent.create_dir_with(name, &builder).or_else(|error| if_there(&parent, name, error)))
-        .with_context(|| format!("create the data directory {}", data.display()))
+fn prepare_data_dir(data: &Path) -> anyhow::Result<()> {
+    create_private_dir(data).with_context(|| format!("create the data directory {}", data.display()))?;
+    let metadata = std::fs::metadata(data).with_context(|| format!("examine {}", data.display()))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        let mode = format!("{mode:04o}");
+        tracing::warn!(data = %data.display(), mode, "others can get into the data directory: run chmod 700 on it");
+    }
+    Ok(())
 }
 
-fn if_there(parent: &Dir, name: &std::ffi::OsStr, error: std::io::Error) -> std::io::Result<()> {
-    if parent.is_dir(name) { Ok(()) } else { Err(error) }
+fn open_options(accept_loss: bool) -> Options {
+    if !accept_loss {
+        return Options::default();
+    }
+    tracing::warn!("told to accept loss: whatever of the database's journal cannot be read is given up");
+    Options { on_damage: OnDamage::KeepReadable, ..Options::default() }
 }
 
 /// What opening the database found, for the operator.
@@ -208,11 +234,12 @@ fn tell(report: &OpenReport) {
 
 fn engine(data: &Path, config: &Config, keys: &KeyStore, data_runtime: Handle) -> anyhow::Result<Arc<Engine>> {
     let node_memory = config.limits.node_memory.map_or_else(machine_memory, |memory| memory.0);
-    let program = std::env::current_exe().context("find this program")?;
     let engine = Engine::new(EngineConfig {
         artifacts: data.join(ARTIFACTS),
         seal_key: *keys.artifact_key().as_bytes(),
-        compile_command: vec![program.into(), COMPILE_WORKER.into()],
+        compile_command: vec![THIS_PROGRAM.into(), COMPILE_WORKER.into()],
+        component_bytes: config.limits.component.0,
+        compile_time: config.limits.compile,
         node_memory,
         data_runtime,
     })?;
@@ -242,7 +269,7 @@ fn fleet_config(data: &Path, config: &Config, addresses: &Addresses, keys: KeySt
         free_sleep_after: Some(config.sleep_after),
         expose_static_secrets: config.expose_secrets,
         build_workers: (cores / 2).max(1),
-        build_deadline: BUILD_DEADLINE,
+        build_deadline: BUILD_DEADLINE.max(config.limits.compile * 2),
         stop_grace: STOP_GRACE,
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::TokenRole;
 
+use crate::config::Authority;
 use crate::telemetry::LogFilter;
 
 /// Self-hosted Spaces: push a repository, get a running web app.
@@ -55,10 +56,13 @@ pub struct ServeArgs {
     pub listen: Option<SocketAddr>,
     /// Domain of the hub; Spaces answer below it (default: localhost and the port).
     #[arg(long, value_name = "HOST[:PORT]")]
-    pub domain: Option<String>,
+    pub domain: Option<Authority>,
     /// File to write, as JSON, once the host can answer.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+    /// If the journal of the database is damaged, keep what can be read of it and give up the rest.
+    #[arg(long)]
+    pub accept_loss: bool,
     /// Print the effective configuration, every value with its meaning, and exit.
     #[arg(long)]
     pub print_config: bool,

@@ -2,6 +2,7 @@
 //!
 //! Every mistake is reported at once; an unknown key is refused with the nearest known one.
 
+mod authority;
 mod catalogue;
 mod reader;
 #[cfg(test)]
@@ -15,7 +16,9 @@ use ipnet::IpNet;
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::limits::{Bytes, OperatorLimits};
 use spaceport_web::edge::config::{self as edge, Deadlines};
-use toml::Table;
+use toml::{Table, Value};
+
+pub use authority::Authority;
 
 use reader::{Findings, Section, nearest};
 
@@ -29,7 +32,7 @@ const CACHE: Bytes = Bytes(256 << 20);
 const TABLES: [&str; 9] = ["http", "admin", "limits", "lifecycle", "egress", "static", "keys", "hardware", "storage"];
 
 /// The configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `[http]`.
     pub http: Http,
@@ -54,14 +57,14 @@ pub struct Config {
 }
 
 /// `[http]`: how the host is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Http {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
     /// Domain of the hub, with port if not the scheme's; `None`: localhost and the port listened on.
-    pub domain: Option<String>,
+    pub domain: Option<Authority>,
     /// Domain below which Spaces answer; `None`: the hub's.
-    pub spaces_domain: Option<String>,
+    pub spaces_domain: Option<Authority>,
     /// Scheme in every printed URL.
     pub public_scheme: Scheme,
     /// Proxies whose forwarded headers are believed.
@@ -79,6 +82,15 @@ pub struct VisitorLimits {
     pub connections_per_client: usize,
 }
 
+/// What the command line says in place of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `[http] listen`.
+    pub listen: Option<SocketAddr>,
+    /// `[http] domain`.
+    pub domain: Option<Authority>,
+}
+
 /// Scheme of the public URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -94,11 +106,13 @@ pub enum Scheme {
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
-    /// Reads the text of a configuration file; returns it with the effective one as commented TOML.
-    pub fn read(text: &str) -> Result<(Self, String), ConfigError> {
-        let file: Table = text.parse().map_err(|error: toml::de::Error| {
+    /// Reads the text of a configuration file under what the command line says; returns it with the effective one as
+    /// commented TOML.
+    pub fn read(text: &str, overrides: &Overrides) -> Result<(Self, String), ConfigError> {
+        let mut file: Table = text.parse().map_err(|error: toml::de::Error| {
             ConfigError(error.to_string().trim_end().lines().map(str::to_owned).collect())
         })?;
+        overrides.apply(&mut file);
         let mut findings = Findings::default();
         for key in file.keys().filter(|key| !TABLES.contains(&key.as_str())) {
             findings.problems.push(format!("{key}: no such table{}", nearest(key, &TABLES)));
@@ -130,6 +144,21 @@ impl Config {
     }
 }
 
+impl Overrides {
+    /// Writes them into the file's tables, so that they are read, and printed, as if they stood there.
+    fn apply(&self, file: &mut Table) {
+        // Something that is no table is reported by who reads it.
+        let http = file.entry("http").or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(http) = http else { return };
+        if let Some(listen) = self.listen {
+            http.insert("listen".into(), Value::Array(vec![listen.to_string().into()]));
+        }
+        if let Some(domain) = &self.domain {
+            http.insert("domain".into(), domain.to_string().into());
+        }
+    }
+}
+
 impl Http {
     fn read(file: &Table, findings: &mut Findings) -> Self {
         let mut section = Section::open(file, "http", "How the host is reached.", findings);
@@ -138,10 +167,10 @@ impl Http {
             "Addresses to listen on; empty: port 7860 of localhost, IPv4 and IPv6.",
             "write addresses with ports, such as \"0.0.0.0:7860\"",
         );
-        let domain = section.text("domain", None, "Domain of the hub, with its port; unset: localhost and the port.");
-        let spaces_domain = section.text(
+        let domain =
+            section.optional_parsed("domain", "Domain of the hub, with its port; unset: localhost and the port.");
+        let spaces_domain = section.optional_parsed(
             "spaces_domain",
-            None,
             "Domain below which Spaces answer; unset: the hub's. Outside localhost better another registrable domain.",
         );
         let public_scheme =
@@ -208,7 +237,11 @@ fn read_limits(file: &Table, findings: &mut Findings) -> (OperatorLimits, Bytes,
             .unwrap_or(default.inodes),
         request_body: section.bytes("request_body", default.request_body, "Largest body of a request to a Space."),
         component: section.bytes("component", default.component, "Largest component."),
-        compile: section.duration("compile", default.compile, "Longest compilation of a component."),
+        compile: section.duration(
+            "compile",
+            default.compile,
+            "CPU time that compiling a component may take; by the clock, 30 s more.",
+        ),
         node_memory,
     };
     let cache = section.bytes("cache", CACHE, "Memory for answers of Spaces that the edge keeps.");
@@ -273,7 +306,7 @@ fn read_static(file: &Table, findings: &mut Findings) -> bool {
 
 fn read_keys(file: &Table, findings: &mut Findings) -> Option<PathBuf> {
     let mut section = Section::open(file, "keys", "The key that secrets are encrypted with.", findings);
-    let path = section.text("path", None, "Folder of the keys; unset: keys/ in the data directory.");
+    let path = section.text("path", "Folder of the keys; unset: keys/ in the data directory.");
     section.close();
     path.map(PathBuf::from)
 }

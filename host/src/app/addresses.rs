@@ -7,8 +7,8 @@ use crate::config::{Config, Scheme};
 
 /// The public addresses: as configured, else localhost and the port that is listened on.
 pub(super) fn public(config: &Config, port: u16) -> Addresses {
-    let hub = config.http.domain.clone().unwrap_or_else(|| format!("localhost:{port}"));
-    let spaces = config.http.spaces_domain.clone().unwrap_or_else(|| hub.clone());
+    let hub = config.http.domain.as_ref().map_or_else(|| format!("localhost:{port}"), ToString::to_string);
+    let spaces = config.http.spaces_domain.as_ref().map_or_else(|| hub.clone(), ToString::to_string);
     Addresses { scheme: config.http.public_scheme.to_string(), hub, spaces }
 }
 

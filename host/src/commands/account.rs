@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Full};
@@ -13,16 +14,20 @@ use serde::de::DeserializeOwned;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::service::{Accounts, NewToken, NewUser};
 use spaceport_core::permission::TokenRole;
-use spaceport_db::{Db, KeyStore, Options};
+use spaceport_db::{Db, OpenError, Options};
 use spaceport_web::admin::{CreateToken, CreateUser, CreatedToken, CreatedUser};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
-use crate::app::{ADMIN_SOCKET, KEYS, STORE};
+use crate::app::{ADMIN_SOCKET, STORE};
 use crate::cli::{TokenCommand, UserCommand};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD: u64 = 4096;
+/// How long a host that has the database may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two looks.
+const POLL: Duration = Duration::from_millis(50);
 
 /// `spaceport user …`.
 pub(super) fn user(command: UserCommand) -> anyhow::Result<()> {
@@ -79,15 +84,23 @@ enum Place {
 }
 
 impl Place {
+    /// A host that is just starting or stopping has the database, but does not listen: it is waited for.
     async fn find(data: &Path) -> anyhow::Result<Self> {
-        let socket = data.join(ADMIN_SOCKET);
-        if let Ok(stream) = UnixStream::connect(&socket).await {
-            return Ok(Self::Host(AdminSocket { stream }));
+        let began = Instant::now();
+        loop {
+            if let Ok(stream) = UnixStream::connect(&data.join(ADMIN_SOCKET)).await {
+                return Ok(Self::Host(AdminSocket { stream }));
+            }
+            // Accounts hold nothing that is sealed, and where the keys are only the configuration knows.
+            match Db::open_without_keys(&data.join(STORE), Options::default()) {
+                Ok((db, report)) => {
+                    report.warnings().iter().for_each(|warning| warn(warning));
+                    return Ok(Self::Database(Accounts::new(Arc::new(db), Arc::new(SystemClock::new()))));
+                }
+                Err(OpenError::InUse(_)) if began.elapsed() < PATIENCE => tokio::time::sleep(POLL).await,
+                other => other.with_context(|| format!("open the data directory {}", data.display())).map(drop)?,
+            }
         }
-        let keys = KeyStore::open(&data.join(KEYS)).context("open the keys")?;
-        let (db, _) = Db::open(&data.join(STORE), &keys, Options::default())
-            .with_context(|| format!("open the data directory {}", data.display()))?;
-        Ok(Self::Database(Accounts::new(Arc::new(db), Arc::new(SystemClock::new()))))
     }
 }
 
@@ -136,6 +149,42 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?.block_on(work)
 }
 
+fn warn(warning: &str) {
+    // Nobody may be listening any more.
+    let _ = writeln!(std::io::stderr(), "warning: {warning}");
+}
+
 fn print(line: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{line}").context("write to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_another_process_is_about_to_close_is_waited_for() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let held = Db::open_without_keys(&dir.path().join(STORE), Options::default()).unwrap();
+        // The first look, which comes before the database is closed, finds it in use.
+        let (found, ()) = tokio::join!(Place::find(dir.path()), async { drop(held) });
+        assert!(matches!(found.unwrap(), Place::Database(_)));
+    }
+
+    #[tokio::test]
+    async fn a_host_that_begins_to_listen_is_spoken_to() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let _held = Db::open_without_keys(&dir.path().join(STORE), Options::default()).unwrap();
+        let listen = async { tokio::net::UnixListener::bind(dir.path().join(ADMIN_SOCKET)).unwrap() };
+        let (found, _listener) = tokio::join!(Place::find(dir.path()), listen);
+        assert!(matches!(found.unwrap(), Place::Host(_)));
+    }
+
+    #[tokio::test]
+    async fn no_key_is_made_for_an_account() {
+        let dir = tempfile::TempDir::new().unwrap();
+        drop(Place::find(dir.path()).await.unwrap());
+        let made: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(made, [STORE]);
+    }
 }

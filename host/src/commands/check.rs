@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use spaceport_core::limits::COMPONENT;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::space::Sdk;
 use spaceport_engine::Interface;
@@ -32,7 +33,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
 
 fn component(path: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    let inspection = inspect(&bytes).with_context(|| format!("{} would be refused", path.display()))?;
+    let inspection = inspect(&bytes, COMPONENT.0).with_context(|| format!("{} would be refused", path.display()))?;
     let fits = match (inspection.is_plugin(), inspection.interface) {
         (true, _) => "a plugin, world spaceport:sdk/sdk",
         (false, Interface::Http02) => "an app, wasi:http 0.2 (one request at a time per instance)",

@@ -156,9 +156,13 @@ fn collect(folder: &Dir) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         for entry in dir.entries()? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { bail!("{prefix}: a file name is not UTF-8") };
+            // A folder, or in a worktree a file that says where it is.
+            if name == ".git" {
+                continue;
+            }
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
             let kind = entry.file_type()?;
-            if kind.is_dir() && name != ".git" {
+            if kind.is_dir() {
                 pending.push(path);
             } else if kind.is_file() {
                 let content = dir.read(&name).with_context(|| format!("read {path}"))?;
@@ -180,4 +184,23 @@ fn message(status: u16, answer: &Value) -> String {
 
 fn say(line: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{line}").context("write to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_git_s_own_is_collected() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let write = |path: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        };
+        ["README.md", "a/b/.hidden", ".gitignore", ".git/config", "module/.git"].into_iter().for_each(write);
+        let files = collect(&Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap()).unwrap();
+        let paths: Vec<_> = files.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, [".gitignore", "README.md", "a/b/.hidden"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! `spaceport serve`: runs the host until it is told to stop.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, AppConfig, Listeners};
 use crate::cli::ServeArgs;
-use crate::config::Config;
+use crate::config::{Config, Overrides};
 use crate::telemetry;
 
 /// The configuration file, below the data directory.
@@ -36,10 +36,20 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let control = runtime("control", CONTROL_THREADS, 0)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let data = runtime("data", cores.max(DATA_THREADS), DATA_NICE)?;
-    let app = AppConfig { data: args.data.clone(), config, data_runtime: data.handle().clone() };
+    let place = std::path::absolute(&args.data).context("find the data directory")?;
+    let app = AppConfig { data: place, config, accept_loss: args.accept_loss, data_runtime: data.handle().clone() };
     let outcome = control.block_on(async {
         let mut stop = StopSignals::listen()?;
-        let app = App::start(app, listeners).await?;
+        // A task of its own: much of it blocks, and a signal is to be heard meanwhile.
+        let starting = tokio::spawn(App::start(app, listeners));
+        let app = tokio::select! {
+            started = starting => started.context("start the host")??,
+            () = stop.received() => {
+                // As safe as being killed: whatever a start changes, the next one finds whole or makes again.
+                tracing::info!("stopped before it was ready");
+                return Ok(());
+            }
+        };
         tracing::info!(hub = app.hub_url(), "ready");
         if let Some(file) = &args.ready_file {
             app.write_ready_file(file)?;
@@ -63,22 +73,15 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<(Config, String)> {
         Some(file) => (file.clone(), true),
         None => (args.data.join(CONFIG_FILE), false),
     };
-    let (mut config, effective) = read(&file, must_exist)?;
-    if let Some(listen) = args.listen {
-        config.http.listen = vec![listen];
-    }
-    if let Some(domain) = &args.domain {
-        config.http.domain = Some(domain.clone());
-    }
-    Ok((config, effective))
+    read(&file, must_exist, &Overrides { listen: args.listen, domain: args.domain.clone() })
 }
 
-fn read(file: &PathBuf, must_exist: bool) -> anyhow::Result<(Config, String)> {
+fn read(file: &Path, must_exist: bool, overrides: &Overrides) -> anyhow::Result<(Config, String)> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => String::new(),
         other => other.with_context(|| format!("read the configuration file {}", file.display()))?,
     };
-    Config::read(&text).with_context(|| format!("the configuration file {} has mistakes", file.display()))
+    Config::read(&text, overrides).with_context(|| format!("the configuration file {} has mistakes", file.display()))
 }
 
 fn runtime(name: &str, threads: usize, nice: i32) -> anyhow::Result<Runtime> {

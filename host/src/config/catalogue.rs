@@ -4,7 +4,7 @@ use spaceport_core::hardware::{Catalogue, Gpu, Hardware, StorageTier};
 use spaceport_core::limits::Bytes;
 use toml::{Table, Value};
 
-use super::reader::{Findings, nearest};
+use super::reader::{Findings, nearest, quoted};
 
 const HARDWARE_KEYS: [&str; 8] =
     ["name", "pretty_name", "vcpu", "memory", "disk", "price_per_hour", "gpu", "request_fuel"];
@@ -161,29 +161,48 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Adds the rows to the effective configuration.
+/// Adds the rows to the effective configuration; the first of each list says what its keys mean.
 fn show(catalogue: &Catalogue, findings: &mut Findings) {
-    let out = &mut findings.effective;
-    out.push_str("\n# Hardware that Spaces can ask for. Rows with a gpu need a container backend.\n");
-    for row in &catalogue.hardware {
-        out.push_str(&format!(
-            "[[hardware]]\nname = {:?}\npretty_name = {:?}\nvcpu = {:?}\nmemory = \"{}\"\ndisk = \"{}\"\nprice_per_hour = {:?}\n",
-            row.name, row.pretty_name, row.vcpu, row.memory, row.disk, row.price_per_hour
-        ));
-        if let Some(gpu) = &row.gpu {
-            let Gpu { kind, count, memory } = gpu;
-            out.push_str(&format!("gpu = {{ type = {kind:?}, count = {count}, memory = \"{memory}\" }}\n"));
-        }
-        if let Some(fuel) = row.request_fuel {
-            out.push_str(&format!("request_fuel = {fuel}\n"));
-        }
-        out.push('\n');
+    findings
+        .effective
+        .push_str("\n# Hardware that Spaces can ask for. Rows of a built-in name replace it, others come beside.\n");
+    for (position, row) in catalogue.hardware.iter().enumerate() {
+        let gpu = row.gpu.as_ref().map(|Gpu { kind, count, memory }| {
+            format!("{{ type = {}, count = {count}, memory = \"{memory}\" }}", quoted(kind))
+        });
+        let keys = [
+            ("name", Some(quoted(&row.name)), "Flavor, as clients send it."),
+            ("pretty_name", Some(quoted(&row.pretty_name)), "Name for people."),
+            ("vcpu", Some(float(row.vcpu)), "vCPUs; may be a fraction."),
+            ("memory", Some(quoted(&row.memory.to_string())), "Memory of all instances of a Space together."),
+            ("disk", Some(quoted(&row.disk.to_string())), "Size of /tmp, which is emptied at a restart."),
+            ("price_per_hour", Some(float(row.price_per_hour)), "US dollars; a Space on free hardware goes to sleep."),
+            ("gpu", gpu, "Accelerator: type, count, and memory of all together. Needs a container backend."),
+            ("request_fuel", row.request_fuel.map(|fuel| fuel.to_string()), "Fuel one request may use, if less."),
+        ];
+        list_row("hardware", position == 0, &keys, findings);
     }
-    out.push_str("# Persistent disks at /data.\n");
-    for row in &catalogue.storage {
-        out.push_str(&format!(
-            "[[storage]]\nname = {:?}\nsize = \"{}\"\nprice_per_month = {:?}\n\n",
-            row.name, row.size, row.price_per_month
-        ));
+    findings.effective.push_str("# Persistent disks at /data.\n");
+    for (position, row) in catalogue.storage.iter().enumerate() {
+        let keys = [
+            ("name", Some(quoted(&row.name)), "Tier, as clients send it."),
+            ("size", Some(quoted(&row.size.to_string())), "Size of /data."),
+            ("price_per_month", Some(float(row.price_per_month)), "US dollars."),
+        ];
+        list_row("storage", position == 0, &keys, findings);
     }
+}
+
+fn list_row(list: &str, is_first: bool, keys: &[(&str, Option<String>, &str)], findings: &mut Findings) {
+    findings.effective.push_str(&format!("[[{list}]]\n"));
+    for (key, value, comment) in keys {
+        if is_first || value.is_some() {
+            findings.show(key, value.clone(), is_first.then_some(*comment));
+        }
+    }
+    findings.effective.push('\n');
+}
+
+fn float(number: f64) -> String {
+    Value::from(number).to_string()
 }

@@ -51,9 +51,18 @@ impl<'a> Section<'a> {
         self.optional(key, Some(default), comment, parse, T::to_string).expect("a key with a default has a value")
     }
 
-    /// A text.
-    pub(super) fn text(&mut self, key: &'static str, default: Option<&str>, comment: &str) -> Option<String> {
-        self.optional(key, default.map(str::to_owned), comment, |text| Ok(text.to_owned()), String::clone)
+    /// A text that parses into `T`, if set.
+    pub(super) fn optional_parsed<T>(&mut self, key: &'static str, comment: &str) -> Option<T>
+    where
+        T: FromStr + Display,
+        T::Err: Display,
+    {
+        self.optional(key, None, comment, |text| text.parse().map_err(|e: T::Err| e.to_string()), T::to_string)
+    }
+
+    /// A text, if set.
+    pub(super) fn text(&mut self, key: &'static str, comment: &str) -> Option<String> {
+        self.optional(key, None, comment, |text| Ok(text.to_owned()), String::clone)
     }
 
     /// A span of time such as `30s`, `5m` or `48h`.
@@ -120,7 +129,7 @@ impl<'a> Section<'a> {
             }
             Some(_) => self.refuse(key, &format!("write a list; {hint}"), ()),
         }
-        let shown: Vec<_> = list.iter().map(|item: &T| format!("{:?}", item.to_string())).collect();
+        let shown: Vec<_> = list.iter().map(|item: &T| quoted(&item.to_string())).collect();
         self.show(key, Some(format!("[{}]", shown.join(", "))), comment);
         list
     }
@@ -150,7 +159,7 @@ impl<'a> Section<'a> {
             },
             Some(_) => self.refuse(key, "write it in quotes", default),
         };
-        self.show(key, value.as_ref().map(|value| format!("{:?}", show(value))), comment);
+        self.show(key, value.as_ref().map(|value| quoted(&show(value))), comment);
         value
     }
 
@@ -165,12 +174,26 @@ impl<'a> Section<'a> {
     }
 
     fn show(&mut self, key: &str, value: Option<String>, comment: &str) {
-        let line = match value {
-            Some(value) => format!("# {comment}\n{key} = {value}\n"),
-            None => format!("# {comment}\n# {key} =\n"),
-        };
-        self.findings.effective.push_str(&line);
+        self.findings.show(key, value, Some(comment));
     }
+}
+
+impl Findings {
+    /// Adds a key to the effective configuration, one that is not set as a comment.
+    pub(super) fn show(&mut self, key: &str, value: Option<String>, comment: Option<&str>) {
+        if let Some(comment) = comment {
+            self.effective.push_str(&format!("# {comment}\n"));
+        }
+        match value {
+            Some(value) => self.effective.push_str(&format!("{key} = {value}\n")),
+            None => self.effective.push_str(&format!("# {key} =\n")),
+        }
+    }
+}
+
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }
 
 /// `; did you mean "x"?`, or the list of what there is.
@@ -201,7 +224,11 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(hint()),
     };
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(hint)
+    match number.checked_mul(unit_ms) {
+        Some(0) => Err("write a span of time above zero".to_owned()),
+        Some(ms) => Ok(Duration::from_millis(ms)),
+        None => Err(hint()),
+    }
 }
 
 fn format_duration(duration: Duration) -> String {

@@ -1,8 +1,12 @@
 use super::*;
 
+fn read(text: &str) -> Result<(Config, String), ConfigError> {
+    Config::read(text, &Overrides::default())
+}
+
 #[test]
 fn the_empty_file_is_the_default_configuration() {
-    let (config, _) = Config::read("").unwrap();
+    let (config, _) = read("").unwrap();
     assert_eq!(config.sleep_after, SLEEP_AFTER);
     assert_eq!(config.limits, OperatorLimits::default());
     assert_eq!(config.catalogue, Catalogue::default());
@@ -11,12 +15,71 @@ fn the_empty_file_is_the_default_configuration() {
 
 #[test]
 fn what_is_printed_reads_back_as_the_same_configuration() {
-    let text = "[limits]\nstream = \"90s\"\nnode_memory = \"4GiB\"\n[[hardware]]\nname = \"cpu-tiny\"\nvcpu = 0.25\nmemory = \"64MiB\"\n\
-                disk = \"100MiB\"\n[http]\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
-    let (_, printed) = Config::read(text).unwrap();
-    let (_, again) = Config::read(&printed).unwrap();
-    assert_eq!(printed, again);
-    assert!(printed.contains("stream = \"90s\"") && printed.contains("cpu-tiny"));
+    let text = r#"
+        [http]
+        listen = ["0.0.0.0:80", "[::]:80"]
+        domain = "hub.example.org"
+        spaces_domain = "spaces.example.net:8080"
+        public_scheme = "https"
+        trusted_proxies = ["10.0.0.0/8"]
+        [limits]
+        stream = "90s"
+        node_memory = "4GiB"
+        request_fuel = 12
+        compile = "1500ms"
+        [lifecycle]
+        sleep_after = "2d"
+        [keys]
+        path = 'C:ä "quoted" \back\n'
+        [[hardware]]
+        name = "cpu-\u007f\ttiny \\ \"x\""
+        vcpu = 0.25
+        memory = "64MiB"
+        disk = "100MiB"
+        request_fuel = 7
+        gpu = { type = "t\u00014", memory = "16GiB" }
+        [[storage]]
+        name = "huge"
+        size = "1TB"
+        price_per_month = 1e21
+    "#;
+    for text in [text, ""] {
+        let (config, printed) = read(text).unwrap();
+        let (again, printed_again) = read(&printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+        assert_eq!(config, again, "{printed}");
+        assert_eq!(printed, printed_again);
+    }
+}
+
+#[test]
+fn every_key_that_is_printed_is_explained() {
+    let (_, printed) = read("").unwrap();
+    let lines: Vec<&str> = printed.lines().collect();
+    let mut is_explained = std::collections::HashSet::new();
+    for (position, line) in lines.iter().enumerate() {
+        let key = line.trim_start_matches("# ").split(" =").next().unwrap().to_owned();
+        if !line.contains(" =") || line.starts_with("# ") && key.contains(' ') {
+            continue;
+        }
+        let list = lines[..position].iter().rev().find(|line| line.starts_with('[')).unwrap();
+        let has_comment = lines[position - 1].starts_with("# ") && lines[position - 1].ends_with('.');
+        assert!(has_comment || is_explained.contains(&(*list, key.clone())), "{list} {line}");
+        is_explained.insert((*list, key));
+    }
+    assert!(is_explained.contains(&("[[hardware]]", "gpu".to_owned())), "{is_explained:?}");
+}
+
+#[test]
+fn the_command_line_goes_before_the_file() {
+    let overrides =
+        Overrides { listen: Some("127.0.0.1:1".parse().unwrap()), domain: Some("example.org".parse().unwrap()) };
+    for text in ["", "[http]\nlisten = [\"127.0.0.1:2\"]\ndomain = \"other\"\n"] {
+        let (config, printed) = Config::read(text, &overrides).unwrap();
+        assert_eq!((config.http.listen.len(), config.http.domain.clone()), (1, overrides.domain.clone()));
+        assert_eq!(read(&printed).unwrap().0, config);
+    }
+    let ConfigError(problems) = Config::read("http = 1\n", &overrides).unwrap_err();
+    assert!(problems[0].contains("[http]"), "{problems:?}");
 }
 
 #[test]
@@ -39,14 +102,16 @@ fn what_visitors_may_take_is_the_operators_to_say() {
 
 #[test]
 fn every_mistake_is_reported_with_what_to_write() {
-    let text = "[limits]\nstraem = \"1h\"\nqueue = \"soon\"\n[egress]\nallow = [\"everything\"]\n[htpp]\n[static]\nexpose_secrets = \"yes\"\n\
+    let text = "[limits]\nstraem = \"1h\"\nqueue = \"soon\"\n[egress]\nallow = [\"everything\"]\n[htpp]\n[http]\ndomain = \"http://x/\"\n[lifecycle]\nsleep_after = \"0s\"\n[static]\nexpose_secrets = \"yes\"\n\
                 [[hardware]]\nname = \"x\"\nvcpu = 0\nmemory = \"lots\"\ndisk = \"1GB\"\ncolour = 1\n[[storage]]\nsize = \"1GB\"\n";
-    let ConfigError(problems) = Config::read(text).unwrap_err();
+    let ConfigError(problems) = read(text).unwrap_err();
     for part in [
         "limits.straem: no such key; did you mean \"stream\"?",
         "limits.queue: write a span of time",
         "egress.allow",
         "htpp: no such table; did you mean \"http\"?",
+        "http.domain: write a host name",
+        "lifecycle.sleep_after: write a span of time above zero",
         "static.expose_secrets: write true or false",
         "hardware \"x\".vcpu",
         "hardware \"x\".memory",
@@ -55,11 +120,11 @@ fn every_mistake_is_reported_with_what_to_write() {
     ] {
         assert!(problems.iter().any(|problem| problem.contains(part)), "{part} is missing in {problems:#?}");
     }
-    assert_eq!(problems.len(), 9, "{problems:#?}");
+    assert_eq!(problems.len(), 11, "{problems:#?}");
 }
 
 #[test]
 fn text_that_is_not_toml_is_one_problem_with_its_place() {
-    let ConfigError(problems) = Config::read("[limits\n").unwrap_err();
+    let ConfigError(problems) = read("[limits\n").unwrap_err();
     assert!(problems[0].contains("line 1"), "{problems:?}");
 }

@@ -81,6 +81,8 @@ async fn start(guest: &str, dir: &std::path::Path, isolation: Isolation) -> Resu
         artifacts: dir.join("artifacts"),
         seal_key: [0; 32],
         compile_command,
+        component_bytes: spaceport_core::limits::COMPONENT.0,
+        compile_time: spaceport_core::limits::COMPILE,
         node_memory: 8 << 30,
         data_runtime: tokio::runtime::Handle::current(),
     })?;

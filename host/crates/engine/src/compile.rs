@@ -21,10 +21,8 @@ pub use crate::compile::inspect::{Inspection, Interface, inspect};
 
 use crate::artifacts::{ArtifactId, Artifacts, LoadError};
 
-/// Bytes of a component. The largest that real toolchains write, an interpreter with its library, has 18 MB.
-pub const COMPONENT_BYTES: usize = 64 << 20;
-/// Wall time of one compilation.
-const WALL: Duration = Duration::from_secs(150);
+/// Wall time of a compilation beyond its CPU time: it may have to wait for a core, or for the disk.
+const WAITING: Duration = Duration::from_secs(30);
 /// Bytes of the child's words that are read.
 const WORDS: u64 = 16 << 10;
 /// Characters of those that go into an error.
@@ -37,9 +35,9 @@ pub enum Refusal {
     #[error("the component has {size} bytes; at most {limit} are taken")]
     TooLarge {
         /// Its size.
-        size: usize,
+        size: u64,
         /// The most.
-        limit: usize,
+        limit: u64,
     },
     /// Not the binary form of a component.
     #[error("this is not a component: {0}")]
@@ -79,22 +77,30 @@ pub enum CompileError {
     Refused(#[from] Refusal),
     /// The compiler could not be run.
     #[error("the compiler cannot be run: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// What it wrote cannot be used.
     #[error("the compiled app cannot be used: {0}")]
     Load(LoadError),
 }
 
+// Not a source: its text is part of ours, and whoever prints the chain would say it twice.
+impl From<std::io::Error> for CompileError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Runs the child process, one at a time on a small machine.
 pub(crate) struct Compiler {
     command: Vec<OsString>,
+    time: Duration,
     turns: Semaphore,
 }
 
 impl Compiler {
-    pub(crate) fn new(command: Vec<OsString>) -> Self {
+    pub(crate) fn new(command: Vec<OsString>, time: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { command, turns: Semaphore::new((cores / 4).max(1)) }
+        Self { command, time, turns: Semaphore::new((cores / 4).max(1)) }
     }
 
     /// Compiles `component` to the sealed artifact `id`.
@@ -161,7 +167,9 @@ impl Compiler {
             child.wait().await.map(|status| (status, words))
         };
         // The child is killed when it is dropped.
-        let (status, words) = tokio::time::timeout(WALL, work).await.map_err(|_| Refusal::Limit("its time"))??;
+        let (status, words) = tokio::time::timeout(self.time.saturating_add(WAITING), work)
+            .await
+            .map_err(|_| Refusal::Limit("its time"))??;
         verdict(status, words)
     }
 
@@ -173,6 +181,7 @@ impl Compiler {
         let (program, arguments) = self.command.split_first().ok_or_else(|| std::io::Error::other("no command"))?;
         Command::new(program)
             .args(arguments)
+            .arg(self.time.as_secs().max(1).to_string())
             .arg(part)
             .env_clear()
             // Threads and allocator arenas count against the child's address space, whatever the machine's size.

@@ -55,9 +55,13 @@ pub struct EngineConfig {
     pub artifacts: PathBuf,
     /// The key of the seal that artifacts bear. Whoever has it can make this process run anything.
     pub seal_key: [u8; 32],
-    /// The program that compiles, and its arguments; it must call [`crate::compile::child_main`]. One argument more is
-    /// added: the file to write.
+    /// The program that compiles, and its arguments; it must call [`crate::compile::child_main`]. Two arguments
+    /// more are added: the CPU time in seconds and the file to write.
     pub compile_command: Vec<OsString>,
+    /// Bytes of the largest component that is taken.
+    pub component_bytes: u64,
+    /// CPU time that compiling one may take.
+    pub compile_time: Duration,
     /// Bytes that all Spaces together may hold.
     pub node_memory: u64,
     /// The runtime that serves requests: instances live on it.
@@ -71,7 +75,7 @@ pub enum EngineError {
     #[error("wasmtime cannot start: {0}")]
     Wasmtime(String),
     /// A directory or a thread cannot be made.
-    #[error("the engine's directory or ticker cannot be set up: {0}")]
+    #[error("the engine's directory or ticker cannot be set up")]
     Io(#[from] std::io::Error),
     /// Guests could not be kept in their directories.
     #[error(transparent)]
@@ -135,6 +139,7 @@ pub struct Engine {
     linkers: Linkers,
     artifacts: Artifacts,
     compiler: Compiler,
+    component_bytes: u64,
     calibration: Calibration,
     egress: EgressShared,
 }
@@ -153,7 +158,8 @@ impl Engine {
         Ok(Arc::new(Self {
             linkers: Linkers::new(&wasmtime)?,
             artifacts,
-            compiler: Compiler::new(config.compile_command),
+            compiler: Compiler::new(config.compile_command, config.compile_time),
+            component_bytes: config.component_bytes,
             calibration,
             egress: EgressShared::new(),
             core: Arc::new(Core {
@@ -186,12 +192,12 @@ impl Engine {
 
     /// Says what a component is and imports, or why it is refused, without compiling it.
     pub fn inspect(&self, component: &[u8]) -> Result<Inspection, Refusal> {
-        crate::compile::inspect(component)
+        crate::compile::inspect(component, self.component_bytes)
     }
 
     /// Compiles a component in a process of its own, unless that was done before. Lines for the owner go to `say`.
     pub async fn compile(&self, component: &[u8], say: &(dyn Fn(&str) + Sync)) -> Result<ArtifactId, CompileError> {
-        let inspection = crate::compile::inspect(component)?;
+        let inspection = self.inspect(component)?;
         let id = self.artifacts.id(component);
         if self.artifacts.has(id).await {
             say("compiled before");

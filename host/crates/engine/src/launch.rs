@@ -71,5 +71,12 @@ pub enum StartError {
     Refused(String),
     /// The Space's directories cannot be used.
     #[error("the Space's directories cannot be used: {0}")]
-    Files(#[from] std::io::Error),
+    Files(std::io::Error),
+}
+
+// Not a source: its text is part of ours, and whoever prints the chain would say it twice.
+impl From<std::io::Error> for StartError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Files(error)
+    }
 }

@@ -5,7 +5,7 @@
 
 use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
-use crate::compile::{COMPONENT_BYTES, Refusal};
+use crate::compile::Refusal;
 use crate::engine::config::{MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
 
 /// Functions of all modules. Large interpreters have some 30,000.
@@ -121,10 +121,11 @@ struct Found {
     modules: u64,
 }
 
-/// Reads a component's outside, or says why it is refused.
-pub fn inspect(component: &[u8]) -> Result<Inspection, Refusal> {
-    if component.len() > COMPONENT_BYTES {
-        return Err(Refusal::TooLarge { size: component.len(), limit: COMPONENT_BYTES });
+/// Reads a component's outside, or says why it is refused; one of more than `limit` bytes is.
+pub fn inspect(component: &[u8], limit: u64) -> Result<Inspection, Refusal> {
+    let size = component.len() as u64;
+    if size > limit {
+        return Err(Refusal::TooLarge { size, limit });
     }
     let found = read(component)?;
     found.check_counts()?;

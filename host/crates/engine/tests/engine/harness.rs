@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
 use spaceport_core::id::SpaceId;
-use spaceport_core::limits::Limits;
+use spaceport_core::limits::{COMPONENT, Limits};
 use spaceport_core::manifest::Isolation;
 use spaceport_engine::{ArtifactId, Body, Engine, EngineConfig, GuestLog, LaunchSpec, Running};
 use tokio::runtime::Handle;
@@ -59,8 +59,7 @@ impl Log {
 
 /// The file of a guest.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../target/guests");
-    let dir = std::env::var_os("SPACEPORT_GUESTS").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    let dir = PathBuf::from(std::env::var_os("SPACEPORT_GUESTS").expect("cargo sets it, see .cargo/config.toml"));
     let file = dir.join("test").join(format!("{name}.wasm"));
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests` first", file.display()))
 }
@@ -96,9 +95,16 @@ impl World {
         let test = "harness::a_test_process_compiles_only_when_told_to";
         let mut compile_command: Vec<OsString> = vec!["/usr/bin/env".into(), format!("{COMPILE}=1").into(), exe.into()];
         compile_command.extend(["--exact", "--nocapture", test].map(OsString::from));
-        let config =
-            EngineConfig { artifacts, seal_key, compile_command, node_memory, data_runtime: Handle::current() };
-        Engine::new(config).unwrap()
+        Engine::new(EngineConfig {
+            artifacts,
+            seal_key,
+            compile_command,
+            component_bytes: COMPONENT.0,
+            compile_time: Duration::from_secs(20),
+            node_memory,
+            data_runtime: Handle::current(),
+        })
+        .unwrap()
     }
 
     pub(crate) async fn compile(&self, name: &str) -> ArtifactId {

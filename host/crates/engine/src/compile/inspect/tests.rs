@@ -1,4 +1,11 @@
+use spaceport_core::limits::COMPONENT;
+
 use super::*;
+
+/// With the limit that holds unless the operator sets another.
+fn inspect(component: &[u8]) -> Result<Inspection, Refusal> {
+    super::inspect(component, COMPONENT.0)
+}
 
 fn component(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
@@ -42,7 +49,11 @@ fn modules_noise_and_giants_are_refused() {
     assert!(matches!(inspect(&component("(module)")), Err(Refusal::NotAComponent(_))));
     assert!(matches!(inspect(b"not wasm"), Err(Refusal::NotAComponent(_))));
     assert!(matches!(inspect(b""), Err(Refusal::NotAComponent(_))));
-    assert!(matches!(inspect(&vec![0; COMPONENT_BYTES + 1]), Err(Refusal::TooLarge { .. })));
+    let handler = component(&format!("(component {HANDLER})"));
+    let (size, limit) = (handler.len() as u64, handler.len() as u64 - 1);
+    assert!(super::inspect(&handler, size).is_ok());
+    let refusal = super::inspect(&handler, limit).unwrap_err();
+    assert!(matches!(refusal, Refusal::TooLarge { size: found, limit: most } if (found, most) == (size, limit)));
 }
 
 #[test]
