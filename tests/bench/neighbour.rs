@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use spaceport_tests::TestHost;
+use spaceport_tests::{TestHost, wait};
 
 use crate::load::{latencies, quantile_ms};
 use crate::table::Table;
 
 /// Requests measured.
 const REQUESTS: usize = 2000;
+/// How long the loops may take to begin.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A looping request on each core.
 pub fn looping(table: &mut Table) {
@@ -22,7 +24,9 @@ pub fn looping(table: &mut Table) {
         for _ in 0..cores {
             scope.spawn(|| spinner.get("/loop"));
         }
-        std::thread::sleep(Duration::from_secs(1));
+        let looping = || spinner.host.metric(&format!("spaceport_space_instances{{space=\"{}\"}}", spinner.id));
+        let started = wait::until(PATIENCE, || (looping() >= cores as f64).then_some(()));
+        assert!(started.is_some(), "not every loop has begun");
         quantile_ms(&latencies(host.address(), &innocent.authority, REQUESTS), 0.99)
     });
     table.note("neighbour, quiet p99", quiet, "ms");

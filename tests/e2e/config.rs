@@ -1,8 +1,13 @@
 //! The command line and the configuration file.
 
 use std::process::Command;
+use std::time::Duration;
 
 use spaceport_tests::host::binary;
+use spaceport_tests::wait;
+
+/// How long a host may take until it answers.
+const START: Duration = Duration::from_secs(60);
 
 fn spaceport(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(binary()).args(args).output().unwrap();
@@ -43,10 +48,43 @@ fn the_printed_configuration_is_one_that_can_be_read_back() {
 }
 
 #[test]
+fn the_printed_configuration_is_what_the_command_line_makes_of_the_file() {
+    let config = "[http]\ndomain = \"file.example.org\"\n";
+    let arguments = ["--print-config", "--listen", "127.0.0.1:81", "--domain", "Line.Example.org:81"];
+    let (code, printed, stderr) = with_config(config, &arguments);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(printed.contains("listen = [\"127.0.0.1:81\"]"), "{printed}");
+    assert!(printed.contains("domain = \"line.example.org:81\""), "{printed}");
+}
+
+#[test]
+fn the_current_folder_can_be_the_data_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = Command::new(binary());
+    host.args(["serve", "--data", ".", "--listen", "127.0.0.1:0", "--ready-file", "ready"]).current_dir(dir.path());
+    let mut host = host.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let ready = wait::until(START, || dir.path().join("ready").exists().then_some(()));
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert!(ready.is_some(), "it did not start");
+    assert!(dir.path().join("store").exists());
+}
+
+#[test]
+fn accounts_need_no_keys_and_leave_them_to_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    spaceport_tests::host::run(&["user", "create", "ada"], &data);
+    spaceport_tests::host::run(&["token", "create", "--user", "ada"], &data);
+    assert!(!data.join("keys").exists(), "[keys] path may say another place");
+}
+
+#[test]
 fn bad_arguments_are_one_line_and_exit_2() {
     for args in [
         vec!["serve", "--listen", "nowhere"],
         vec!["serve", "--no-such-flag"],
+        vec!["serve", "--domain", "http://x/"],
         vec!["user", "create", "a--b"],
         vec!["token", "create"],
         vec!["fly"],

@@ -1,39 +1,115 @@
 //! `kill -9` at any moment: what was acknowledged is there afterwards, nothing is half there, and the host starts by
 //! itself.
 
-use serde_json::json;
-use spaceport_tests::{Files, TestHost, TestSpace};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use spaceport_tests::{Client, Files, TestHost, TestSpace, wait};
 
 /// Rounds of writing and killing.
 const ROUNDS: u32 = 8;
+/// How long the writers may take until each was told of enough.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Writes the numbers from 1 on into one place of a round, one after the other.
+struct Writer {
+    path: &'static str,
+    content_type: &'static str,
+    body: fn(round: u32, number: u32) -> String,
+}
+
+const WRITERS: [Writer; 2] = [
+    Writer {
+        path: "/variables",
+        content_type: "application/json",
+        body: |round, number| json!({"key": format!("ROUND_{round}"), "value": number.to_string()}).to_string(),
+    },
+    Writer {
+        path: "/commit/main",
+        content_type: "application/x-ndjson",
+        body: |round, number| {
+            let header = json!({"key": "header", "value": {"summary": "test"}});
+            let file =
+                json!({"path": format!("round-{round}.txt"), "content": number.to_string(), "encoding": "utf-8"});
+            format!("{header}\n{}", json!({"key": "file", "value": file}))
+        },
+    },
+];
+
+impl Writer {
+    /// Writes until the host is gone. `told` is the last number that the host has acknowledged.
+    fn write_until_killed(&self, client: &Client, domain: &str, round: u32, told: &AtomicU32) {
+        for number in 1.. {
+            let path = format!("/api/spaces/{}/kept{}", spaceport_tests::host::USER, self.path);
+            let headers = [("content-type", self.content_type)];
+            let body = (self.body)(round, number);
+            let Ok(answer) = client.try_send("POST", domain, &path, &headers, body.as_bytes()) else { return };
+            if !answer.is_complete {
+                return;
+            }
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            told.store(number, Ordering::SeqCst);
+        }
+    }
+}
 
 #[test]
 fn acknowledged_writes_survive_being_killed() {
     let mut host = TestHost::start();
     TestSpace::create(&host, "kept", "static").push(Files::site(&[("index.html", "start")]));
-    let mut acknowledged: Vec<(String, String)> = Vec::new();
-    let mut last_commit = String::new();
+    // What each writer's place held after each round; it stays so from then on.
+    let mut settled: Vec<[u32; 2]> = Vec::new();
     for round in 0..ROUNDS {
-        {
-            let space = TestSpace::named(&host, "kept", ".static");
-            for step in 0..=round {
-                let (key, value) = (format!("KEY_{round}_{step}"), format!("value {step}"));
-                space.post("/variables", json!({"key": key, "value": value}));
-                acknowledged.push((key, value));
-            }
-            last_commit = space.push(Files::default().with("index.html", format!("round {round}")));
-        }
-        host.kill();
+        let told = write_and_kill(&mut host, round);
         host.boot();
         let space = TestSpace::named(&host, "kept", ".static");
-        let variables = space.api("GET", "/variables", &[], &[]).json();
-        for (key, value) in &acknowledged {
-            assert_eq!(variables[key]["value"], *value, "round {round}: {key} is lost");
+        let found = found(&space, round);
+        for ((before, now), earlier) in settled.iter().zip(&found).zip(0..) {
+            assert_eq!(before, now, "round {round} has changed what round {earlier} wrote");
         }
-        space.serves(&last_commit);
-        assert!(space.get("/").text().contains(&format!("round {round}")));
+        let last = found[round as usize];
+        for (found, told) in last.into_iter().zip(told) {
+            // A writer waits for each answer, so at most one write can be there that it was not told of.
+            assert!((told..=told + 1).contains(&found), "round {round}: told of {told}, but {found} is there");
+        }
+        settled.push(last);
     }
-    assert!(!last_commit.is_empty());
+}
+
+/// Kills the host in the midst of writes; returns the last number that each writer was told is stored.
+fn write_and_kill(host: &mut TestHost, round: u32) -> [u32; 2] {
+    let (client, domain) = (host.client(), host.domain());
+    let told = [AtomicU32::new(0), AtomicU32::new(0)];
+    let is_enough = || told.iter().all(|told| told.load(Ordering::SeqCst) > round % 4);
+    std::thread::scope(|scope| {
+        for (writer, told) in WRITERS.iter().zip(&told) {
+            let (client, domain) = (&client, &domain);
+            scope.spawn(move || writer.write_until_killed(client, domain, round, told));
+        }
+        let enough = wait::until(PATIENCE, || is_enough().then_some(()));
+        host.kill();
+        assert!(enough.is_some(), "the writers were not answered: {told:?}");
+    });
+    told.map(AtomicU32::into_inner)
+}
+
+/// The numbers in the places of all rounds up to this one.
+#[track_caller]
+fn found(space: &TestSpace<'_>, round: u32) -> Vec<[u32; 2]> {
+    let head = space.api("GET", "", &[], &[]).json()["sha"].as_str().unwrap().to_owned();
+    space.serves(&head);
+    let variables = space.api("GET", "/variables", &[], &[]).json();
+    let number = |text: &str| text.trim().parse().unwrap_or_else(|error| panic!("{text:?} is half a write: {error}"));
+    let places = (0..=round).map(|round| {
+        let variable = match &variables[format!("ROUND_{round}")]["value"] {
+            Value::Null => 0,
+            value => number(value.as_str().unwrap()),
+        };
+        let file = space.get(&format!("/round-{round}.txt"));
+        [variable, if file.status == 404 { 0 } else { number(&file.text()) }]
+    });
+    places.collect()
 }
 
 #[test]

@@ -76,10 +76,9 @@ fn no_path_leads_out() {
 }
 
 #[test]
-fn a_repository_with_a_link_out_of_its_tree_is_refused_or_harmless() {
+fn a_hard_link_from_one_mount_into_another_is_refused() {
     let host = TestHost::start();
     let space = host.run_guest("files", "files", "");
-    // The API cannot make links; a guest can only make them in its own mounts.
     let answer = space.get("/?op=hardlink&path=/tmp/hard&target=/app/app.wasm").text();
     assert!(!answer.starts_with("ok"), "{answer}");
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use spaceport_tests::{TestHost, wait};
 
+/// Visitors at the same time of an app whose instances take one request each.
+const VISITORS: usize = 4;
+
 #[test]
 fn a_trap_before_the_head_is_a_502_and_the_next_request_is_answered() {
     let host = TestHost::start();
@@ -24,6 +27,15 @@ fn a_trap_in_mid_body_breaks_the_stream() {
     assert_eq!(answer.status, 200);
     assert!(!answer.is_complete, "a truncated answer must not look whole: {:?}", answer.text());
     assert_eq!(space.get("/").status, 200);
+}
+
+#[test]
+fn a_body_larger_than_any_buffer_comes_whole() {
+    let host = TestHost::start();
+    let answer = host.run_guest("big", "big_body", "").get("/?mib=24");
+    assert_eq!((answer.status, answer.is_complete), (200, true));
+    assert_eq!(answer.body.len(), 24 << 20);
+    assert!(answer.body.iter().all(|byte| *byte == b'b'));
 }
 
 #[test]
@@ -70,17 +82,17 @@ fn size_of(folder: &std::path::Path) -> u64 {
 
 #[test]
 fn a_visitor_who_leaves_frees_the_instance() {
-    use std::io::Write;
     let host = TestHost::start();
     let space = host.run_guest("body", "infinite_body", "");
-    for _ in 0..20 {
-        let mut stream = std::net::TcpStream::connect(host.address()).unwrap();
-        write!(stream, "GET /forever HTTP/1.1\r\nHost: {}\r\n\r\n", space.authority).unwrap();
-        let mut some = [0; 1024];
-        assert!(std::io::Read::read(&mut stream, &mut some).unwrap() > 0);
-    }
-    let answer = space.get("/");
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let visitors: Vec<_> = (0..VISITORS).map(|_| host.open_stream(&space.authority, "/forever")).collect();
+    let name = format!("spaceport_space_instances{{space=\"{}\"}}", space.id);
+    let instances = || host.metric(&name);
+    assert!(instances() >= VISITORS as f64, "each of them holds one: {}", instances());
+    drop(visitors);
+    // One stays, ready for the next visitor.
+    let left = wait::until(Duration::from_secs(20), || (instances() <= 1.0).then_some(()));
+    assert!(left.is_some(), "{} instances work for nobody", instances());
+    assert_eq!(space.get("/").text().trim(), "finite");
 }
 
 #[test]

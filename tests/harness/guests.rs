@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 /// Where `cargo xtask guests` puts components.
 pub fn folder() -> PathBuf {
-    match std::env::var_os("SPACEPORT_GUESTS") {
-        Some(folder) => folder.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests"),
-    }
+    std::env::var_os("SPACEPORT_GUESTS").expect("cargo sets it, see .cargo/config.toml").into()
 }
 
 /// The bytes of a test guest.

@@ -1,7 +1,8 @@
 //! A real host: the release binary in a process of its own, on a free port, with a data directory that goes with it.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::wait;
 pub const USER: &str = "ada";
 /// How long a host may take until it answers: the machine may be compiling beside us.
 const START: Duration = Duration::from_secs(60);
-/// How long a host may take to drain.
-const STOP: Duration = Duration::from_secs(20);
+/// How long a host may take to drain: its 10 s, and a little for what comes after.
+const STOP: Duration = Duration::from_secs(12);
 
 /// The settings every test host starts from: more rows than a real one, small enough to reach their limits.
 const BASE_CONFIG: &str = r#"
@@ -168,6 +169,30 @@ impl TestHost {
     /// A visitor without a token.
     pub fn visitor(&self) -> Client {
         Client::new(self.address(), None)
+    }
+
+    /// A request at a host name whose answer has begun, and goes on for as long as the stream is kept.
+    #[track_caller]
+    pub fn open_stream(&self, authority: &str, path: &str) -> TcpStream {
+        let mut stream = self.send_head(self.address(), authority, path, "\r\n");
+        assert!(stream.read(&mut [0; 1024]).unwrap() > 0, "{authority}{path}: closed");
+        stream
+    }
+
+    /// A connection on which the head of a `GET` was sent, up to `end`.
+    #[track_caller]
+    pub fn send_head(&self, address: SocketAddr, authority: &str, path: &str, end: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n{end}").as_bytes()).unwrap();
+        stream
+    }
+
+    /// A figure of the admin listener's metrics, by its name with its labels.
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = Client::new(self.admin(), None).get("admin", "/metrics").text();
+        let figure = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
     }
 
     /// The data directory.

@@ -11,7 +11,7 @@ pub mod python;
 pub mod space;
 pub mod wait;
 
-pub use client::Answer;
+pub use client::{Answer, Client};
 pub use guests::guest;
 pub use host::TestHost;
 pub use space::{Files, TestSpace};
