@@ -145,3 +145,10 @@ fn components_that_ask_for_what_is_not_offered_are_named() {
     let runtime = space.reaches("BUILD_ERROR");
     assert!(runtime["errorMessage"].as_str().unwrap().contains("component"), "{runtime}");
 }
+
+#[test]
+fn a_component_larger_than_the_operator_allows_is_refused_with_the_numbers() {
+    let host = TestHost::start_with("[limits]\ncomponent = \"1KiB\"\n");
+    let runtime = host.push("large", Files::guest("hello", "")).reaches("BUILD_ERROR");
+    assert!(runtime["errorMessage"].as_str().unwrap().contains("at most 1024 are taken"), "{runtime}");
+}
