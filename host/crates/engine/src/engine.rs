@@ -9,7 +9,7 @@ pub(crate) mod registry;
 pub(crate) mod ticker;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::call::Caller;
 use crate::cap::files::{self, FilesError, SpaceFiles};
 use crate::cap::http_out::{EgressCounts, EgressShared, SpaceEgress};
 use crate::compile::{CompileError, Compiler, Inspection, Refusal};
+use crate::describe::{self, DescribeError, Description};
 use crate::engine::registry::Registry;
 use crate::launch::{LaunchSpec, StartError};
 use crate::limiter::Budget;
@@ -215,8 +216,22 @@ impl Engine {
         self.artifacts.has(artifact).await
     }
 
+    /// Asks a plugin which kind of Spaces it serves. `dir` is an empty directory, in which it finds nothing and can
+    /// leave nothing.
+    pub async fn describe(&self, artifact: ArtifactId, dir: &Path) -> Result<Description, DescribeError> {
+        let (space, _) = self.space(describe::spec(artifact, dir, |vcpu, time| self.fuel(vcpu, time))).await?;
+        let asked = self.core.data_runtime.spawn(describe::ask(space)).await;
+        asked.unwrap_or_else(|error| Err(DescribeError::Failed(error.to_string())))
+    }
+
     /// Starts a Space: no instance yet, those come with the requests.
     pub async fn launch(&self, spec: LaunchSpec) -> Result<Arc<Running>, StartError> {
+        let (space, places) = self.space(spec).await?;
+        Ok(Arc::new(Running::new(Caller::new(space, places))))
+    }
+
+    /// What the instances of a Space share, and how many requests it takes at once.
+    async fn space(&self, spec: LaunchSpec) -> Result<(Arc<SpaceShared>, usize), StartError> {
         let loaded = self.artifacts.load(spec.artifact).await.map_err(|error| match error {
             LoadError::Io(error) => StartError::Files(error),
             other => StartError::Recompile(other),
@@ -245,7 +260,7 @@ impl Engine {
             most_instances: places,
             sdk: spec.sdk,
         });
-        Ok(Arc::new(Running::new(Caller::new(space, places))))
+        Ok((space, places))
     }
 
     /// Opens the Space's directories, which counts what is in them, and its way to the network.

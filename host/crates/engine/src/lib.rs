@@ -7,6 +7,7 @@
 //! Engine::new(EngineConfig) -> Arc<Engine>
 //! engine.inspect(bytes) -> Inspection | Refusal               names only, no compiling
 //! engine.compile(bytes, say).await -> ArtifactId | CompileError   in a child process: compile::child_main
+//! engine.describe(artifact, dir).await -> Description | DescribeError   of a plugin: which sdk it serves
 //! engine.launch(LaunchSpec).await -> Arc<Running> | StartError    no instance yet; Recompile if the artifact is unfit
 //! running.call(http::Request<B>).await -> http::Response<Body> | Fault
 //! running.usage() -> Usage, running.in_flight(), running.stop(grace).await
@@ -23,6 +24,7 @@ mod artifacts;
 mod call;
 mod clock;
 mod cpu;
+mod describe;
 mod engine;
 mod launch;
 mod limiter;
@@ -35,6 +37,7 @@ mod stdio;
 pub use artifacts::{ArtifactId, InvalidArtifactId, LoadError};
 pub use call::body::{Body, BoxError, BrokenOff};
 pub use compile::{CompileError, Inspection, Interface, Refusal};
+pub use describe::{DescribeError, Description};
 pub use engine::{Calibration, Engine, EngineConfig, EngineError};
 pub use launch::{LaunchSpec, SdkContext, StartError};
 pub use log::GuestLog;

@@ -57,10 +57,15 @@ impl Log {
     }
 }
 
-/// The file of a guest.
+/// The file of a test guest.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
+    guest_file(&format!("test/{name}.wasm"))
+}
+
+/// A file among the built guests.
+pub(crate) fn guest_file(path: &str) -> Vec<u8> {
     let dir = PathBuf::from(std::env::var_os("SPACEPORT_GUESTS").expect("cargo sets it, see .cargo/config.toml"));
-    let file = dir.join("test").join(format!("{name}.wasm"));
+    let file = dir.join(path);
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests` first", file.display()))
 }
 

@@ -16,4 +16,5 @@ mod deadlines;
 mod failing;
 mod hostile;
 mod memory;
+mod plugins;
 mod stopping;

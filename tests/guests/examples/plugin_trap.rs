@@ -1,0 +1,15 @@
+//! A plugin that traps when it is asked what it serves.
+
+use spaceport_guest::{Request, Response};
+
+fn describe() -> (&'static str, &'static str) {
+    panic!("asked to describe itself")
+}
+
+spaceport_test_guests::plugin!(describe);
+
+fn handle(_: Request) -> Response {
+    Response::text("never asked")
+}
+
+spaceport_guest::export!(handle);
