@@ -3,6 +3,7 @@
 
 mod backend;
 mod platform;
+mod plugins;
 
 pub(crate) use backend::EngineBackend;
 pub(crate) use platform::FleetPlatform;

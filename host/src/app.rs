@@ -45,6 +45,10 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const ADMIN_SOCKET: &str = "admin.sock";
 /// Bare repositories.
 const REPOS: &str = "repos";
+/// The operator's plugins.
+const PLUGINS: &str = "plugins";
+/// Where a plugin is while it is asked what it serves: among the `/tmp` of guests, which the fleet sweeps when it starts.
+const EMPTY: &str = "tmp/plugins";
 /// Compiled components.
 const ARTIFACTS: &str = "artifacts";
 /// Permission bits by which others get into a directory.
@@ -186,7 +190,7 @@ impl Parts {
         let (db, clock) = (Arc::new(db), Arc::new(SystemClock::new()) as Arc<dyn Clock>);
         let repos = Arc::new(Repos::open(&data.join(REPOS)).await.context("open the repositories")?);
         let engine = engine(data, config, &keys, data_runtime)?;
-        let backend = EngineBackend::new(engine).await.context("prepare the static-site plugin")?;
+        let backend = backend(data, engine).await?;
         let routes = Arc::new(RouteTable::default());
         let fleet = Fleet::start(
             fleet_config(data, config, addresses, keys.clone()),
@@ -244,6 +248,12 @@ fn engine(data: &Path, config: &Config, keys: &KeyStore, data_runtime: Handle) -
         data_runtime,
     })?;
     Ok(engine)
+}
+
+async fn backend(data: &Path, engine: Arc<Engine>) -> anyhow::Result<EngineBackend> {
+    let empty = data.join(EMPTY);
+    tokio::fs::create_dir_all(&empty).await.with_context(|| format!("create {}", empty.display()))?;
+    EngineBackend::new(engine, &data.join(PLUGINS), &empty).await.context("prepare the static-site plugin")
 }
 
 /// The machine's memory, less what the system and the host itself need.

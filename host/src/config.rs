@@ -72,7 +72,7 @@ pub struct Http {
 }
 
 /// What visitors' connections may take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VisitorLimits {
     /// How long things may take.
     pub deadlines: Deadlines,

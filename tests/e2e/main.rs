@@ -9,6 +9,7 @@ mod files;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod plugin;
 mod proxy;
 mod push;
 mod shutdown;

@@ -59,14 +59,35 @@ impl TestHost {
     /// A host with further configuration.
     #[track_caller]
     pub fn start_with(config: &str) -> Self {
+        Self::start_as(config, &[])
+    }
+
+    /// A host that finds these files in its data directory.
+    #[track_caller]
+    pub fn start_with_data(files: &[(&str, &[u8])]) -> Self {
+        Self::start_as("", files)
+    }
+
+    #[track_caller]
+    fn start_as(config: &str, files: &[(&str, &[u8])]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("spaceport.toml"), format!("{config}\n{BASE_CONFIG}")).unwrap();
         let data = dir.path().join("data");
         run(&["user", "create", USER, "--admin"], &data);
         let token = run(&["token", "create", "--user", USER, "--role", "admin", "--name", "tests"], &data);
         let mut host = Self { process: None, dir, ready: Value::Null, token: token.trim().to_owned() };
+        for (path, content) in files {
+            host.put_data(path, content);
+        }
         host.boot();
         host
+    }
+
+    /// Puts a file into the data directory, where the host reads some when it is started.
+    pub fn put_data(&self, path: &str, content: &[u8]) {
+        let file = self.data().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
     }
 
     /// Starts the process again after [`TestHost::kill`] or [`TestHost::stop`].

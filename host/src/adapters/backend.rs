@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,60 +13,66 @@ use spaceport_control::ports::{
 };
 use spaceport_core::fault::Fault;
 use spaceport_core::lifecycle::{BuildFailure, FailureKind};
+use spaceport_core::plugin::PluginKind;
 use spaceport_core::space::Sdk;
 use spaceport_engine::{ArtifactId, CompileError, Engine, GuestLog, LaunchSpec, Running, SdkContext, StartError};
 
-/// The component that serves static Spaces, built from `plugins/static-site`.
-const STATIC_SITE: &[u8] = include_bytes!(env!("SPACEPORT_STATIC_SITE"));
-/// The artifact of every static Space: the plugin of whatever version this host has.
-const STATIC_ARTIFACT: &str = "static-site";
+use super::plugins::{Plugin, Plugins};
 
-/// Builds and runs static and app Spaces.
+/// How the artifact of a plugin's Spaces is recorded, before the plugin's word: whatever version of it this host has.
+const PLUGIN_ARTIFACT: &str = "plugin:";
+
+/// Builds and runs app Spaces, static Spaces and those of the operator's plugins.
 pub(crate) struct EngineBackend {
     engine: Arc<Engine>,
-    static_site: ArtifactId,
+    plugins: Arc<Plugins>,
 }
 
 impl EngineBackend {
-    /// Prepares the embedded plugin, which compiles it the first time this host starts.
-    pub(crate) async fn new(engine: Arc<Engine>) -> Result<Self, CompileError> {
-        let static_site = engine.compile(STATIC_SITE, &|line| tracing::debug!(line, "static-site plugin")).await?;
-        Ok(Self { engine, static_site })
+    /// Prepares the embedded plugin and those of a folder. `empty` is an empty directory.
+    pub(crate) async fn new(engine: Arc<Engine>, plugins: &Path, empty: &Path) -> Result<Self, CompileError> {
+        let plugins = Arc::new(Plugins::load(&engine, plugins, empty).await?);
+        Ok(Self { engine, plugins })
     }
 }
 
 impl Backend for EngineBackend {
     fn sdks(&self) -> Vec<Sdk> {
-        vec![Sdk::Static, Sdk::Wasm]
+        self.plugins.iter().map(|plugin| plugin.sdk).chain([Sdk::Wasm]).collect()
+    }
+
+    fn plugins(&self) -> Vec<PluginKind> {
+        self.plugins.iter().filter_map(Plugin::kind).cloned().collect()
     }
 
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>> {
         let engine = self.engine.clone();
         async move {
-            match request.manifest.sdk {
-                Sdk::Static => build_static(&request),
-                _ => build_component(&engine, &request).await,
+            match request.manifest.sdk.is_plugin() {
+                true => check_entry(&request),
+                false => build_component(&engine, &request).await,
             }
         }
         .boxed()
     }
 
     fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>> {
-        let (engine, static_site) = (self.engine.clone(), self.static_site);
+        let (engine, plugins) = (self.engine.clone(), self.plugins.clone());
         async move {
-            let running = start(&engine, &request, static_site).await?;
+            let running = start(&engine, &request, plugins.of(request.manifest.sdk)).await?;
             Ok(Arc::new(EngineUpstream(running)) as Arc<dyn Upstream>)
         }
         .boxed()
     }
 }
 
-fn build_static(request: &BuildRequest) -> Result<Artifact, BuildFailure> {
+/// The build of a plugin's Space: the plugin is there, so is the entry file it starts from.
+fn check_entry(request: &BuildRequest) -> Result<Artifact, BuildFailure> {
     let entry = &request.manifest.app_file;
     if !request.app.dir.is_file(entry) {
         return Err(missing(entry));
     }
-    Ok(Artifact(STATIC_ARTIFACT.to_owned()))
+    Ok(Artifact(format!("{PLUGIN_ARTIFACT}{}", request.manifest.sdk.as_str())))
 }
 
 async fn build_component(engine: &Engine, request: &BuildRequest) -> Result<Artifact, BuildFailure> {
@@ -88,12 +95,12 @@ async fn build_component(engine: &Engine, request: &BuildRequest) -> Result<Arti
     }
 }
 
-/// Starts a release. Its component is compiled anew if the recorded artifact was made by another version of this host,
-/// is damaged or gone.
-async fn start(engine: &Engine, request: &LaunchRequest, static_site: ArtifactId) -> Result<Arc<Running>, LaunchError> {
-    let recorded = match request.artifact.0.as_str() {
-        STATIC_ARTIFACT => Some(static_site),
-        recorded => recorded.parse().ok(),
+/// Starts a release, whose kind this plugin serves if one does. Its component is compiled anew if the recorded artifact
+/// was made by another version of this host, is damaged or gone.
+async fn start(engine: &Engine, request: &LaunchRequest, plugin: Option<&Plugin>) -> Result<Arc<Running>, LaunchError> {
+    let recorded = match plugin {
+        Some(plugin) => Some(plugin.artifact),
+        None => request.artifact.0.parse().ok(),
     };
     if let Some(artifact) = recorded {
         match engine.launch(spec(request, artifact)).await {
@@ -103,7 +110,10 @@ async fn start(engine: &Engine, request: &LaunchRequest, static_site: ArtifactId
             outcome => return outcome.map_err(start_error),
         }
     }
-    let artifact = compile_again(engine, request).await?;
+    let artifact = match plugin {
+        Some(plugin) => plugin.compile_again(engine).await.map_err(LaunchError::host)?,
+        None => compile_again(engine, request).await?,
+    };
     engine.launch(spec(request, artifact)).await.map_err(start_error)
 }
 
@@ -116,13 +126,8 @@ fn start_error(error: StartError) -> LaunchError {
 
 async fn compile_again(engine: &Engine, request: &LaunchRequest) -> Result<ArtifactId, LaunchError> {
     let entry = &request.manifest.app_file;
-    let component = match request.artifact.0.as_str() {
-        STATIC_ARTIFACT => STATIC_SITE.to_vec(),
-        _ => {
-            let unreadable = |error| LaunchError::host(format!("{entry}: cannot be read: {error}"));
-            request.app.dir.read(entry).map_err(unreadable)?
-        }
-    };
+    let unreadable = |error| LaunchError::host(format!("{entry}: cannot be read: {error}"));
+    let component = request.app.dir.read(entry).map_err(unreadable)?;
     engine.compile(&component, &|_| {}).await.map_err(|error| match error {
         CompileError::Refused(refusal) => LaunchError::app(format!("{entry}: {refusal}")),
         error => LaunchError::host(format!("{entry}: {error}")),
@@ -130,7 +135,7 @@ async fn compile_again(engine: &Engine, request: &LaunchRequest) -> Result<Artif
 }
 
 fn spec(request: &LaunchRequest, artifact: ArtifactId) -> LaunchSpec {
-    let sdk = (request.manifest.sdk == Sdk::Static).then(|| SdkContext {
+    let sdk = request.manifest.sdk.is_plugin().then(|| SdkContext {
         app_file: request.manifest.app_file.clone(),
         custom_headers: request.manifest.custom_headers.clone(),
         page_variables: request.page_variables.clone(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use spaceport_core::limits::COMPONENT;
 use spaceport_core::manifest::Manifest;
+use spaceport_core::plugin::Plugins;
 use spaceport_core::space::Sdk;
 use spaceport_engine::Interface;
 use spaceport_engine::compile::inspect;
@@ -18,7 +19,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     }
     let readme =
         std::fs::read(path.join("README.md")).context("read README.md, which holds the Space's configuration")?;
-    let manifest = Manifest::from_readme(&readme).context("read the front matter of README.md")?;
+    let manifest = Manifest::from_readme(&readme, Plugins::Any(&[])).context("read the front matter of README.md")?;
     writeln!(out, "README.md: sdk {}, entry {}", manifest.sdk.as_str(), manifest.app_file)?;
     let entry = path.join(&manifest.app_file);
     if !entry.exists() {
@@ -27,6 +28,11 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     match manifest.sdk {
         Sdk::Wasm => component(&entry, &mut out),
         Sdk::Static => Ok(()),
+        Sdk::Plugin(word) => {
+            let offered = Sdk::offered_words(Plugins::Only(&[]));
+            writeln!(out, "sdk {word} needs a plugin that serves it on the host; every host knows {offered}")?;
+            Ok(())
+        }
         Sdk::Docker | Sdk::Gradio => bail!("sdk {} needs a container backend on the host", manifest.sdk.as_str()),
     }
 }

@@ -12,6 +12,7 @@ use cap_std::fs::Dir;
 use serde_json::{Value, json};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
+use spaceport_core::plugin::Plugins;
 
 use crate::cli::PushArgs;
 
@@ -27,7 +28,7 @@ pub(super) fn run(args: &PushArgs) -> anyhow::Result<()> {
     let folder = Dir::open_ambient_dir(&args.dir, ambient_authority())
         .with_context(|| format!("open the folder {}", args.dir.display()))?;
     let readme = folder.read("README.md").context("read README.md, which holds the Space's configuration")?;
-    let manifest = Manifest::from_readme(&readme).context("read the front matter of README.md")?;
+    let manifest = Manifest::from_readme(&readme, Plugins::Any(&[])).context("read the front matter of README.md")?;
     let hub = Hub::new(args)?;
     let space = match &args.to {
         Some(space) => space.clone(),

@@ -166,8 +166,8 @@ impl Builder {
 
 /// Why nothing here runs such a Space, in a sentence for the owner.
 pub(crate) fn no_backend(sdk: Sdk) -> String {
-    match sdk {
-        Sdk::Docker | Sdk::Gradio => "no container backend on this host".to_owned(),
-        Sdk::Static | Sdk::Wasm => format!("no backend on this host for sdk: {}", sdk.as_str()),
+    match sdk.is_container() {
+        true => "no container backend on this host".to_owned(),
+        false => format!("no backend on this host for sdk: {}", sdk.as_str()),
     }
 }

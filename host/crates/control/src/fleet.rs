@@ -21,6 +21,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Desired, Event, InstanceId, Millis, State};
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::manifest::Manifest;
+use spaceport_core::plugin::PluginKind;
 use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
@@ -207,6 +208,11 @@ impl Fleet {
     /// Whether something here builds and runs Spaces of this kind.
     pub fn runs(&self, sdk: Sdk) -> bool {
         self.shared().backend(sdk).is_some()
+    }
+
+    /// The kinds that plugins of this host bring.
+    pub(crate) fn plugins(&self) -> &[PluginKind] {
+        &self.shared().plugins
     }
 
     /// A log, from the oldest line kept on: of the newest build, or of all runs.

@@ -19,6 +19,7 @@ use spaceport_core::lifecycle::{Blame, BuildFailure, InstanceId, Millis};
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
+use spaceport_core::plugin::PluginKind;
 use spaceport_core::revision::Oid;
 use spaceport_core::space::Sdk;
 
@@ -35,6 +36,11 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub trait Backend: Send + Sync + 'static {
     /// The kinds it builds and runs.
     fn sdks(&self) -> Vec<Sdk>;
+
+    /// What the plugins behind those of its kinds that not every host has say of themselves.
+    fn plugins(&self) -> Vec<PluginKind> {
+        Vec::new()
+    }
 
     /// Turns a checked-out revision into an artifact. Lines for the owner go to `request.log`.
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>>;
@@ -143,11 +149,11 @@ pub struct LaunchRequest {
     pub artifact: Artifact,
     /// The environment, in the order to be set: platform names, variables, secrets.
     pub env: Vec<(String, String)>,
-    /// Static Spaces: what `window.huggingface.variables` holds.
+    /// For a plugin: what the pages are given; in static Spaces `window.huggingface.variables` holds it.
     pub page_variables: Vec<(String, String)>,
     /// The repository, read-only, at `/app`.
     pub app: Mount,
-    /// Every file of the revision by its path.
+    /// For a plugin: every file of the revision by its path.
     pub files: Arc<BTreeMap<String, CheckedOutFile>>,
     /// At `/tmp`.
     pub tmp: Mount,

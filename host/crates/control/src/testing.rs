@@ -18,6 +18,7 @@ use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::lifecycle::{BuildFailure, FailureKind, Millis};
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::name::Subdomain;
+use spaceport_core::plugin::PluginKind;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_core::stage::Stage;
@@ -67,6 +68,7 @@ pub(crate) struct FakeBackend {
     pub(crate) running: Arc<AtomicU64>,
     /// What was launched last.
     pub(crate) last: Mutex<Option<Launched>>,
+    plugins: Vec<PluginKind>,
 }
 
 /// What a test may want to know of a launch.
@@ -89,13 +91,14 @@ struct FakeUpstream {
 }
 
 impl FakeBackend {
-    fn new() -> Arc<Self> {
+    fn new(plugins: Vec<PluginKind>) -> Arc<Self> {
         Arc::new(Self {
             build_gate: Semaphore::new(Semaphore::MAX_PERMITS),
             launch_gate: Semaphore::new(Semaphore::MAX_PERMITS),
             launches: AtomicU64::new(0),
             running: Arc::default(),
             last: Mutex::default(),
+            plugins,
         })
     }
 
@@ -109,7 +112,12 @@ struct Shared(Arc<FakeBackend>);
 
 impl Backend for Shared {
     fn sdks(&self) -> Vec<Sdk> {
-        vec![Sdk::Static, Sdk::Wasm]
+        let plugins = self.0.plugins.iter().map(|kind| Sdk::Plugin(kind.word));
+        [Sdk::Static, Sdk::Wasm].into_iter().chain(plugins).collect()
+    }
+
+    fn plugins(&self) -> Vec<PluginKind> {
+        self.0.plugins.clone()
     }
 
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>> {
@@ -214,7 +222,7 @@ impl World {
         let repos = Arc::new(Repos::open(&temp.path().join("repos")).await.unwrap());
         let mut config = config(temp.path(), &keys);
         configure(&mut config);
-        Self::begin(temp, Arc::new(db), config, repos, ManualClock::new(NOON)).await.unwrap()
+        Self::begin(temp, Arc::new(db), config, repos, ManualClock::new(NOON), plugins()).await.unwrap()
     }
 
     /// The same host, started again, whatever became of the fleet before.
@@ -224,7 +232,15 @@ impl World {
 
     pub(crate) async fn try_start_again(&self) -> Result<Self, FleetError> {
         let config = config(self.temp.path(), &self.keys);
-        Self::begin(self.temp.clone(), self.db.clone(), config, self.repos.clone(), self.clock.clone()).await
+        let (temp, repos, clock) = (self.temp.clone(), self.repos.clone(), self.clock.clone());
+        Self::begin(temp, self.db.clone(), config, repos, clock, plugins()).await
+    }
+
+    /// The same, and the operator has removed the plugins.
+    pub(crate) async fn start_again_without_plugins(&self) -> Self {
+        let config = config(self.temp.path(), &self.keys);
+        let (temp, repos, clock) = (self.temp.clone(), self.repos.clone(), self.clock.clone());
+        Self::begin(temp, self.db.clone(), config, repos, clock, Vec::new()).await.unwrap()
     }
 
     async fn begin(
@@ -233,9 +249,10 @@ impl World {
         config: FleetConfig,
         repos: Arc<Repos>,
         clock: Arc<ManualClock>,
+        plugins: Vec<PluginKind>,
     ) -> Result<Self, FleetError> {
         let keys = config.keys.clone();
-        let (backend, routes) = (FakeBackend::new(), Arc::<RouteTable>::default());
+        let (backend, routes) = (FakeBackend::new(plugins), Arc::<RouteTable>::default());
         let parts = FleetParts {
             db: db.clone(),
             repos: repos.clone(),
@@ -395,6 +412,11 @@ fn config(data: &std::path::Path, keys: &KeyStore) -> FleetConfig {
         build_deadline: Duration::from_secs(60),
         stop_grace: Duration::from_secs(1),
     }
+}
+
+/// The plugins of a test's host: one of the kind `slides`.
+fn plugins() -> Vec<PluginKind> {
+    vec![PluginKind::new("slides", "deck.md").unwrap()]
 }
 
 /// The README of an app of a kind.

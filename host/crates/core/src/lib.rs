@@ -13,6 +13,7 @@ pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod permission;
+pub mod plugin;
 pub mod revision;
 pub mod space;
 pub mod stage;

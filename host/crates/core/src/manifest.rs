@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use words::relative_path as repository_path;
+
 use crate::egress::EgressRule;
+use crate::plugin::Plugins;
 use crate::space::Sdk;
 
 /// What the author wrote, checked. Keys that Spaceport does not act on are kept in `card`.
@@ -28,7 +31,7 @@ pub struct Manifest {
     /// Display title.
     pub title: Option<String>,
     /// Entry of the app: `index.html` for static, `app.wasm` for wasm, `app.py` for gradio by default, and `Dockerfile`
-    /// for docker always. A relative path without `.` or `..` segments.
+    /// for docker always; a plugin names its own. A relative path without `.` or `..` segments.
     pub app_file: String,
     /// Port of a Docker app; 7860 by default.
     pub app_port: u16,
@@ -107,8 +110,9 @@ pub const DEFAULT_OAUTH_MINUTES: u32 = 480;
 pub const MAX_OAUTH_MINUTES: u32 = 43_200;
 
 impl Manifest {
-    /// Reads the front matter of a README. Every mistake in it is reported at once.
-    pub fn from_readme(readme: &[u8]) -> Result<Self, ManifestError> {
+    /// Reads the front matter of a README, which may name the words of these plugins. Every mistake in it is reported at
+    /// once.
+    pub fn from_readme(readme: &[u8], plugins: Plugins<'_>) -> Result<Self, ManifestError> {
         let block = front_matter::find(readme)?;
         let card = yaml::read(block).map_err(|problem| ManifestError::Invalid(vec![problem]))?;
         let card = match card {
@@ -116,6 +120,6 @@ impl Manifest {
             Value::Null => return Err(ManifestError::Missing),
             _ => return Err(ManifestError::Invalid(vec![keys::NOT_KEYS.to_owned()])),
         };
-        keys::read(card).map_err(ManifestError::Invalid)
+        keys::read(card, plugins).map_err(ManifestError::Invalid)
     }
 }

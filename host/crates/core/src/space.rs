@@ -1,6 +1,7 @@
 //! A Space: what the control plane knows of it beside its repository and its lifecycle.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, SpaceId};
 use crate::lifecycle::Millis;
 use crate::name::{SpacePath, Subdomain};
+use crate::plugin::{InvalidKind, PluginWord, Plugins};
 
 /// Who may see a Space and its app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub enum Visibility {
 
 /// The kind of a Space, from `sdk:` in its front matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum Sdk {
     /// Files of the repository, served by the `static-site` plugin.
     Static,
@@ -33,20 +35,75 @@ pub enum Sdk {
     Docker,
     /// A Python app; needs a container backend.
     Gradio,
+    /// Whatever the operator's plugin of this word makes of the repository.
+    Plugin(PluginWord),
 }
 
 impl Sdk {
-    /// Every kind, in the order offered.
-    pub const ALL: [Self; 4] = [Self::Static, Self::Wasm, Self::Docker, Self::Gradio];
+    /// The kinds that every host knows, in the order offered.
+    pub const BUILT_IN: [Self; 4] = [Self::Static, Self::Wasm, Self::Docker, Self::Gradio];
 
     /// The word in the front matter and on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Static => "static",
             Self::Wasm => "wasm",
             Self::Docker => "docker",
             Self::Gradio => "gradio",
+            Self::Plugin(word) => word.as_str(),
         }
+    }
+
+    /// Whether a plugin serves its Spaces out of their repositories: nothing is compiled for them, the plugin is given
+    /// the list of files and what the pages get, and leaves the fine points of HTTP to the edge.
+    pub fn is_plugin(self) -> bool {
+        matches!(self, Self::Static | Self::Plugin(_))
+    }
+
+    /// Whether it takes a container backend.
+    pub fn is_container(self) -> bool {
+        matches!(self, Self::Docker | Self::Gradio)
+    }
+
+    /// The kind of this word, if it is offered.
+    pub fn offered(text: &str, plugins: Plugins<'_>) -> Option<Self> {
+        text.parse().ok().filter(|sdk| match sdk {
+            Self::Plugin(word) => plugins.offers(*word),
+            _ => true,
+        })
+    }
+
+    /// The words that are offered, for a message.
+    pub fn offered_words(plugins: Plugins<'_>) -> String {
+        let here = plugins.here().iter().map(|kind| Self::Plugin(kind.word));
+        let words: Vec<String> = Self::BUILT_IN.into_iter().chain(here).map(String::from).collect();
+        words.join(", ")
+    }
+}
+
+impl FromStr for Sdk {
+    type Err = InvalidKind;
+
+    /// Any word that a kind may have, whether or not it is offered.
+    fn from_str(text: &str) -> Result<Self, InvalidKind> {
+        match Self::BUILT_IN.into_iter().find(|sdk| sdk.as_str() == text) {
+            Some(sdk) => Ok(sdk),
+            None => text.parse().map(Self::Plugin),
+        }
+    }
+}
+
+impl TryFrom<String> for Sdk {
+    type Error = InvalidKind;
+
+    fn try_from(text: String) -> Result<Self, InvalidKind> {
+        text.parse()
+    }
+}
+
+impl From<Sdk> for String {
+    fn from(sdk: Sdk) -> Self {
+        sdk.as_str().to_owned()
     }
 }
 
@@ -194,6 +251,19 @@ mod tests {
             assert_eq!(sleep.on(is_free, Some(host)), expected, "{sleep:?}");
         }
         assert_eq!(SleepAfter::After(wish).on(true, None), None);
+    }
+
+    #[test]
+    fn a_kind_is_written_as_its_word() {
+        for sdk in Sdk::BUILT_IN {
+            assert_eq!(serde_json::to_string(&sdk).unwrap(), format!("\"{}\"", sdk.as_str()));
+        }
+        let sdk: Sdk = serde_json::from_str("\"markdown-demo\"").unwrap();
+        assert_eq!((sdk, sdk.as_str()), (Sdk::Plugin("markdown-demo".parse().unwrap()), "markdown-demo"));
+        assert_eq!(serde_json::to_string(&sdk).unwrap(), "\"markdown-demo\"");
+        for text in ["\"streamlit\"", "\"Static\"", "\"\"", "1"] {
+            assert!(serde_json::from_str::<Sdk>(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use wasmtime_wasi_http::handler::ProxyPre;
 use crate::artifacts::ArtifactId;
 use crate::launch::{LaunchSpec, SdkContext, StartError};
 use crate::log::GuestLog;
+use crate::pool::Entry;
 use crate::pool::control::InstanceControl;
 use crate::pool::fault;
 use crate::pool::shared::SpaceShared;
@@ -93,6 +94,7 @@ pub(crate) fn spec(artifact: ArtifactId, dir: &Path, fuel: impl Fn(f64, Duration
         egress: EgressPolicy { rules: Some(Vec::new()), ..EgressPolicy::default() },
         isolation: Isolation::Shared,
         log: Arc::new(Unheard),
+        on_crash: Box::new(|_| {}),
         sdk: Some(SdkContext::default()),
     }
 }
@@ -105,9 +107,8 @@ pub(crate) async fn ask(space: Arc<SpaceShared>) -> Result<Description, Describe
     };
     let pre =
         bindings::DescribedPre::new(instance_pre).map_err(|error| DescribeError::NotAPlugin(format!("{error:#}")))?;
-    let control = space.enter();
-    let asked = tokio::time::timeout(DEADLINE, call(&space, &control, &pre)).await;
-    space.exit(&control);
+    let entry = Entry::new(&space).map_err(|full| DescribeError::Failed(full.to_string()))?;
+    let asked = tokio::time::timeout(DEADLINE, call(&space, &entry.control, &pre)).await;
     asked.unwrap_or(Err(DescribeError::TooSlow))
 }
 

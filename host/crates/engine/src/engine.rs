@@ -191,6 +191,11 @@ impl Engine {
         self.core.live.load(Ordering::Relaxed)
     }
 
+    /// Bytes of the largest component that is taken.
+    pub fn component_bytes(&self) -> u64 {
+        self.component_bytes
+    }
+
     /// Says what a component is and imports, or why it is refused, without compiling it.
     pub fn inspect(&self, component: &[u8]) -> Result<Inspection, Refusal> {
         crate::compile::inspect(component, self.component_bytes)

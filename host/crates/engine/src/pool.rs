@@ -64,14 +64,14 @@ impl HandlerState for SpaceInstances {
 }
 
 /// An instance that is known to its Space and the node from here on; no longer if it is dropped before it may stay.
-struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     space: &'a SpaceShared,
-    control: Arc<InstanceControl>,
+    pub(crate) control: Arc<InstanceControl>,
     stays: bool,
 }
 
 impl<'a> Entry<'a> {
-    fn new(space: &'a Arc<SpaceShared>) -> Result<Self, Ended> {
+    pub(crate) fn new(space: &'a Arc<SpaceShared>) -> Result<Self, Ended> {
         Ok(Self { space, control: space.enter().ok_or(Ended::Full)?, stays: false })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use spaceport_core::lifecycle::{BuildFailure, FailureKind};
 use spaceport_core::manifest::{Manifest, ManifestError};
+use spaceport_core::plugin::Plugins;
 use spaceport_core::space::Sdk;
 use spaceport_git::GitError;
 use tokio::time::timeout;
@@ -66,7 +67,7 @@ async fn build(shared: &Arc<Shared>, order: &BuildOrder, steps: &Steps) -> Build
     steps.say(format!("{README}: sdk: {}, app_file: {}", manifest.sdk.as_str(), manifest.app_file));
     let _light;
     let _heavy;
-    if manifest.sdk == Sdk::Static {
+    if manifest.sdk.is_plugin() {
         _light = light;
     } else {
         drop(light);
@@ -81,7 +82,8 @@ async fn configuration(shared: &Shared, order: &BuildOrder) -> Result<(Arc<Manif
     let readme = shared.repos.repo(order.space).read(order.revision, README).await;
     let readme = readme.map_err(|error| git_failure(order, &error))?;
     let readme = readme.ok_or_else(|| config_error(&ManifestError::Missing))?;
-    let manifest = Manifest::from_readme(&readme).map_err(|error| config_error(&error))?;
+    let manifest =
+        Manifest::from_readme(&readme, Plugins::Only(&shared.plugins)).map_err(|error| config_error(&error))?;
     Ok((Arc::new(manifest), front_matter(&String::from_utf8_lossy(&readme)).to_owned()))
 }
 
@@ -121,7 +123,7 @@ async fn artifact(
 
 fn backend<'a>(shared: &'a Shared, manifest: &Manifest) -> Result<&'a Arc<dyn Backend>, BuildFailure> {
     let failure = |message| BuildFailure { kind: FailureKind::NoBackend, message };
-    if manifest.sdk == Sdk::Static && manifest.app_build_command.is_some() {
+    if manifest.sdk.is_plugin() && manifest.app_build_command.is_some() {
         let message = format!("app_build_command needs a builder: {}", no_backend(Sdk::Docker));
         return Err(failure(message));
     }
@@ -155,7 +157,7 @@ async fn check_out(
     }
     let remedy = match manifest.sdk {
         Sdk::Docker => "",
-        Sdk::Static | Sdk::Wasm | Sdk::Gradio => ", or name another file with app_file in the README",
+        _ => ", or name another file with app_file in the README",
     };
     let message = format!("{entry} is not in the repository: add it{remedy}");
     Err(BuildFailure { kind: FailureKind::NoAppFile, message })

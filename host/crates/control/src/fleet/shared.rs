@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use spaceport_core::id::{BuildId, ID_BYTES, SpaceId};
+use spaceport_core::plugin::PluginKind;
 use spaceport_core::space::Sdk;
 use spaceport_db::Db;
 use spaceport_git::Repos;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) db: Arc<Db>,
     pub(crate) repos: Arc<Repos>,
     pub(crate) backends: Vec<Arc<dyn Backend>>,
+    /// The kinds that plugins of the backends bring.
+    pub(crate) plugins: Vec<PluginKind>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) routes: Arc<RouteTable>,
     pub(crate) logs: LogStore,

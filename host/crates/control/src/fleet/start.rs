@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Build, Desired, Serving, State};
 use spaceport_core::manifest::Manifest;
+use spaceport_core::plugin::{PluginKind, Plugins};
 use spaceport_core::space::{Sdk, Space};
 use spaceport_db::{BuiltRelease, Db};
 use tokio::runtime::Handle;
@@ -56,8 +57,9 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         Ok((LogStore::open(&data.join("logs"), clock)?, Checkouts::open(&data, repos)?))
     });
     let (logs, checkouts) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
-    let db = parts.db.clone();
-    let loaded = blocking(move || load(&db)).await??;
+    let plugins: Vec<PluginKind> = parts.backends.iter().flat_map(|backend| backend.plugins()).collect();
+    let (db, here) = (parts.db.clone(), plugins.clone());
+    let loaded = blocking(move || load(&db, Plugins::Any(&here))).await??;
     let known: HashSet<SpaceId> = loaded.spaces.iter().map(|stored| stored.space.id).collect();
     refuse_lost_store(&known, &loaded.deleted, &parts.repos.list().await?)?;
     let shared = Arc::new(Shared {
@@ -67,6 +69,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         db: parts.db,
         repos: parts.repos,
         backends: parts.backends,
+        plugins,
         clock: parts.clock,
         routes: parts.routes,
         logs,
@@ -86,7 +89,12 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
 }
 
 /// The kind of the release that answers or would after waking: mostly the newest, whose configuration is at hand.
-fn served_sdk(db: &Db, space: SpaceId, state: &State, newest: Option<&Manifest>) -> Result<Option<Sdk>, FleetError> {
+fn served_sdk(
+    db: &Db,
+    (space, state): (SpaceId, &State),
+    newest: Option<&Manifest>,
+    plugins: Plugins<'_>,
+) -> Result<Option<Sdk>, FleetError> {
     let served = match &state.serving {
         Serving::Nothing => return Ok(None),
         Serving::Starting { release, fallback, .. } => fallback.unwrap_or(*release),
@@ -96,11 +104,11 @@ fn served_sdk(db: &Db, space: SpaceId, state: &State, newest: Option<&Manifest>)
         return Ok(newest.map(|manifest| manifest.sdk));
     }
     let built = db.releases().get(&(space, served.number))?;
-    Ok(built.and_then(|built| manifest(&built)).map(|manifest| manifest.sdk))
+    Ok(built.and_then(|built| manifest(&built, plugins)).map(|manifest| manifest.sdk))
 }
 
-fn manifest(built: &BuiltRelease) -> Option<Manifest> {
-    Manifest::from_readme(built.readme.as_bytes()).ok()
+fn manifest(built: &BuiltRelease, plugins: Plugins<'_>) -> Option<Manifest> {
+    Manifest::from_readme(built.readme.as_bytes(), plugins).ok()
 }
 
 /// A database that knows nothing of repositories that are there is not the one they were made with: a backup that is
@@ -129,16 +137,16 @@ pub(super) fn member(shared: &Shared, stored: Stored) -> (Arc<Member>, Vec<Strin
     (Member::new(space, slot, view, owned), hosts)
 }
 
-fn load(db: &Db) -> Result<Loaded, FleetError> {
+fn load(db: &Db, plugins: Plugins<'_>) -> Result<Loaded, FleetError> {
     let mut states: HashMap<SpaceId, State> = db.lifecycles().scan()?.into_iter().collect();
     let mut spaces = Vec::new();
     for (id, space) in db.spaces().scan()? {
         let state = states.remove(&id).unwrap_or_default();
         let manifest = match state.release {
-            Some(_) => db.newest_release(id)?.and_then(|built| manifest(&built)),
+            Some(_) => db.newest_release(id)?.and_then(|built| manifest(&built, plugins)),
             None => None,
         };
-        let served_sdk = served_sdk(db, id, &state, manifest.as_ref())?;
+        let served_sdk = served_sdk(db, (id, &state), manifest.as_ref(), plugins)?;
         spaces.push(Stored { space, state, manifest: manifest.map(Arc::new), served_sdk });
     }
     let is_deleted = |(id, state): (SpaceId, State)| (state.desired == Desired::Deleted).then_some(id);

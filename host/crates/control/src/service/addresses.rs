@@ -29,7 +29,7 @@ impl Addresses {
     pub fn app_authority(&self, subdomain: &Subdomain, sdk: Sdk) -> String {
         match sdk {
             Sdk::Static => format!("{subdomain}.static.{}", self.spaces),
-            Sdk::Wasm | Sdk::Docker | Sdk::Gradio => format!("{subdomain}.{}", self.spaces),
+            _ => format!("{subdomain}.{}", self.spaces),
         }
     }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
+use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid, OidPrefix};
 use spaceport_core::space::Sdk;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
@@ -58,7 +59,7 @@ impl Control {
         let space = self.space(actor, path, Action::Write)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let sdk = match branch == DEPLOY_BRANCH {
-            true => check_readme_change(&new.changes)?,
+            true => check_readme_change(&new.changes, self.plugins())?,
             false => None,
         };
         let message = message(&new)?;
@@ -112,15 +113,15 @@ pub(super) fn commit_refused(error: CommitError) -> ServiceError {
 
 /// A README that could not be used would only show as a stage later: it is refused while its author looks. The kind that a
 /// good one names, for the time before something is built from it.
-fn check_readme_change(changes: &[FileChange]) -> ServiceResult<Option<Sdk>> {
+fn check_readme_change(changes: &[FileChange], plugins: Plugins<'_>) -> ServiceResult<Option<Sdk>> {
     let readme = changes.iter().rev().find_map(|change| match change {
         FileChange::Put { path, content } if path == README => Some(content),
         _ => None,
     });
     match readme {
         Some(content) => {
-            refuse_invalid(content)?;
-            Ok(sdk_of(content))
+            refuse_invalid(content, plugins)?;
+            Ok(sdk_of(content, plugins))
         }
         None => Ok(None),
     }

@@ -89,7 +89,7 @@ impl Control {
     /// Refuses a flavor that nothing here runs such a Space on, saying what is offered.
     pub(super) fn check_flavor(&self, sdk: Sdk, flavor: &str) -> ServiceResult<()> {
         let config = self.inner.fleet.config();
-        let is_offered = |row: &Hardware| row.gpu.is_none() || (is_container(sdk) && self.inner.fleet.runs(sdk));
+        let is_offered = |row: &Hardware| row.gpu.is_none() || (sdk.is_container() && self.inner.fleet.runs(sdk));
         match config.catalogue.flavor(flavor) {
             Some(row) if is_offered(row) => Ok(()),
             known => {
@@ -103,7 +103,7 @@ impl Control {
                 let offered = offered.join(", ");
                 Err(ServiceError::NotOffered(match known {
                     None => format!("There is no hardware named {flavor:?}; on offer: {offered}"),
-                    Some(_) if is_container(sdk) => {
+                    Some(_) if sdk.is_container() => {
                         format!(
                             "{flavor} needs a container backend, which this host does not have; on offer: {offered}"
                         )
@@ -172,13 +172,6 @@ fn sleep_setting(seconds: i64) -> ServiceResult<SleepAfter> {
 pub(super) fn refuse_static(sdk: Sdk, what: &str) -> ServiceResult<()> {
     match sdk {
         Sdk::Static => Err(ServiceError::NotOffered(format!("{what} {STATIC_HAS_NONE}"))),
-        Sdk::Wasm | Sdk::Docker | Sdk::Gradio => Ok(()),
-    }
-}
-
-fn is_container(sdk: Sdk) -> bool {
-    match sdk {
-        Sdk::Docker | Sdk::Gradio => true,
-        Sdk::Static | Sdk::Wasm => false,
+        _ => Ok(()),
     }
 }

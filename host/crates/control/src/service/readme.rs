@@ -1,6 +1,7 @@
 //! Checking a README before it is committed, with the very parser that a build uses.
 
 use spaceport_core::manifest::{Manifest, ManifestError};
+use spaceport_core::plugin::Plugins;
 use spaceport_core::space::Sdk;
 
 use super::Control;
@@ -22,34 +23,39 @@ pub struct ReadmeReport {
 }
 
 impl Control {
+    /// The plugins whose words a README may name here.
+    pub fn plugins(&self) -> Plugins<'_> {
+        Plugins::Only(self.inner.fleet.plugins())
+    }
+
     /// Checks the text of a README.
     pub fn check_readme(&self, text: &str) -> ReadmeReport {
-        check(text.as_bytes())
+        check(text.as_bytes(), self.plugins())
     }
 }
 
 /// Refuses a README whose front matter is wrong. One without any may be committed: the stage then says so.
-pub(super) fn refuse_invalid(text: &[u8]) -> ServiceResult<()> {
+pub(super) fn refuse_invalid(text: &[u8], plugins: Plugins<'_>) -> ServiceResult<()> {
     if text.len() > MAX_README {
         let message = format!("{README} has {} bytes: at most {MAX_README} are allowed", text.len());
         return Err(ServiceError::Invalid(message));
     }
-    let report = check(text);
+    let report = check(text, plugins);
     if report.errors.is_empty() { Ok(()) } else { Err(ServiceError::InvalidReadme(report.errors)) }
 }
 
 /// The front matter as JSON text, if there is one that can be read.
 pub(super) fn card_of(readme: &[u8]) -> Option<String> {
-    Manifest::from_readme(readme).ok().map(|manifest| manifest.card)
+    Manifest::from_readme(readme, Plugins::Any(&[])).ok().map(|manifest| manifest.card)
 }
 
 /// The kind that a README names.
-pub(super) fn sdk_of(readme: &[u8]) -> Option<Sdk> {
-    Manifest::from_readme(readme).ok().map(|manifest| manifest.sdk)
+pub(super) fn sdk_of(readme: &[u8], plugins: Plugins<'_>) -> Option<Sdk> {
+    Manifest::from_readme(readme, plugins).ok().map(|manifest| manifest.sdk)
 }
 
-fn check(text: &[u8]) -> ReadmeReport {
-    match Manifest::from_readme(text) {
+fn check(text: &[u8], plugins: Plugins<'_>) -> ReadmeReport {
+    match Manifest::from_readme(text, plugins) {
         Ok(_) => ReadmeReport::default(),
         Err(error @ ManifestError::Missing) => ReadmeReport { warnings: vec![error.to_string()], ..Default::default() },
         Err(ManifestError::Invalid(errors)) => ReadmeReport { errors, ..Default::default() },

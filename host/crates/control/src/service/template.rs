@@ -33,7 +33,7 @@ fn readme(path: &SpacePath, sdk: Sdk, license: Option<&str>) -> String {
     let entry = match sdk {
         Sdk::Wasm => "app_file: app.wasm\n",
         Sdk::Gradio => "app_file: app.py\n",
-        Sdk::Static | Sdk::Docker => "",
+        Sdk::Static | Sdk::Docker | Sdk::Plugin(_) => "",
     };
     // Plain words only: anything else is not written into YAML.
     let license = license
@@ -61,6 +61,7 @@ fn title(path: &SpacePath) -> String {
 #[cfg(test)]
 mod tests {
     use spaceport_core::manifest::Manifest;
+    use spaceport_core::plugin::{PluginKind, Plugins};
 
     use super::*;
 
@@ -81,10 +82,12 @@ mod tests {
     fn the_front_matter_is_valid_for_any_name() {
         for name in ["ada/1.5", "ada/true", "ada/_", "ada/x.y-z"] {
             let path: SpacePath = name.parse().unwrap();
-            for sdk in Sdk::ALL {
+            let plugin = PluginKind::new("markdown-demo", "index.md").unwrap();
+            for sdk in Sdk::BUILT_IN.into_iter().chain([Sdk::Plugin(plugin.word)]) {
                 let files = first_files(&path, sdk, Some("apache-2.0"));
                 let readme = file(&files, "README.md").unwrap();
-                let manifest = Manifest::from_readme(readme.as_bytes()).unwrap();
+                let manifest =
+                    Manifest::from_readme(readme.as_bytes(), Plugins::Only(std::slice::from_ref(&plugin))).unwrap();
                 assert_eq!(manifest.sdk, sdk, "{readme}");
                 assert!(manifest.card.contains("apache-2.0"), "{readme}");
             }

@@ -10,6 +10,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{InstanceId, Release};
 use spaceport_core::limits::{Limits, for_space};
 use spaceport_core::manifest::Manifest;
+use spaceport_core::plugin::Plugins;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_db::BuiltRelease;
 use tokio::time::timeout;
@@ -112,9 +113,9 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
 
 /// How long a launch may take, and then its probe. Containers fetch models first, components do not.
 fn startup(shared: &Shared, manifest: &Manifest) -> Duration {
-    match manifest.sdk {
-        Sdk::Docker | Sdk::Gradio => manifest.startup_timeout,
-        Sdk::Static | Sdk::Wasm => manifest.startup_timeout.min(shared.config.limits.cold_start),
+    match manifest.sdk.is_container() {
+        true => manifest.startup_timeout,
+        false => manifest.startup_timeout.min(shared.config.limits.cold_start),
     }
 }
 
@@ -132,7 +133,7 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
     let manifest = match &order.manifest {
         Some(manifest) => manifest.clone(),
         None => {
-            let manifest = Manifest::from_readme(built.readme.as_bytes());
+            let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&shared.plugins));
             Arc::new(manifest.map_err(|error| LaunchError::app(error.to_string()))?)
         }
     };
@@ -154,9 +155,9 @@ async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Re
     };
     let (checkouts, revision) = (&shared.checkouts, order.release.revision);
     let app = checkouts.ensure(order.space, revision).await.map_err(failed)?;
-    let files = match recorded.manifest.sdk {
-        Sdk::Static => checkouts.files(order.space, revision).await.map_err(failed)?,
-        Sdk::Wasm | Sdk::Docker | Sdk::Gradio => Arc::default(),
+    let files = match recorded.manifest.sdk.is_plugin() {
+        true => checkouts.files(order.space, revision).await.map_err(failed)?,
+        false => Arc::default(),
     };
     let tmp = checkouts.make_tmp(order.space, order.instance).await.map_err(failed)?;
     let data = match recorded.space.storage {
@@ -190,8 +191,8 @@ fn request(
         revision: order.release.revision,
         artifact: Artifact(built.artifact),
         env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets)? },
-        page_variables: match is_static {
-            true if shared.config.expose_static_secrets => page_variables(&space, &secrets),
+        page_variables: match manifest.sdk.is_plugin() {
+            true if is_static && shared.config.expose_static_secrets => page_variables(&space, &secrets),
             true => page_variables(&space, &[]),
             false => Vec::new(),
         },

@@ -133,9 +133,7 @@ impl Supervisor<'_> {
         let Serving::Live { since, .. } = &self.own.state.serving else { return None };
         let idle = match self.own.live()?.manifest.sdk {
             Sdk::Static => STATIC_IDLE,
-            Sdk::Wasm | Sdk::Docker | Sdk::Gradio => {
-                u64::try_from(self.own.profile.sleep_after?.as_millis()).unwrap_or(Millis::MAX)
-            }
+            _ => u64::try_from(self.own.profile.sleep_after?.as_millis()).unwrap_or(Millis::MAX),
         };
         let slot = &self.member.slot;
         // A request that is still going on ends now at the earliest.

@@ -11,6 +11,7 @@ use super::{
     Manifest, OauthManifest, WasmManifest, words,
 };
 use crate::egress::EgressRule;
+use crate::plugin::Plugins;
 use crate::space::Sdk;
 
 /// For a front matter that is a text or a list.
@@ -29,16 +30,16 @@ const HEADERS: [(&str, &[&str]); 3] = [
 const WASM_KEYS: [&str; 3] = ["isolation", "egress", "timeout"];
 
 /// Reads every key; all mistakes, if there are any.
-pub(super) fn read(card: Map<String, Value>) -> Result<Manifest, Vec<String>> {
+pub(super) fn read(card: Map<String, Value>, plugins: Plugins<'_>) -> Result<Manifest, Vec<String>> {
     let mut fields = Fields::new(&card, "");
-    let sdk = sdk(&mut fields);
+    let sdk = sdk(&mut fields, plugins);
     check_presentation(&mut fields);
     check_hints(&mut fields);
     check_versions(&mut fields);
     let manifest = Manifest {
         sdk: sdk.unwrap_or(Sdk::Static),
         title: fields.text("title").map(str::to_owned),
-        app_file: app_file(&mut fields, sdk),
+        app_file: app_file(&mut fields, sdk, plugins),
         app_port: app_port(&mut fields),
         app_build_command: fields.text("app_build_command").map(str::to_owned),
         custom_headers: custom_headers(&mut fields),
@@ -55,14 +56,14 @@ pub(super) fn read(card: Map<String, Value>) -> Result<Manifest, Vec<String>> {
     }
 }
 
-fn sdk(fields: &mut Fields<'_>) -> Option<Sdk> {
-    let offered = Sdk::ALL.map(Sdk::as_str).join(", ");
+fn sdk(fields: &mut Fields<'_>, plugins: Plugins<'_>) -> Option<Sdk> {
+    let offered = Sdk::offered_words(plugins);
     if fields.get("sdk").is_none() {
         fields.problem("sdk", format_args!("is missing: write the kind of Space this is, one of {offered}"));
         return None;
     }
     let text = fields.text("sdk")?;
-    let sdk = Sdk::ALL.into_iter().find(|sdk| sdk.as_str() == text);
+    let sdk = Sdk::offered(text, plugins);
     match text {
         _ if sdk.is_some() => {}
         "streamlit" => fields.problem(
@@ -156,12 +157,14 @@ fn version(fields: &mut Fields<'_>, key: &str) -> Option<String> {
     }
 }
 
-fn app_file(fields: &mut Fields<'_>, sdk: Option<Sdk>) -> String {
+fn app_file(fields: &mut Fields<'_>, sdk: Option<Sdk>, plugins: Plugins<'_>) -> String {
     let default = match sdk {
         None | Some(Sdk::Static) => "index.html",
         Some(Sdk::Wasm) => "app.wasm",
         Some(Sdk::Gradio) => "app.py",
         Some(Sdk::Docker) => "Dockerfile",
+        // Of a plugin that is not here nothing is known, but every Space has this one.
+        Some(Sdk::Plugin(word)) => plugins.find(word).map_or("README.md", |kind| kind.app_file.as_str()),
     };
     let Some(text) = fields.text("app_file") else { return default.to_owned() };
     match words::relative_path(text) {

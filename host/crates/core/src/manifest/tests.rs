@@ -4,8 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NO_PLUGINS: Plugins<'static> = Plugins::Only(&[]);
+
 fn read(front_matter: &str) -> Result<Manifest, ManifestError> {
-    Manifest::from_readme(format!("---\n{front_matter}\n---\n# Title\n").as_bytes())
+    read_with(front_matter, NO_PLUGINS)
+}
+
+fn read_with(front_matter: &str, plugins: Plugins<'_>) -> Result<Manifest, ManifestError> {
+    Manifest::from_readme(format!("---\n{front_matter}\n---\n# Title\n").as_bytes(), plugins)
 }
 
 /// The one mistake in a front matter that is right otherwise.
@@ -78,7 +84,7 @@ fn an_empty_egress_list_is_nowhere() {
 #[test]
 fn without_a_front_matter_the_configuration_is_missing() {
     for readme in ["", "# Title\n", "---\nsdk: static\n", "---\n---\n", "---\n# nothing\n---\n"] {
-        let error = Manifest::from_readme(readme.as_bytes()).unwrap_err();
+        let error = Manifest::from_readme(readme.as_bytes(), NO_PLUGINS).unwrap_err();
         assert_eq!(error, ManifestError::Missing);
         assert!(error.to_string().starts_with("Missing configuration in README"));
     }
@@ -86,7 +92,8 @@ fn without_a_front_matter_the_configuration_is_missing() {
 
 #[test]
 fn windows_files_are_read_too() {
-    let manifest = Manifest::from_readme(b"\xef\xbb\xbf---\r\nsdk: static\r\ntitle: Hi\r\n---\r\ntext").unwrap();
+    let readme = b"\xef\xbb\xbf---\r\nsdk: static\r\ntitle: Hi\r\n---\r\ntext";
+    let manifest = Manifest::from_readme(readme, NO_PLUGINS).unwrap();
     assert_eq!(manifest.title.as_deref(), Some("Hi"));
 }
 
@@ -165,6 +172,26 @@ fn an_unknown_sdk_lists_what_is_offered() {
 }
 
 #[test]
+fn the_words_of_plugins_are_offered_where_the_plugins_are() {
+    use crate::plugin::PluginKind;
+    let here = [PluginKind::new("markdown", "index.md").unwrap(), PluginKind::new("slides", "deck.md").unwrap()];
+    let manifest = read_with("sdk: slides", Plugins::Only(&here)).unwrap();
+    assert_eq!((manifest.sdk.as_str(), manifest.app_file.as_str()), ("slides", "deck.md"));
+    assert!(manifest.sdk.is_plugin() && !manifest.sdk.is_container());
+    assert_eq!(read_with("sdk: slides\napp_file: a.md", Plugins::Only(&here)).unwrap().app_file, "a.md");
+    let error = read_with("sdk: sildes", Plugins::Only(&here)).unwrap_err();
+    let offered = "write one of static, wasm, docker, gradio, markdown, slides";
+    assert_eq!(error.to_string(), format!("sdk: \"sildes\" is not offered here: {offered}"));
+    // What was built before its plugin went, and what a host that is not asked yet may have.
+    let manifest = read_with("sdk: gone", Plugins::Any(&here)).unwrap();
+    assert_eq!((manifest.sdk.as_str(), manifest.app_file.as_str()), ("gone", "README.md"));
+    assert_eq!(read_with("sdk: slides", Plugins::Any(&here)).unwrap().app_file, "deck.md");
+    for word in ["streamlit", "Upper"] {
+        assert!(read_with(&format!("sdk: {word}"), Plugins::Any(&here)).is_err(), "{word}");
+    }
+}
+
+#[test]
 fn versions_that_lost_a_zero_are_found() {
     for lines in ["python_version: 3.10", "python_version: 3.1", "sdk_version: 4.10", "sdk_version: 5.2"] {
         assert!(problem(lines).contains("in quotes"), "{lines}");
@@ -205,7 +232,7 @@ fn what_is_no_group_of_keys_is_refused() {
 proptest! {
     #[test]
     fn no_readme_panics(text in "(---\n)?(.|\n){0,200}(\n---\n)?") {
-        let _ = Manifest::from_readme(text.as_bytes());
+        let _ = Manifest::from_readme(text.as_bytes(), NO_PLUGINS);
     }
 
     #[test]

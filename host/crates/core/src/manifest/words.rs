@@ -30,7 +30,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A path of the repository, in its plain form: `./dist/index.html` is `dist/index.html`.
-pub(super) fn relative_path(text: &str) -> Option<String> {
+pub(crate) fn relative_path(text: &str) -> Option<String> {
     let plain = text.strip_prefix("./").unwrap_or(text);
     let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
     let is_plain = plain.len() <= MAX_PATH

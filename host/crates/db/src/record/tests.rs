@@ -54,6 +54,9 @@ const FAILED_V1: &str = r#"{"desired":"Paused","build":{"Running":{"id":"0505050
 fn the_form_of_version_1_is_fixed() {
     assert_eq!(survives(&space(1)), SPACE_V1);
     assert_eq!(Space::decode(1, SPACE_V1.as_bytes()), Ok(space(1)));
+    // A kind is its word, whether it is the host's or a plugin's.
+    let plugin = Space { sdk: "markdown-demo".parse().unwrap(), ..space(1) };
+    assert_eq!(survives(&plugin), SPACE_V1.replace(r#""sdk":"wasm""#, r#""sdk":"markdown-demo""#));
     assert_eq!(survives(&release(3)), RELEASE_V1);
     assert_eq!(BuiltRelease::decode(1, RELEASE_V1.as_bytes()), Ok(release(3)));
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use spaceport_control::service::{NewSetting, NewSpace, ServiceError, Settled};
 use spaceport_core::name::{InvalidName, OwnerName, SpacePath};
 use spaceport_core::permission::Actor;
+use spaceport_core::plugin::Plugins;
 use spaceport_core::space::{Sdk, Visibility};
 
 use super::types::{Setting, visibility};
@@ -54,7 +55,7 @@ pub(crate) async fn create(
     Signed(signed): Signed,
     JsonBody(body): JsonBody<CreateRepo>,
 ) -> ApiResult<Response> {
-    let new = body.into_space()?;
+    let new = body.into_space(app.control.plugins())?;
     let actor = Actor::User(signed.user.clone());
     match app.control.create_space(&actor, new).await {
         Ok(Settled { value: space, warnings }) => {
@@ -90,7 +91,7 @@ pub(crate) async fn delete(
 }
 
 impl CreateRepo {
-    fn into_space(self) -> ApiResult<NewSpace> {
+    fn into_space(self, plugins: Plugins<'_>) -> ApiResult<NewSpace> {
         only_spaces(self.kind.as_deref())?;
         let name = self.name.unwrap_or_default();
         let (owner, name) = match name.split_once('/') {
@@ -101,7 +102,7 @@ impl CreateRepo {
         Ok(NewSpace {
             owner,
             name: name.parse().map_err(invalid_name)?,
-            sdk: sdk(self.sdk.as_deref())?,
+            sdk: sdk(self.sdk.as_deref(), plugins)?,
             visibility: visibility(self.visibility.as_deref(), self.private)?.unwrap_or(Visibility::Public),
             hardware: self.hardware,
             storage: self.storage_tier,
@@ -117,11 +118,9 @@ fn settings(list: Option<Vec<Setting>>) -> ApiResult<Vec<NewSetting>> {
     list.unwrap_or_default().into_iter().map(Setting::into_setting).collect()
 }
 
-fn sdk(text: Option<&str>) -> ApiResult<Sdk> {
-    let known = Sdk::ALL.into_iter().find(|sdk| Some(sdk.as_str()) == text);
-    known.ok_or_else(|| {
-        let offered: Vec<&str> = Sdk::ALL.iter().map(|sdk| sdk.as_str()).collect();
-        let offered = offered.join(", ");
+fn sdk(text: Option<&str>, plugins: Plugins<'_>) -> ApiResult<Sdk> {
+    text.and_then(|text| Sdk::offered(text, plugins)).ok_or_else(|| {
+        let offered = Sdk::offered_words(plugins);
         ApiError::bad_request(match text {
             Some(text) => format!("sdk {text:?} is not offered; use one of {offered}"),
             None => format!("A Space needs an sdk, one of {offered}"),

@@ -50,6 +50,43 @@ async fn a_static_space_answers_at_its_own_host_and_knows_its_files() {
 }
 
 #[tokio::test]
+async fn a_space_of_a_plugins_kind_is_an_app_out_of_its_files() {
+    let world = World::new().await;
+    let mut space = world.create("hello", &[("README.md", &readme("slides")), ("deck.md", "deck")]).await;
+    world.reaches(&space, Stage::Running).await;
+    assert_eq!(world.get(HELLO).await, Ok("deck".into()));
+    let sealed = world.keys.seal_secret(space.id, "TOKEN", "hidden");
+    let mut batch = world.db.batch();
+    batch.put(world.db.secrets(), &(space.id, "TOKEN".to_owned()), &sealed);
+    world.db.commit(batch).await.unwrap();
+    world.change(&mut space, |_| {}).await;
+    World::eventually("a launch with the secret", || world.backend.last().env.contains_key("TOKEN")).await;
+    let launched = world.backend.last();
+    assert_eq!(launched.files, 2);
+    assert_eq!(launched.env["SPACE_HOST"], format!("{HELLO}:7860"));
+    assert!(launched.page_variables.contains_key("SPACE_CREATOR_USER_ID"));
+    assert!(!launched.page_variables.contains_key("TOKEN"), "pages are told secrets in static Spaces only");
+    world.clock.advance(3600 * 1000);
+    world.reaches(&space, Stage::Sleeping).await;
+}
+
+#[tokio::test]
+async fn without_its_plugin_a_space_says_so_and_with_it_serves_again() {
+    let world = World::new().await;
+    let space = world.create("hello", &[("README.md", &readme("slides")), ("deck.md", "deck")]).await;
+    world.reaches(&space, Stage::Running).await;
+    world.fleet.shutdown(Duration::ZERO).await;
+    let without = world.start_again_without_plugins().await;
+    let view = without.reaches(&space, Stage::RuntimeError).await;
+    assert_eq!(view.state.error_message(), Some("no backend on this host for sdk: slides"));
+    without.fleet.shutdown(Duration::ZERO).await;
+    let with = world.start_again().await;
+    with.fleet.restart(space.id, false).await.unwrap();
+    with.reaches(&space, Stage::Running).await;
+    assert_eq!(with.get(HELLO).await, Ok("deck".into()));
+}
+
+#[tokio::test]
 async fn each_bad_revision_has_its_stage_and_the_old_one_goes_on() {
     let world = World::new().await;
     let space = world.create("hello", &files(&app("good"))).await;

@@ -14,7 +14,6 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use spaceport_control::ports::{Body, BodyError, Mount};
 use spaceport_core::fault::Fault;
-use spaceport_core::space::Sdk;
 
 use crate::edge::Edge;
 use crate::edge::body::EdgeBody;
@@ -66,7 +65,7 @@ impl Reply<'_> {
         }
         match (self.wants, freshness) {
             (Some(wants), Some(freshness)) => self.keep(wants, head, body, freshness).await,
-            (Some(wants), None) if self.shelf.entry.sdk == Sdk::Static => {
+            (Some(wants), None) if self.shelf.entry.sdk.is_plugin() => {
                 Ok(self.represent(wants, head, Source::Stream(body), false))
             }
             _ => Ok(self.pass(head, body)),
@@ -195,7 +194,7 @@ impl Reply<'_> {
     }
 
     fn is_compressible(&self, head: &Parts) -> bool {
-        self.shelf.entry.sdk == Sdk::Static && head.status == StatusCode::OK && compress::is_compressible(&head.headers)
+        self.shelf.entry.sdk.is_plugin() && head.status == StatusCode::OK && compress::is_compressible(&head.headers)
     }
 }
 

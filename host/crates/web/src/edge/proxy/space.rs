@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use spaceport_control::ports::{Body, Mount, Upstream};
 use spaceport_control::routes::{RouteEntry, RouteSlot, RouteTarget};
 use spaceport_core::fault::Fault;
-use spaceport_core::space::{Sdk, Visibility};
+use spaceport_core::space::Visibility;
 use spaceport_core::stage::Stage;
 
 use crate::edge::body::EdgeBody;
@@ -115,7 +115,7 @@ impl Route<'_> {
         let wants = Wants::of(&parts.method, &parts.headers);
         let may_store = wants.is_some() && incoming.is_end_stream() && !headers::has_own_authorization(&parts.headers);
         prepare(&mut parts, visit, site);
-        if self.entry.sdk == Sdk::Static && wants.is_some() {
+        if self.entry.sdk.is_plugin() && wants.is_some() {
             // The host answers these itself, from the whole that the plugin gives.
             parts.method = Method::GET;
             for name in Wants::HEADERS {

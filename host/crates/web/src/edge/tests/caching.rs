@@ -261,14 +261,17 @@ async fn pages_are_encoded_as_the_visitor_likes() {
 }
 
 #[tokio::test]
-async fn a_static_stream_is_encoded_on_its_way() {
+async fn the_stream_of_a_plugin_is_encoded_on_its_way() {
     let front = Front::start().await;
     let space = front.space("site", |_| async { says(&[("content-type", "text/html"), ("etag", "\"v1\"")], page()) });
-    space.change(|entry| entry.sdk = Sdk::Static);
-    let reply = front.get_with(&space.host, "/", &[("accept-encoding", "gzip")]).await;
-    assert_eq!(reply.header("content-encoding"), "gzip");
-    assert!(!reply.headers.contains_key("content-length"));
-    assert_eq!(decoded(&reply.body, "gzip").await, page());
+    for sdk in ["static", "markdown-demo"] {
+        space.change(|entry| entry.sdk = sdk.parse().unwrap());
+        let reply = front.get_with(&space.host, "/", &[("accept-encoding", "gzip")]).await;
+        assert_eq!(reply.header("content-encoding"), "gzip");
+        assert!(!reply.headers.contains_key("content-length"));
+        assert_eq!(decoded(&reply.body, "gzip").await, page());
+        assert!(!space.seen().headers().contains_key("accept-encoding"), "a plugin gives the whole");
+    }
 }
 
 #[tokio::test]
