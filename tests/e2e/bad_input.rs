@@ -45,7 +45,8 @@ fn a_readme_without_front_matter_is_a_config_error() {
     let runtime = space.reaches("CONFIG_ERROR");
     assert!(runtime["errorMessage"].as_str().unwrap().contains("Missing configuration in README"), "{runtime}");
     let answer = space.get("/");
-    assert_eq!((answer.status, answer.text().as_str()), (200, "the old one"), "the old revision goes on");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().ends_with("the old one"), "the old revision goes on: {}", answer.text());
 }
 
 #[test]

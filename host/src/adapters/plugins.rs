@@ -57,7 +57,7 @@ impl Plugins {
     /// Prepares the embedded plugin and those of the folder, which compiles what this host has not seen before. `empty`
     /// is an empty directory for plugins that are asked what they serve.
     pub(super) async fn load(engine: &Engine, folder: &Path, empty: &Path) -> Result<Self, CompileError> {
-        let artifact = engine.compile(STATIC_SITE, &|line| tracing::debug!(line, "static-site plugin")).await?;
+        let artifact = engine.compile_own(STATIC_SITE).await?;
         let mut plugins = Self(vec![Plugin { sdk: Sdk::Static, artifact, found: None }]);
         let files = files(folder).await.unwrap_or_else(|error| {
             tracing::warn!(folder = %folder.display(), %error, "the plugins' folder cannot be read");
@@ -103,13 +103,15 @@ impl Plugin {
 
     /// Compiles it again, its artifact being gone or damaged. Of a file that was exchanged nobody knows what it serves.
     pub(super) async fn compile_again(&self, engine: &Engine) -> Result<ArtifactId, String> {
-        let component = match &self.found {
-            None => STATIC_SITE.to_vec(),
+        let compiled = match &self.found {
+            None => engine.compile_own(STATIC_SITE).await,
             Some((_, file)) => {
-                read(file, engine.component_bytes()).await.map_err(|error| format!("{}: {error}", name(file)))?
+                let component = read(file, engine.component_bytes()).await;
+                let component = component.map_err(|error| format!("{}: {error}", name(file)))?;
+                engine.compile(&component, &|_| {}).await
             }
         };
-        let artifact = engine.compile(&component, &|_| {}).await.map_err(|error| error.to_string())?;
+        let artifact = compiled.map_err(|error| error.to_string())?;
         match artifact == self.artifact {
             true => Ok(artifact),
             false => Err(format!("the plugin for sdk: {} was exchanged while this host ran", self.sdk.as_str())),

@@ -84,7 +84,7 @@ fn the_command_line_goes_before_the_file() {
 
 #[test]
 fn what_visitors_may_take_is_the_operators_to_say() {
-    let (config, printed) = Config::read("").unwrap();
+    let (config, printed) = read("").unwrap();
     let (visitors, defaults) = (config.visitors, edge::EdgeConfig::new("localhost"));
     assert_eq!(visitors.deadlines, defaults.deadlines);
     assert_eq!(visitors.connections_per_client, defaults.max_connections_per_ip);
@@ -94,7 +94,7 @@ fn what_visitors_may_take_is_the_operators_to_say() {
         assert!(printed.contains(&format!("\n{key} = ")), "{key}");
     }
     let text = "[limits]\nkeep_alive = \"5s\"\nwrite_idle = \"2m\"\nconnections = 7\nconnections_per_client = 3\n";
-    let visitors = Config::read(text).unwrap().0.visitors;
+    let visitors = read(text).unwrap().0.visitors;
     assert_eq!((visitors.connections, visitors.connections_per_client), (Some(7), 3));
     let spans = (visitors.deadlines.keep_alive, visitors.deadlines.write_idle);
     assert_eq!(spans, (Duration::from_secs(5), Duration::from_secs(120)));

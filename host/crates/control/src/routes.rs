@@ -185,6 +185,7 @@ mod tests {
                 generation: 1,
                 custom_headers: BTreeMap::new(),
                 disable_embedding: false,
+                headers: OnceLock::new(),
                 target: RouteTarget::Asleep,
             };
             RouteSlot::new(entry, Arc::default())

@@ -203,7 +203,21 @@ impl Engine {
 
     /// Compiles a component in a process of its own, unless that was done before. Lines for the owner go to `say`.
     pub async fn compile(&self, component: &[u8], say: &(dyn Fn(&str) + Sync)) -> Result<ArtifactId, CompileError> {
-        let inspection = self.inspect(component)?;
+        self.compile_inspected(component, self.inspect(component)?, say).await
+    }
+
+    /// The same for what the host brings itself, whatever the operator says of the size of others.
+    pub async fn compile_own(&self, component: &[u8]) -> Result<ArtifactId, CompileError> {
+        let inspection = crate::compile::inspect(component, u64::MAX)?;
+        self.compile_inspected(component, inspection, &|line| tracing::debug!(line, "a component of the host")).await
+    }
+
+    async fn compile_inspected(
+        &self,
+        component: &[u8],
+        inspection: Inspection,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<ArtifactId, CompileError> {
         let id = self.artifacts.id(component);
         if self.artifacts.has(id).await {
             say("compiled before");

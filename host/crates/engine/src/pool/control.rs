@@ -138,7 +138,7 @@ impl InstanceControl {
         self.changed.store(true, Ordering::Release);
         let mut requests = self.requests.lock();
         // A serial guest has returned from the call before: what nobody waits for any more is over.
-        requests.retain(|ticket| !ticket.is_finished() && !(self.is_serial && ticket.abandoned_at().is_some()));
+        requests.retain(|ticket| if self.is_serial { ticket.is_waited_for() } else { !ticket.is_finished() });
         requests.push(ticket);
         if self.is_serial { 1 } else { requests.iter().filter(|ticket| ticket.is_waited_for()).count() }
     }

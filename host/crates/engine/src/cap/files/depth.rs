@@ -25,6 +25,8 @@ pub(super) const MAX: usize = 100;
 const TRIES: usize = 16;
 /// What a directory is opened for to be passed through.
 const THROUGH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// What a directory is opened for to be listed or flushed.
+const TO_LIST: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// How guests' paths are resolved.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
@@ -74,8 +76,7 @@ impl Spot {
 
     /// Opens the directory of this name to be listed.
     pub(super) fn open(&self) -> io::Result<File> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.parent, self.name(), flags, Mode::empty())?.into())
+        Ok(openat(&self.parent, self.name(), TO_LIST, Mode::empty())?.into())
     }
 
     /// Gives it another name.
@@ -86,6 +87,11 @@ impl Spot {
     fn name(&self) -> &OsStr {
         &self.name
     }
+}
+
+/// Opens a directory once more, to be listed or flushed.
+pub(super) fn open_to_list(dir: &File) -> io::Result<File> {
+    Ok(openat(dir, ".", TO_LIST, Mode::empty())?.into())
 }
 
 fn beneath(start: &File, path: &Path) -> io::Result<File> {

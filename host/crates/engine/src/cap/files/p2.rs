@@ -274,11 +274,8 @@ async fn remove_directory_at<T: FilesView>(state: &mut T, fd: Fd, path: String) 
 
 async fn sync<T: FilesView>(state: &mut T, fd: Fd, what: Flush) -> FsResult<()> {
     let files = state.files().clone();
-    let file = match state.filesystem().table.get(&fd)? {
-        Descriptor::File(file) => file.file.clone(),
-        Descriptor::Dir(dir) => dir.dir.clone(),
-    };
-    Ok(files.syncing.flush(file, what).await?)
+    let descriptor = state.filesystem().table.get(&fd)?.clone();
+    Ok(files.syncing.flush(descriptor, what).await?)
 }
 
 /// The library collects a whole listing at once, so its size is the guest's memory.

@@ -291,13 +291,11 @@ pub(super) async fn remove_directory_at<T: FilesView>(
 }
 
 pub(super) async fn sync<T: FilesView>(store: &Accessor<T>, fd: Fd, what: Flush) -> FilesystemResult<()> {
-    let (files, file) = store.with(|mut access| {
+    let (files, descriptor) = store.with(|mut access| {
         let state = access.get();
         let files: Arc<SpaceFiles> = state.files().clone();
-        match state.filesystem().table.get(&fd).map_err(FilesystemError::trap)? {
-            Descriptor::File(file) => FilesystemResult::Ok((files, file.file.clone())),
-            Descriptor::Dir(dir) => Ok((files, dir.dir.clone())),
-        }
+        let descriptor: &Descriptor = state.filesystem().table.get(&fd).map_err(FilesystemError::trap)?;
+        FilesystemResult::Ok((files, descriptor.clone()))
     })?;
-    Ok(files.syncing.flush(file, what).await?)
+    Ok(files.syncing.flush(descriptor, what).await?)
 }

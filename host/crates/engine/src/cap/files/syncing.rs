@@ -1,12 +1,14 @@
 //! Flushing a file to disk takes as long as the disk does: never on a thread that others are waiting for, and for one
 //! Space once at a time.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use wasmtime_wasi::filesystem::Descriptor;
+
+use super::depth;
 
 /// What is flushed.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +25,18 @@ impl Syncing {
         Self(Semaphore::new(1))
     }
 
-    pub(super) async fn flush(&self, file: Arc<File>, what: Flush) -> io::Result<()> {
+    pub(super) async fn flush(&self, descriptor: Descriptor, what: Flush) -> io::Result<()> {
         let _turn = self.0.acquire().await.map_err(io::Error::other)?;
-        let flush = move || match what {
-            Flush::Data => file.sync_data(),
-            Flush::All => file.sync_all(),
+        let flush = move || {
+            let file = match descriptor {
+                Descriptor::File(file) => file.file,
+                // What a directory is passed through by cannot be flushed itself.
+                Descriptor::Dir(dir) => Arc::new(depth::open_to_list(&dir.dir)?),
+            };
+            match what {
+                Flush::Data => file.sync_data(),
+                Flush::All => file.sync_all(),
+            }
         };
         spawn_blocking(flush).await.map_err(io::Error::other)?
     }
