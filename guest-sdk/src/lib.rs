@@ -46,6 +46,8 @@
 //! `wasmtime serve`. With the feature `spaceport` there are also log lines with levels and facts about the Space, in
 //! `platform`, which only Spaceport offers.
 
+#[cfg(any(test, target_family = "wasm"))]
+mod head;
 mod query;
 mod request;
 mod response;

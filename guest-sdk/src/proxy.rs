@@ -3,12 +3,13 @@
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
+use crate::head::{header_list, header_map};
 use crate::request::Head;
 use crate::{Body, BodyWriter, Request, Response};
 
@@ -27,17 +28,7 @@ fn read(request: IncomingRequest) -> Request {
         method: method(&first.method()),
         path_and_query: first.path_with_query().unwrap_or_else(|| "/".to_owned()),
     };
-    Request::lazy(head, move || headers(&fields), Box::new(LazyBody::Unread(request)))
-}
-
-fn headers(request: &IncomingRequest) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.headers().entries() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
-            headers.append(name, value);
-        }
-    }
-    headers
+    Request::lazy(head, move || header_map(fields.headers().entries()), Box::new(LazyBody::Unread(request)))
 }
 
 fn method(method: &WasiMethod) -> Method {
@@ -56,13 +47,12 @@ fn method(method: &WasiMethod) -> Method {
 }
 
 fn send(response: Response, out: ResponseOutparam) {
-    // Neither status has a body, and a length would be read as that of the answer they stand for.
-    let has_length = !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let length = match &response.body {
-        Body::Bytes(bytes) if has_length => Some(bytes.len()),
-        _ => None,
+    let whole = match &response.body {
+        Body::Bytes(bytes) => Some(bytes.len()),
+        Body::Stream(_) => None,
     };
-    let head = OutgoingResponse::new(fields(&response.headers, length));
+    let own = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let head = OutgoingResponse::new(fields(&header_list(own, response.status, whole)));
     if response.status != StatusCode::OK {
         let _ = head.set_status_code(response.status.as_u16());
     }
@@ -75,16 +65,10 @@ fn send(response: Response, out: ResponseOutparam) {
     }
 }
 
-fn fields(headers: &HeaderMap, length: Option<usize>) -> Fields {
-    let mut list: Vec<(String, Vec<u8>)> =
-        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-    if let Some(length) = length {
-        list.retain(|(name, _)| name != "content-length");
-        list.push(("content-length".to_owned(), length.to_string().into_bytes()));
-    }
-    Fields::from_list(&list).unwrap_or_else(|_| {
+fn fields(list: &[(String, Vec<u8>)]) -> Fields {
+    Fields::from_list(list).unwrap_or_else(|_| {
         let fields = Fields::new();
-        for (name, value) in &list {
+        for (name, value) in list {
             // A header the host does not take from guests is not worth losing the answer for.
             let _ = fields.append(name, value);
         }

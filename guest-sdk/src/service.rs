@@ -7,11 +7,12 @@ use std::cell::OnceCell;
 use std::io;
 use std::pin::Pin;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use wasip3::http::types::{ErrorCode, Fields, Method as WasiMethod};
 use wasip3::wit_bindgen::{StreamReader, StreamResult, StreamWriter};
 use wasip3::{wit_future, wit_stream};
 
+use crate::head::{header_list, header_map};
 use crate::query::query_value;
 use crate::sse::Event;
 
@@ -77,7 +78,8 @@ impl Request {
 
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
-        self.headers.get_or_init(|| self.head().map(headers).unwrap_or_default())
+        self.headers
+            .get_or_init(|| header_map(self.head().map(|head| head.get_headers().copy_all()).unwrap_or_default()))
     }
 
     /// The next piece of the body; `None` at its end.
@@ -133,16 +135,6 @@ fn method(method: WasiMethod) -> Method {
         WasiMethod::Patch => Method::PATCH,
         WasiMethod::Other(name) => Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET),
     }
-}
-
-fn headers(request: &wasip3::http::types::Request) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.get_headers().copy_all() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value)) {
-            headers.append(name, value);
-        }
-    }
-    headers
 }
 
 impl Response {
@@ -224,13 +216,12 @@ where
     Fut: Future<Output = Response>,
 {
     let response = handle(Request::new(request)).await;
-    // Neither status has a body, and a length would be read as that of the answer they stand for.
-    let has_length = !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let length = match &response.body {
-        Body::Bytes(bytes) if has_length => Some(bytes.len()),
-        _ => None,
+    let whole = match &response.body {
+        Body::Bytes(bytes) => Some(bytes.len()),
+        Body::Stream(_) => None,
     };
-    let fields = fields(&response.headers, length);
+    let own = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let fields = fields(&header_list(own, response.status, whole));
     let (contents, trailers) = match response.body {
         Body::Bytes(bytes) => {
             let contents = (!bytes.is_empty()).then(|| stream(|mut body| async move { body.write(bytes).await }));
@@ -251,14 +242,10 @@ where
     Ok(head)
 }
 
-fn fields(headers: &[(String, String)], length: Option<usize>) -> Fields {
-    let own = headers.iter().filter(|(name, _)| length.is_none() || !name.eq_ignore_ascii_case("content-length"));
-    let mut list: Vec<(String, Vec<u8>)> =
-        own.map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-    list.extend(length.map(|length| ("content-length".to_owned(), length.to_string().into_bytes())));
-    Fields::from_list(&list).unwrap_or_else(|_| {
+fn fields(list: &[(String, Vec<u8>)]) -> Fields {
+    Fields::from_list(list).unwrap_or_else(|_| {
         let fields = Fields::new();
-        for (name, value) in &list {
+        for (name, value) in list {
             // A header the host does not take from guests is not worth losing the answer for.
             let _ = fields.append(name, value);
         }
