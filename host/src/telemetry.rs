@@ -4,6 +4,8 @@
 //! call nor for whoever reads the log, and wakes nobody for each line. Invariant: a reader that stands still or is gone
 //! costs lines, never answers.
 
+mod json;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -45,7 +47,7 @@ pub(crate) fn start(filter: Option<&LogFilter>) -> anyhow::Result<LogGuard> {
     if io::stderr().is_terminal() {
         builder.init();
     } else {
-        builder.json().flatten_event(true).init();
+        builder.event_format(json::JsonLines).init();
     }
     Ok(guard)
 }
