@@ -119,7 +119,8 @@ impl Caller {
             // Registered before the attempt, so that what becomes free during it is not missed.
             let (freed, gone) = (self.space.freed.notified(), self.space.core.instance_gone.notified());
             if self.space.isolation == Isolation::Shared {
-                ticket.take_opening(self.space.openings.take(|| self.space.population.live()).await);
+                let (live, start) = (|| self.space.population.live(), self.space.start_time());
+                ticket.take_opening(self.space.openings.take(live, start).await);
             }
             let attempt = until_late(ticket, self.handler.handle(ticket.clone(), request)).await;
             let (back, shortfall) = match attempt {

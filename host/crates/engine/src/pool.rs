@@ -37,6 +37,9 @@ use crate::state::GuestState;
 /// Requests whose answers one concurrent instance may be streaming, beside those it still works on.
 const STREAMS_PER_INSTANCE: usize = 64;
 
+/// Requests that an instance takes ahead of its next turn if it can work on several: each turn then finds some, and none
+/// waits for another's.
+const AHEAD: usize = 4;
 /// The longest time between two looks at an instance: an answer that ends wakes nobody.
 const LONGEST_TIMER: Duration = Duration::from_secs(10);
 
@@ -130,7 +133,9 @@ impl WorkerState for Worker {
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         let requests = self.control.begin(ticket.clone());
-        self.close(ticket.had_opening());
+        if self.control.take_announced() && !ticket.had_opening() {
+            self.space.openings.withdraw(1);
+        }
         self.space.concurrency.regain(clock::now());
         if let Err(error) = GuestState::begin_request(&mut store, requests as u64) {
             tracing::error!(%error, "fuel is not configured");
@@ -145,20 +150,13 @@ impl WorkerState for Worker {
             Ok(()) => {}
             Err(error) => self.report(error, store.data()),
         }
-        self.close(false);
+        self.space.openings.withdraw(self.control.close());
         drop(store);
         self.space.exit(&self.control);
     }
 }
 
 impl Worker {
-    /// Takes back the instance's opening, unless it is the one that `was_taken`.
-    fn close(&self, was_taken: bool) {
-        if self.control.close() && !was_taken {
-            self.space.openings.withdraw();
-        }
-    }
-
     /// Tells the requests why, before the store goes, and the owner.
     fn report(&self, error: &Error, state: &GuestState) {
         let fault = fault::of_store(error, state);
@@ -191,17 +189,18 @@ impl Expiration {
         Self { control, space, timer: None, armed: 0, last: None }
     }
 
-    /// The guest waits, so the instance could take a request.
+    /// The guest waits, so the instance could take requests.
     fn announce(&self, status: WorkerStatus) {
-        if self.control.is_open() || self.control.retires() {
+        if self.space.isolation == Isolation::Request || self.control.retires() {
             return;
         }
-        let full = match self.space.concurrency.limit() {
-            0 | 1 => status == WorkerStatus::Requests,
-            several => self.control.working() >= several,
+        let room = match self.space.concurrency.limit() {
+            0 | 1 => usize::from(status != WorkerStatus::Requests),
+            several => several.saturating_sub(self.control.working()).min(AHEAD),
         };
-        if !full && self.space.isolation == Isolation::Shared && self.control.open() {
-            self.space.openings.announce();
+        let new = self.control.announce(room);
+        if new > 0 {
+            self.space.openings.announce(new);
         }
     }
 

@@ -4,7 +4,7 @@
 //! asked for it. The worker asks from outside the guest's event loop, the epoch callback from inside the guest, so it
 //! holds for guests that spin as well as for those that sleep or wait in the host.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -95,8 +95,8 @@ pub(crate) struct InstanceControl {
     /// It was counted out as a spare.
     leaving: AtomicBool,
     ended: OnceLock<End>,
-    /// It announced that it could take a request.
-    open: AtomicBool,
+    /// Requests that it announced it could take. Its worker alone changes it.
+    announced: AtomicUsize,
 }
 
 impl InstanceControl {
@@ -118,7 +118,7 @@ impl InstanceControl {
             memory: Arc::default(),
             leaving: AtomicBool::new(false),
             ended: OnceLock::new(),
-            open: AtomicBool::new(false),
+            announced: AtomicUsize::new(0),
         })
     }
 
@@ -153,19 +153,21 @@ impl InstanceControl {
         self.requests.lock().iter().filter(|ticket| !ticket.is_answered()).count()
     }
 
-    /// Announces the instance. Says whether it was not announced yet.
-    pub(crate) fn open(&self) -> bool {
-        !self.open.swap(true, Ordering::AcqRel)
+    /// Announces that it can take `requests` more in all. Says how many of them are new.
+    pub(crate) fn announce(&self, requests: usize) -> usize {
+        let announced = self.announced.fetch_max(requests, Ordering::Relaxed);
+        requests.saturating_sub(announced)
     }
 
-    /// Whether it is announced.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+    /// It takes a request that it had announced it could. Says whether it had.
+    pub(crate) fn take_announced(&self) -> bool {
+        let take = |announced: usize| announced.checked_sub(1);
+        self.announced.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
-    /// It takes a request, or goes. Says whether it was announced.
-    pub(crate) fn close(&self) -> bool {
-        self.open.swap(false, Ordering::AcqRel)
+    /// It goes, and takes none any more. Says how many it had announced.
+    pub(crate) fn close(&self) -> usize {
+        self.announced.swap(0, Ordering::Relaxed)
     }
 
     /// All requests end with the store.

@@ -174,6 +174,12 @@ impl SpaceShared {
         (self.cold_starts.load(Ordering::Relaxed), Duration::from_nanos(self.cold_start_time.load(Ordering::Relaxed)))
     }
 
+    /// How long an instance takes to start, on average, once one has.
+    pub(crate) fn start_time(&self) -> Option<Duration> {
+        let time = self.cold_start_time.load(Ordering::Relaxed);
+        time.checked_div(self.cold_starts.load(Ordering::Relaxed)).map(Duration::from_nanos)
+    }
+
     /// A line for the owner, from the host.
     pub(crate) fn say(&self, line: &str) {
         self.log.write(format!("[spaceport] {line}\n").as_bytes());
