@@ -15,8 +15,9 @@ use crate::telemetry;
 
 /// The configuration file, below the data directory.
 const CONFIG_FILE: &str = "spaceport.toml";
-/// Threads that serve requests and run guests, at least: one that waits for a slow disk must not be all there is.
-const DATA_THREADS: usize = 4;
+/// Threads that serve requests and run guests beside one for each core: one that waits for a slow disk must not leave a
+/// core without work. Each more would cost wake-ups that a busy host has no use for.
+const SPARE_DATA_THREADS: usize = 1;
 /// Threads of the control plane: API, builds and supervisors wait far more than they work.
 const CONTROL_THREADS: usize = 2;
 /// How much less the data runtime's threads insist on a core, so that the control plane answers beside busy guests.
@@ -35,7 +36,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let listeners = Listeners::bind(&config)?;
     let control = runtime("control", CONTROL_THREADS, 0)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let data = runtime("data", cores.max(DATA_THREADS), DATA_NICE)?;
+    let data = runtime("data", cores + SPARE_DATA_THREADS, DATA_NICE)?;
     let place = std::path::absolute(&args.data).context("find the data directory")?;
     let app = AppConfig { data: place, config, accept_loss: args.accept_loss, data_runtime: data.handle().clone() };
     let outcome = control.block_on(async {
