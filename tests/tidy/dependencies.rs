@@ -4,7 +4,7 @@ use crate::none;
 use crate::tree::{self, File};
 
 /// What each package may use of ours; see `host/ARCHITECTURE.md` for the drawing.
-const OURS: [(&str, &[&str]); 9] = [
+const OURS: [(&str, &[&str]); 10] = [
     ("spaceport-core", &[]),
     ("spaceport-db", &["spaceport-core"]),
     ("spaceport-git", &["spaceport-core"]),
@@ -15,6 +15,8 @@ const OURS: [(&str, &[&str]); 9] = [
         "spaceport",
         &["spaceport-control", "spaceport-core", "spaceport-db", "spaceport-engine", "spaceport-git", "spaceport-web"],
     ),
+    // To backend plugins what WIT is to guests: all that both sides share.
+    ("spaceport-backend-protocol", &[]),
     ("xtask", &[]),
     // End-to-end tests drive the program from outside; nothing of it is linked in.
     ("spaceport-tests", &[]),
@@ -36,6 +38,9 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("tracing-subscriber", &["spaceport"]),
 ];
 
+/// All that the messages of backend plugins may use: they are values, and whoever writes a plugin gets these with them.
+const PROTOCOL: [&str; 3] = ["serde", "serde_json", "thiserror"];
+
 /// All that `core` may use: it decides and performs no I/O, so nothing that could.
 const CORE: [&str; 8] = ["ipnet", "serde", "serde_json", "serde_yaml_ng", "sha2", "strsim", "thiserror", "url"];
 
@@ -50,7 +55,7 @@ struct Package {
 }
 
 /// Where guests are: for wasm, and each a workspace of its own.
-const GUESTS: [&str; 3] = ["guest-sdk/", "plugins/", "tests/guests/"];
+const GUESTS: [&str; 4] = ["guest-sdk/", "plugins/demos/", "plugins/static-site/", "tests/guests/"];
 
 /// All that a guest may use of ours; the rest of the contract is WIT.
 const GUESTS_USE: [&str; 1] = ["spaceport-guest"];
@@ -154,6 +159,9 @@ fn what_one_crate_wraps_no_other_names() {
             }
             if package.name == "spaceport-core" && !CORE.contains(&name.as_str()) {
                 broken.push(format!("{}: core is values and decisions; it cannot need {name}", package.path));
+            }
+            if package.name == "spaceport-backend-protocol" && !PROTOCOL.contains(&name.as_str()) {
+                broken.push(format!("{}: the protocol is values; it cannot need {name}", package.path));
             }
         }
     }

@@ -1,0 +1,116 @@
+//! The verbs as methods and paths: how the host writes them and how a plugin reads them.
+
+use crate::{InstanceId, Version};
+
+/// A verb with what its path names. The table in the crate's documentation has request, reply and refusals of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Which versions does the plugin speak?
+    Protocol,
+    /// What can it do?
+    Describe,
+    /// Can it do anything at the moment?
+    Health,
+    /// Which instances are there?
+    List,
+    /// End an instance.
+    Stop(InstanceId),
+    /// What does an instance write?
+    Logs(InstanceId),
+}
+
+/// What is in front of a version's paths.
+const PREFIX: &str = "/v";
+
+impl Call {
+    /// Its name, for logs and errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Describe => "describe",
+            Self::Health => "health",
+            Self::List => "list",
+            Self::Stop(_) => "stop",
+            Self::Logs(_) => "logs",
+        }
+    }
+
+    /// The method of its request.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Protocol | Self::Health | Self::List | Self::Logs(_) => "GET",
+            Self::Describe | Self::Stop(_) => "POST",
+        }
+    }
+
+    /// The path of its request.
+    pub fn path(&self, version: Version) -> String {
+        let path = match self {
+            Self::Protocol => return "/protocol".to_owned(),
+            Self::Describe => "describe".to_owned(),
+            Self::Health => "health".to_owned(),
+            Self::List => "instances".to_owned(),
+            Self::Stop(id) => format!("instances/{id}/stop"),
+            Self::Logs(id) => format!("instances/{id}/logs"),
+        };
+        format!("{PREFIX}{version}/{path}")
+    }
+
+    /// The verb of a request and its version; `None` if it is none of this crate's.
+    pub fn parse(method: &str, path: &str) -> Option<(Self, Version)> {
+        let (call, version) = if path == "/protocol" {
+            (Self::Protocol, Version::CURRENT)
+        } else {
+            let (version, path) = path.strip_prefix(PREFIX)?.split_once('/')?;
+            let version = Version(version.parse().ok()?);
+            (Self::of_path(path)?, version)
+        };
+        let is_ours = Version::ALL.contains(&version) && call.method() == method;
+        // A number may be written in more ways than one; only ours is a path.
+        (is_ours && call.path(version) == path).then_some((call, version))
+    }
+
+    fn of_path(path: &str) -> Option<Self> {
+        match path.split('/').collect::<Vec<_>>()[..] {
+            ["describe"] => Some(Self::Describe),
+            ["health"] => Some(Self::Health),
+            ["instances"] => Some(Self::List),
+            ["instances", id, "stop"] => Some(Self::Stop(id.parse().ok()?)),
+            ["instances", id, "logs"] => Some(Self::Logs(id.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_writes_the_plugin_reads() {
+        let id: InstanceId = "a-1".parse().unwrap();
+        for call in [Call::Protocol, Call::Describe, Call::Health, Call::List, Call::Stop(id.clone()), Call::Logs(id)] {
+            let path = call.path(Version::CURRENT);
+            assert_eq!(Call::parse(call.method(), &path), Some((call, Version::CURRENT)), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_call_is_none() {
+        for (method, path) in [
+            ("POST", "/protocol"),
+            ("GET", "/v1/describe"),
+            ("GET", "/v2/health"),
+            ("GET", "/v01/health"),
+            ("GET", "/v+1/health"),
+            ("GET", "/v1/health/"),
+            ("GET", "/v1/health?x"),
+            ("POST", "/v1/instances/../stop"),
+            ("POST", "/v1/instances//stop"),
+            ("POST", "/v1/instances/a/b/stop"),
+            ("GET", ""),
+        ] {
+            assert_eq!(Call::parse(method, path), None, "{method} {path}");
+        }
+    }
+}
