@@ -4,11 +4,12 @@ use crate::none;
 use crate::tree::{self, File};
 
 /// What each package may use of ours; see `host/ARCHITECTURE.md` for the drawing.
-const OURS: [(&str, &[&str]); 10] = [
+const OURS: [(&str, &[&str]); 11] = [
     ("spaceport-core", &[]),
     ("spaceport-db", &["spaceport-core"]),
     ("spaceport-git", &["spaceport-core"]),
     ("spaceport-engine", &["spaceport-core"]),
+    ("spaceport-backend", &["spaceport-backend-protocol"]),
     ("spaceport-control", &["spaceport-core", "spaceport-db", "spaceport-git"]),
     ("spaceport-web", &["spaceport-core", "spaceport-control"]),
     (

@@ -108,7 +108,7 @@ pub enum Health {
     Ready,
     /// The plugin is well and what it works with is not, such as a container engine that is restarted.
     Unready {
-        /// Why, in a sentence for the operator.
+        /// Why, in a sentence for the operator; owners of Spaces that need it may read it too.
         reason: Line,
     },
 }

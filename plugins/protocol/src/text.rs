@@ -107,8 +107,10 @@ texts! {
 impl Line {
     /// Makes a line of any text: cut where it is too long, blanks in place of control characters.
     pub fn lossy(text: &str) -> Self {
+        let blank = |c: char| c.is_control() || c.is_whitespace();
+        let text = text.trim_matches(blank);
         let mut line = String::new();
-        for c in text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
             if line.len() + c.len_utf8() > limits::LINE {
                 break;
             }
