@@ -2,9 +2,10 @@
 //!
 //! Sockets are bound first and listened on before anything works, so that a port that is taken is a start-up error and
 //! nobody who connects early is refused. Going down runs the other way: no new connections, requests in flight end, then
-//! instances, then the database.
+//! instances, then backend plugins, then the database.
 
 mod addresses;
+mod backends;
 mod listen;
 
 use std::os::unix::fs::PermissionsExt;
@@ -35,6 +36,7 @@ use crate::cli::COMPILE_WORKER;
 use crate::config::{Config, HOST_RESERVE};
 use crate::ready::Ready;
 
+use backends::Backends;
 pub use listen::Listeners;
 
 /// The database, below the data directory.
@@ -82,6 +84,7 @@ pub struct AppConfig {
 /// A host that answers.
 pub struct App {
     fleet: Fleet,
+    backends: Arc<Backends>,
     stop: CancellationToken,
     edge: JoinHandle<server::Drained>,
     admin: JoinHandle<()>,
@@ -130,7 +133,7 @@ impl App {
                 Err(error) => fatal(&error.into()),
             }
         });
-        Ok(Self { fleet: parts.fleet, stop, edge, admin, ready, socket })
+        Ok(Self { fleet: parts.fleet, backends: parts.backends, stop, edge, admin, ready, socket })
     }
 
     /// Says in a file that the host answers, and where.
@@ -146,7 +149,7 @@ impl App {
     /// Lets requests in flight end, then everything else.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        let Self { fleet, edge, mut admin, socket, .. } = self;
+        let Self { fleet, backends, edge, mut admin, socket, .. } = self;
         let end = async {
             let drained = edge.await.context("serve requests")?;
             if tokio::time::timeout(ADMIN_GRACE, &mut admin).await.is_err() {
@@ -154,6 +157,7 @@ impl App {
                 admin.abort();
             }
             fleet.shutdown(LAST_GRACE).await;
+            backends.stop().await;
             anyhow::Ok(drained.cut)
         };
         match tokio::time::timeout(SHUTDOWN, end).await {
@@ -170,6 +174,7 @@ impl App {
 struct Parts {
     control: Control,
     fleet: Fleet,
+    backends: Arc<Backends>,
     routes: Arc<RouteTable>,
     clock: Arc<dyn Clock>,
 }
@@ -191,6 +196,7 @@ impl Parts {
         let repos = Arc::new(Repos::open(&data.join(REPOS)).await.context("open the repositories")?);
         let engine = engine(data, config, &keys, data_runtime)?;
         let backend = backend(data, engine).await?;
+        let backends = Arc::new(Backends::start(data, config)?);
         let routes = Arc::new(RouteTable::default());
         let fleet = Fleet::start(
             fleet_config(data, config, addresses, keys.clone()),
@@ -198,6 +204,7 @@ impl Parts {
                 db: db.clone(),
                 repos: repos.clone(),
                 backends: vec![Arc::new(backend)],
+                backend_plugins: backends.statuses(),
                 clock: clock.clone(),
                 routes: routes.clone(),
             },
@@ -205,7 +212,7 @@ impl Parts {
         .await
         .context("bring the Spaces up")?;
         let control = Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone() });
-        Ok(Self { control, fleet, routes, clock })
+        Ok(Self { control, fleet, backends, routes, clock })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every mistake is reported at once; an unknown key is refused with the nearest known one.
 
 mod authority;
+mod backends;
 mod catalogue;
 mod reader;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use spaceport_web::edge::config::{self as edge, Deadlines};
 use toml::{Table, Value};
 
 pub use authority::Authority;
+pub use backends::Backend;
 
 use reader::{Findings, Section, nearest};
 
@@ -29,7 +31,8 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 9] = ["http", "admin", "limits", "lifecycle", "egress", "static", "keys", "hardware", "storage"];
+const TABLES: [&str; 10] =
+    ["http", "admin", "limits", "lifecycle", "egress", "static", "keys", "backends", "hardware", "storage"];
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +55,8 @@ pub struct Config {
     pub expose_secrets: bool,
     /// `[keys] path`: where the keys are, if not in the data directory.
     pub keys: Option<PathBuf>,
+    /// `[backends.NAME]`: programs that run what no component can be.
+    pub backends: Vec<Backend>,
     /// Hardware and storage rows.
     pub catalogue: Catalogue,
 }
@@ -124,6 +129,7 @@ impl Config {
         let egress_allow = read_egress(&file, &mut findings);
         let expose_secrets = read_static(&file, &mut findings);
         let keys = read_keys(&file, &mut findings);
+        let backends = backends::read(&file, &mut findings);
         let catalogue = catalogue::read(&file, &mut findings);
         if !findings.problems.is_empty() {
             return Err(ConfigError(findings.problems));
@@ -138,6 +144,7 @@ impl Config {
             egress_allow,
             expose_secrets,
             keys,
+            backends,
             catalogue,
         };
         Ok((config, findings.effective.trim_start().to_owned()))

@@ -14,7 +14,15 @@ const OURS: [(&str, &[&str]); 11] = [
     ("spaceport-web", &["spaceport-core", "spaceport-control"]),
     (
         "spaceport",
-        &["spaceport-control", "spaceport-core", "spaceport-db", "spaceport-engine", "spaceport-git", "spaceport-web"],
+        &[
+            "spaceport-backend",
+            "spaceport-control",
+            "spaceport-core",
+            "spaceport-db",
+            "spaceport-engine",
+            "spaceport-git",
+            "spaceport-web",
+        ],
     ),
     // To backend plugins what WIT is to guests: all that both sides share.
     ("spaceport-backend-protocol", &[]),

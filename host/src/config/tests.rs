@@ -31,6 +31,10 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
         sleep_after = "2d"
         [keys]
         path = 'C:ä "quoted" \back\n'
+        [backends.docker]
+        command = ["/a b/\"c\"", "--x", ""]
+        [backends.off]
+        enabled = false
         [[hardware]]
         name = "cpu-\u007f\ttiny \\ \"x\""
         vcpu = 0.25
@@ -67,6 +71,7 @@ fn every_key_that_is_printed_is_explained() {
         is_explained.insert((*list, key));
     }
     assert!(is_explained.contains(&("[[hardware]]", "gpu".to_owned())), "{is_explained:?}");
+    assert!(is_explained.iter().any(|(_, key)| key == "command"), "{is_explained:?}");
 }
 
 #[test]
@@ -98,6 +103,40 @@ fn what_visitors_may_take_is_the_operators_to_say() {
     assert_eq!((visitors.connections, visitors.connections_per_client), (Some(7), 3));
     let spans = (visitors.deadlines.keep_alive, visitors.deadlines.write_idle);
     assert_eq!(spans, (Duration::from_secs(5), Duration::from_secs(120)));
+}
+
+#[test]
+fn backends_are_added_and_switched_off() {
+    let text = "[backends.a]\ncommand = [\"/bin/a\", \"-x\"]\n[backends.container]\nenabled = false\n\
+                [backends.b-2]\ncommand = [\"b\"]\nenabled = false\n";
+    let backends = read(text).unwrap().0.backends;
+    let found: Vec<_> = backends.iter().map(|one| (one.name.as_str(), one.command.join(" "), one.enabled)).collect();
+    let expected = [("a", "/bin/a -x", true), ("b-2", "b", false), ("container", "", false)];
+    assert_eq!(found, expected.map(|(name, command, enabled)| (name, command.to_owned(), enabled)));
+    assert_eq!(read("").unwrap().0.backends, []);
+}
+
+#[test]
+fn every_mistake_in_a_backend_is_reported() {
+    let text = "[backends.a]\n[backends.b]\ncommand = \"x\"\nenabled = 1\ncomand = []\n[backends.B]\ncommand = []\n\
+                [backends]\nc = 1\n[backends.d]\ncommand = [\"\"]\n[backends.e]\ncommand = [\"x\", 1]\nenabled = false\n";
+    let ConfigError(problems) = read(text).unwrap_err();
+    for part in [
+        "backends.a.command: it needs one",
+        "backends.b.command: write a list of texts",
+        "backends.b.enabled: write true or false",
+        "backends.b.comand: no such key; did you mean \"command\"?",
+        "backends.B: the name of a backend has 1 to 32 lower-case letters",
+        "backends.B.command: write a list of texts",
+        "backends.c: write it as a table, [backends.c]",
+        "backends.d.command: write a list of texts",
+        "backends.e.command: write a list of texts",
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part} is missing in {problems:#?}");
+    }
+    assert_eq!(problems.len(), 9, "{problems:#?}");
+    let ConfigError(problems) = read("backends = []\n").unwrap_err();
+    assert_eq!(problems, ["backends: write each backend as a table, [backends.NAME]"]);
 }
 
 #[test]

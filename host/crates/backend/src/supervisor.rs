@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use spaceport_backend_protocol::{Ask, Health};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +89,6 @@ pub struct Supervisor {
     state: watch::Receiver<State>,
     restarts: Arc<AtomicU64>,
     stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
 }
 
 impl Supervisor {
@@ -99,8 +97,8 @@ impl Supervisor {
         let (publisher, state) = watch::channel(State::Starting);
         let (name, restarts, stop) = (config.name.clone(), Arc::new(AtomicU64::new(0)), CancellationToken::new());
         let keeper = Keeper { config, state: publisher, restarts: restarts.clone() };
-        let task = Some(tokio::spawn(keeper.run(stop.clone())));
-        Self { name, state, restarts, stop, task }
+        tokio::spawn(keeper.run(stop.clone()));
+        Self { name, state, restarts, stop }
     }
 
     /// Its name.
@@ -120,12 +118,10 @@ impl Supervisor {
     }
 
     /// Stops the plugin and waits until it has ended.
-    pub async fn stop(mut self) {
+    pub async fn stop(&self) {
         self.stop.cancel();
-        if let Some(task) = self.task.take() {
-            // It fails only if the runtime ends, which drops the process.
-            let _ = task.await;
-        }
+        // It fails only if the task is gone already, with the runtime.
+        let _ = self.state.clone().wait_for(|state| matches!(state, State::Stopped)).await;
     }
 }
 
@@ -188,7 +184,7 @@ impl Keeper {
         }
         Process::start(name, command, socket).await.map_err(|error| Fall {
             reason: format!("its program cannot be started: {error}"),
-            detail: Some(format!("{command:?}")),
+            detail: command.first().cloned(),
         })
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
-use crate::ports::Artifact;
+use crate::ports::{Artifact, BackendPlugin};
 
 /// Builds that read and check out at the same time: mostly waiting for git and the disk.
 const LIGHT_WORKERS: usize = 4;
@@ -164,10 +164,36 @@ impl Builder {
     }
 }
 
-/// Why nothing here runs such a Space, in a sentence for the owner.
-pub(crate) fn no_backend(sdk: Sdk) -> String {
-    match sdk.is_container() {
-        true => "no container backend on this host".to_owned(),
-        false => format!("no backend on this host for sdk: {}", sdk.as_str()),
+/// Why nothing here runs such a Space, in a sentence for the owner. A configured backend that does not answer is named: it
+/// might run the Space if it did.
+pub(crate) fn no_backend(sdk: Sdk, plugins: &[BackendPlugin]) -> String {
+    if !sdk.is_container() {
+        return format!("no backend on this host for sdk: {}", sdk.as_str());
+    }
+    let silent = plugins.iter().find_map(|plugin| Some((&plugin.name, plugin.problem.as_ref()?)));
+    match silent {
+        Some((name, why)) => format!("the container backend {name} is not answering: {why}"),
+        None => "no container backend on this host".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_backend_that_does_not_answer_is_named() {
+        let plugin = |name: &str, problem: Option<&str>| BackendPlugin {
+            name: name.to_owned(),
+            problem: problem.map(str::to_owned),
+            restarts: 0,
+        };
+        let (well, down) = (plugin("well", None), plugin("docker", Some("it ended with status 3")));
+        let none = "no container backend on this host";
+        assert_eq!(no_backend(Sdk::Docker, &[]), none);
+        assert_eq!(no_backend(Sdk::Gradio, std::slice::from_ref(&well)), none);
+        let words = "the container backend docker is not answering: it ended with status 3";
+        assert_eq!(no_backend(Sdk::Docker, &[well, down.clone()]), words);
+        assert_eq!(no_backend(Sdk::Wasm, &[down]), "no backend on this host for sdk: wasm");
     }
 }

@@ -30,7 +30,7 @@ use spaceport_git::{Repo, Repos};
 use tokio::sync::watch;
 
 use crate::logs::{LogKind, LogReader};
-use crate::ports::{Backend, Clock, Usage};
+use crate::ports::{Backend, BackendPlugins, Clock, Usage};
 use crate::publish::Profile;
 use crate::routes::{RouteEntry, RouteTable};
 use crate::sampler::{self, FleetSnapshot, Minute};
@@ -78,6 +78,8 @@ pub struct FleetParts {
     pub repos: Arc<Repos>,
     /// What builds and runs, the first that offers a kind is used.
     pub backends: Vec<Arc<dyn Backend>>,
+    /// How the backends are that are programs of their own.
+    pub backend_plugins: BackendPlugins,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What the data path reads.

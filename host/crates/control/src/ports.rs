@@ -32,6 +32,20 @@ pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A backend that is a program of its own, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendPlugin {
+    /// What the operator calls it.
+    pub name: String,
+    /// Why it does not answer, in words for owners of Spaces too; `None`: it answers.
+    pub problem: Option<String>,
+    /// How often its program was started again since the host started.
+    pub restarts: u64,
+}
+
+/// How the configured backend plugins are now.
+pub type BackendPlugins = Arc<dyn Fn() -> Vec<BackendPlugin> + Send + Sync>;
+
 /// What can build and run Spaces of some kinds.
 pub trait Backend: Send + Sync + 'static {
     /// The kinds it builds and runs.

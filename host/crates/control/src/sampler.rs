@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
 use crate::metrics::RequestCounts;
-use crate::ports::Usage;
+use crate::ports::{BackendPlugin, Usage};
 use crate::supervisor::member::Member;
 
 /// Time between two readings of the gauges.
@@ -59,6 +59,8 @@ pub struct SpaceSnapshot {
 pub struct FleetSnapshot {
     /// Every Space.
     pub spaces: Vec<SpaceSnapshot>,
+    /// Every backend that is a program of its own.
+    pub backend_plugins: Vec<BackendPlugin>,
     /// Builds that wait for their turn.
     pub builds_waiting: usize,
     /// Builds under way.
@@ -199,6 +201,7 @@ pub(crate) fn snapshot(shared: &Shared) -> FleetSnapshot {
     let (builds_waiting, builds_running) = shared.builder.counts();
     FleetSnapshot {
         spaces: shared.members().iter().map(space_snapshot).collect(),
+        backend_plugins: (shared.backend_plugins)(),
         builds_waiting,
         builds_running,
         log_lines_dropped: shared.logs.dropped_lines(),

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 use crate::fleet::{Fleet, FleetConfig, FleetError, FleetParts, FleetView};
 use crate::ports::{
-    Artifact, Backend, Body, BuildRequest, Clock, LaunchError, LaunchRequest, LogSink, Upstream, Usage,
+    Artifact, Backend, BackendPlugin, Body, BuildRequest, Clock, LaunchError, LaunchRequest, LogSink, Upstream, Usage,
 };
 use crate::routes::{RouteSlot, RouteTable, RouteTarget};
 use crate::service::Addresses;
@@ -68,6 +68,8 @@ pub(crate) struct FakeBackend {
     pub(crate) running: Arc<AtomicU64>,
     /// What was launched last.
     pub(crate) last: Mutex<Option<Launched>>,
+    /// The backends beside it that are programs of their own.
+    pub(crate) beside: Mutex<Vec<BackendPlugin>>,
     plugins: Vec<PluginKind>,
 }
 
@@ -98,6 +100,7 @@ impl FakeBackend {
             launches: AtomicU64::new(0),
             running: Arc::default(),
             last: Mutex::default(),
+            beside: Mutex::default(),
             plugins,
         })
     }
@@ -257,6 +260,10 @@ impl World {
             db: db.clone(),
             repos: repos.clone(),
             backends: vec![Arc::new(Shared(backend.clone()))],
+            backend_plugins: Arc::new({
+                let backend = backend.clone();
+                move || backend.beside.lock().clone()
+            }),
             clock: clock.clone(),
             routes: routes.clone(),
         };

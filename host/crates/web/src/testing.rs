@@ -198,6 +198,7 @@ async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
         db: db.clone(),
         repos: repos.clone(),
         backends: vec![Arc::new(Idle { builds })],
+        backend_plugins: Arc::new(Vec::new),
         clock: clock.clone(),
         routes: Arc::default(),
     };

@@ -13,7 +13,7 @@ use spaceport_git::GitError;
 use tokio::time::timeout;
 
 use super::steps::{Steps, size};
-use super::{BuildOrder, BuildReport, Built, no_backend};
+use super::{BuildOrder, BuildReport, Built};
 use crate::checkouts::CheckoutError;
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
@@ -124,10 +124,10 @@ async fn artifact(
 fn backend<'a>(shared: &'a Shared, manifest: &Manifest) -> Result<&'a Arc<dyn Backend>, BuildFailure> {
     let failure = |message| BuildFailure { kind: FailureKind::NoBackend, message };
     if manifest.sdk.is_plugin() && manifest.app_build_command.is_some() {
-        let message = format!("app_build_command needs a builder: {}", no_backend(Sdk::Docker));
+        let message = format!("app_build_command needs a builder: {}", shared.no_backend(Sdk::Docker));
         return Err(failure(message));
     }
-    shared.backend(manifest.sdk).ok_or_else(|| failure(no_backend(manifest.sdk)))
+    shared.backend(manifest.sdk).ok_or_else(|| failure(shared.no_backend(manifest.sdk)))
 }
 
 /// The revision's files, with what the app starts from among them.

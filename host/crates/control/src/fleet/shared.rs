@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FleetConfig;
-use crate::builder::Builder;
+use crate::builder::{Builder, no_backend};
 use crate::checkouts::Checkouts;
 use crate::logs::LogStore;
-use crate::ports::{Backend, Clock};
+use crate::ports::{Backend, BackendPlugins, Clock};
 use crate::routes::RouteTable;
 use crate::sampler::Samples;
 use crate::supervisor::Timers;
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) db: Arc<Db>,
     pub(crate) repos: Arc<Repos>,
     pub(crate) backends: Vec<Arc<dyn Backend>>,
+    pub(crate) backend_plugins: BackendPlugins,
     /// The kinds that plugins of the backends bring.
     pub(crate) plugins: Vec<PluginKind>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -82,6 +83,11 @@ impl Shared {
     /// What builds and runs Spaces of a kind.
     pub(crate) fn backend(&self, sdk: Sdk) -> Option<&Arc<dyn Backend>> {
         self.backends.iter().find(|backend| backend.sdks().contains(&sdk))
+    }
+
+    /// Why nothing here runs such a Space, in a sentence for the owner.
+    pub(crate) fn no_backend(&self, sdk: Sdk) -> String {
+        no_backend(sdk, &(self.backend_plugins)())
     }
 
     /// A number larger than all before it.

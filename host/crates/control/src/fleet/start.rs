@@ -69,6 +69,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         db: parts.db,
         repos: parts.repos,
         backends: parts.backends,
+        backend_plugins: parts.backend_plugins,
         plugins,
         clock: parts.clock,
         routes: parts.routes,

@@ -48,6 +48,7 @@ impl Host {
             db: db.clone(),
             repos: repos.clone(),
             backends: Vec::new(),
+            backend_plugins: Arc::new(Vec::new),
             clock: clock.clone(),
             routes: Arc::default(),
         };

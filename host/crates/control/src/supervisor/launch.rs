@@ -86,7 +86,7 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
     let (app, has_data) = (mounts.app.clone(), mounts.data.is_some());
     let hardware = recorded.space.hardware.clone();
     let backend = shared.backend(manifest.sdk);
-    let backend = backend.ok_or_else(|| LaunchError::app(crate::builder::no_backend(manifest.sdk)))?.clone();
+    let backend = backend.ok_or_else(|| LaunchError::app(shared.no_backend(manifest.sdk)))?.clone();
     let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
     let request = request(shared, member, order, recorded, mounts)?;
 

@@ -69,6 +69,7 @@ impl Collector for Scrape {
         self.gauge(out, "space_memory_bytes", "Memory its instances hold", |space| space.usage.memory_bytes)?;
         self.gauge(out, "space_instances", "Live instances", |space| space.usage.instances)?;
         self.latencies(out)?;
+        self.backends(out)?;
         single(out, "builds_waiting", "Builds that wait for their turn", self.0.builds_waiting as u64)?;
         single(out, "builds_running", "Builds under way", self.0.builds_running as u64)?;
         single(out, "log_lines_dropped", "Log lines that came too fast", self.0.log_lines_dropped)
@@ -115,6 +116,22 @@ impl Scrape {
         Ok(())
     }
 
+    fn backends(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Whether the backend plugin answers";
+        let mut metric = encoder.encode_descriptor("backend_up", help, None, MetricType::Gauge)?;
+        for backend in &self.0.backend_plugins {
+            let is_up = u64::from(backend.problem.is_none());
+            metric.encode_family(&[("backend", backend.name.as_str())])?.encode_gauge(&is_up)?;
+        }
+        let help = "Times the backend plugin was started again";
+        let mut metric = encoder.encode_descriptor("backend_restarts", help, None, MetricType::Counter)?;
+        for backend in &self.0.backend_plugins {
+            let labels = [("backend", backend.name.as_str())];
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&backend.restarts, None)?;
+        }
+        Ok(())
+    }
+
     fn latencies(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Time to the head of the response";
         let mut metric = encoder.encode_descriptor("space_latency_seconds", help, None, MetricType::Histogram)?;
@@ -140,7 +157,7 @@ fn single(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -
 #[cfg(test)]
 mod tests {
     use spaceport_control::metrics::SpaceMetrics;
-    use spaceport_control::ports::Usage;
+    use spaceport_control::ports::{BackendPlugin, Usage};
     use spaceport_core::id::SpaceId;
     use spaceport_core::stage::Stage;
 
@@ -158,7 +175,13 @@ mod tests {
             counts: metrics.counts(),
             usage: Usage { fuel: 7, instances: 2, ..Usage::default() },
         };
-        let text = text(FleetSnapshot { spaces: vec![space], ..FleetSnapshot::default() }).unwrap();
+        let backend = |name: &str, problem: Option<&str>, restarts| BackendPlugin {
+            name: name.to_owned(),
+            problem: problem.map(str::to_owned),
+            restarts,
+        };
+        let backend_plugins = vec![backend("well", None, 0), backend("docker", Some("it ended"), 3)];
+        let text = text(FleetSnapshot { spaces: vec![space], backend_plugins, ..FleetSnapshot::default() }).unwrap();
         for line in [
             "spaceport_space_requests_total{space=\"ada/hello\"} 2.0",
             "spaceport_space_faults_total{space=\"ada/hello\"} 1.0",
@@ -168,6 +191,9 @@ mod tests {
             "spaceport_space_latency_seconds_bucket{le=\"0.002\",space=\"ada/hello\"} 1",
             "spaceport_space_latency_seconds_bucket{le=\"+Inf\",space=\"ada/hello\"} 2",
             "spaceport_builds_waiting 0",
+            "spaceport_backend_up{backend=\"well\"} 1",
+            "spaceport_backend_up{backend=\"docker\"} 0",
+            "spaceport_backend_restarts_total{backend=\"docker\"} 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");

@@ -11,6 +11,7 @@ use spaceport_db::BuiltRelease;
 
 use super::{HELLO, app, files, lines, page};
 use crate::logs::LogKind;
+use crate::ports::BackendPlugin;
 use crate::testing::{World, readme};
 
 #[tokio::test]
@@ -113,6 +114,18 @@ async fn each_bad_revision_has_its_stage_and_the_old_one_goes_on() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_space_whose_container_backend_is_down_says_why() {
+    let world = World::new().await;
+    let docker = BackendPlugin { name: "docker".into(), problem: Some("it is starting".into()), restarts: 2 };
+    world.backend.beside.lock().push(docker.clone());
+    assert_eq!(world.fleet.snapshot().backend_plugins, [docker]);
+    let space = world.create("hello", &[("README.md", "---\nsdk: docker\n---\n")]).await;
+    let view = world.reaches(&space, Stage::RuntimeError).await;
+    let words = "the container backend docker is not answering: it is starting";
+    assert_eq!(view.state.error_message(), Some(words));
 }
 
 #[tokio::test]
