@@ -1,5 +1,6 @@
 //! Black-box tests: a real host, real git, real clients, through sockets. One binary, one module per concern.
 
+mod backend;
 mod bad_input;
 mod clients;
 mod config;

@@ -15,9 +15,11 @@
 //! there, and answers [`Call::Protocol`] within half a minute. Nobody else can reach the folder. What it writes to its
 //! standard error goes, line by line, into the host's log. Its standard input is a pipe on which nothing ever comes: at
 //! its end the host is gone, and the plugin ends too. On `SIGTERM` it ends within seconds. Instances live on in both
-//! cases: the next plugin process finds them and lists them.
+//! cases: the next plugin process finds them and lists them. What a plugin starts itself and wants to outlive it has a
+//! process group of its own and not that variable in its environment: before each start the host kills every process
+//! that has.
 //!
-//! A plugin is asked for its health every few seconds. One that does not answer within ten, or answers anything that this
+//! A plugin is asked for its health every few seconds. One that does not answer this within ten, or with anything that this
 //! crate cannot decode, is killed with its process group and started again, with pauses that grow to a minute.
 //!
 //! # A call
