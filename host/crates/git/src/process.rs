@@ -233,6 +233,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];
 
+/// How git says that the disk is full: in the words of the C library, which `LC_ALL=C` keeps the same, and in its own
+/// for packs.
+const FULL_DISK: [&str; 3] = ["No space left on device", "Disk quota exceeded", "Out of diskspace"];
+
 // === impl Finished ===
 
 impl Finished {
@@ -243,8 +247,7 @@ impl Finished {
 
     /// What the failure of a call says.
     pub(crate) fn into_error(self, command: &'static str) -> GitError {
-        // The words of the C library, which git repeats; `LC_ALL=C` sees to it that they are these.
-        if ["No space left on device", "Disk quota exceeded"].iter().any(|words| self.stderr.contains(words)) {
+        if FULL_DISK.iter().any(|words| self.stderr.contains(words)) {
             return GitError::StorageFull;
         }
         let message = if self.stderr.is_empty() { format!("exit code {:?}", self.code) } else { self.stderr };
@@ -361,6 +364,8 @@ mod tests {
         };
         assert!(matches!(failed("fatal: write error: No space left on device"), GitError::StorageFull));
         assert!(matches!(failed("fatal: unable to write: Disk quota exceeded"), GitError::StorageFull));
+        let pack = "fatal: sha1 file 'objects/pack/tmp_pack_x' write error. Out of diskspace";
+        assert!(matches!(failed(pack), GitError::StorageFull));
         assert!(matches!(failed("fatal: bad object"), GitError::Git { .. }));
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         assert!(matches!(GitError::io("x")(full), GitError::StorageFull));

@@ -281,7 +281,13 @@ impl Repo {
         let input = import::stream(plan, &spec.author, &spec.message, parent);
         let args = ["--quiet", "--done", "--depth=0", "--date-format=raw"];
         let call = Call { command: "fast-import", args: &args, max_output: SMALL_OUTPUT, deadline: BULK_DEADLINE };
-        let output = self.run(call, input).await?.ok("fast-import")?;
+        let output = match self.run(call, input).await.and_then(|finished| finished.ok("fast-import")) {
+            Ok(output) => output,
+            Err(error) => {
+                self.discard_import().await;
+                return Err(error);
+            }
+        };
         let text = String::from_utf8_lossy(&output);
         let oid = text
             .trim()

@@ -9,6 +9,7 @@ use cap_std::fs::Dir;
 use super::Repo;
 use crate::error::GitError;
 use crate::process::Call;
+use crate::repos::sweep::sweep_import;
 use crate::repos::sync_dir;
 
 /// Packs at which they are merged. Every commit adds one, and each costs a lookup whenever an object is read.
@@ -28,6 +29,15 @@ impl Repo {
         let heads = self.folder().join("refs/heads");
         let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&heads));
         sync_directories(folders.map(Path::to_path_buf).collect()).await
+    }
+
+    /// Removes what a failed import has left, as far as that can be done; the next start does it again.
+    pub(super) async fn discard_import(&self) {
+        let folder = self.folder().to_owned();
+        let sweep = move || sweep_import(&Dir::open_ambient_dir(folder, ambient_authority())?);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(sweep).await {
+            tracing::warn!(space = %self.space, error = %error, "cannot remove what a failed import has left");
+        }
     }
 
     /// Merges packs if there are many; to be called now and then after commits, which wait for it. A failure costs speed

@@ -40,12 +40,20 @@ pub(super) fn sweep(top: &Dir, work: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn sweep_repository(repository: &Dir) -> io::Result<()> {
-    for name in names(repository)? {
-        if name.ends_with(".lock") || name.starts_with("fast_import_crash_") {
-            remove(repository, &name)?;
-        }
+/// Removes what an import leaves that failed, its report and its pack: a full disk would only become fuller. Only while
+/// nobody else imports into the repository.
+pub(crate) fn sweep_import(repository: &Dir) -> io::Result<()> {
+    for name in names(repository)?.iter().filter(|name| name.starts_with("fast_import_crash_")) {
+        remove(repository, name)?;
     }
+    remove_unfinished(&repository.open_dir("objects/pack")?)
+}
+
+fn sweep_repository(repository: &Dir) -> io::Result<()> {
+    for name in names(repository)?.iter().filter(|name| name.ends_with(".lock")) {
+        remove(repository, name)?;
+    }
+    sweep_import(repository)?;
     sweep_locks(&repository.open_dir("refs")?)?;
     let objects = repository.open_dir("objects")?;
     for name in names(&objects)? {
@@ -56,7 +64,7 @@ fn sweep_repository(repository: &Dir) -> io::Result<()> {
             remove_unfinished(&objects.open_dir(&name)?)?;
         }
     }
-    remove_unfinished(&objects.open_dir("pack")?)
+    Ok(())
 }
 
 fn sweep_locks(refs: &Dir) -> io::Result<()> {

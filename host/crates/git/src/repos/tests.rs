@@ -92,6 +92,24 @@ async fn what_a_crash_left_is_swept_and_the_rest_stays() {
 }
 
 #[tokio::test]
+async fn what_a_failed_import_left_goes_and_a_push_under_way_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let repos = Repos::open(folder.path()).await.unwrap();
+    let head = repos.create(SPACE).await.unwrap().commit(spec("1")).await.unwrap();
+    let repo = top(&folder).open_dir("bc/0a00000000000000000000bc.git").unwrap();
+    let (left, under_way) =
+        (["fast_import_crash_7", "objects/pack/tmp_pack_x", "objects/pack/tmp_idx_x"], ["objects/incoming-x/pack/p"]);
+    for path in left.iter().chain(&under_way) {
+        repo.create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        repo.write(path, "left").unwrap();
+    }
+    sweep::sweep_import(&repo).unwrap();
+    assert!(left.iter().all(|path| !repo.exists(path)));
+    assert!(under_way.iter().all(|path| repo.exists(path)));
+    assert_eq!(repos.repo(SPACE).head("main").await.unwrap(), Some(head));
+}
+
+#[tokio::test]
 async fn a_damaged_repository_keeps_nobody_from_starting() {
     let folder = tempfile::tempdir().unwrap();
     let dir = top(&folder);
