@@ -21,7 +21,7 @@ use super::context::{Scheme, X_REQUEST_ID, new_request_id, visitor};
 use super::fault_page::{self, Circumstances};
 use super::hub;
 use super::refusal::Refusal;
-use super::route::{Authority, Destination, check_target};
+use super::route::{Authority, Destination, check_framing, check_target};
 use super::server::Shared;
 use kept::{Asked, Shelf};
 
@@ -113,6 +113,7 @@ fn asked(request: &Request<Incoming>) -> Asked<'_> {
 
 fn find<'a, B>(edge: &Edge, request: &'a Request<B>) -> Result<(Authority<'a>, Destination), Refusal> {
     check_target(request.method(), request.uri())?;
+    check_framing(request.headers())?;
     let authority = Authority::of_request(request.uri(), request.headers())?;
     let destination = edge.hosts.destination(&authority.host, &edge.routes)?;
     Ok((authority, destination))

@@ -138,6 +138,17 @@ pub(super) fn check_target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses what other readers may see framed otherwise: whatever ends in `chunked` is that for hyper, also when it is
+/// said twice. Proxies in front of us may not agree on where such a body ends.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::BadRequest("the only transfer encoding is chunked, once")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +163,19 @@ mod tests {
         assert_eq!(parse("localhost."), Some(("localhost".into(), "")));
         assert_eq!(parse("[::1]:80"), Some(("[::1]".into(), "80")));
         assert_eq!(parse("127.0.0.1"), Some(("127.0.0.1".into(), "")));
+    }
+
+    #[test]
+    fn a_body_is_chunked_once_or_not_at_all() {
+        let check = |values: &[&'static str]| {
+            let pairs = values.iter().map(|value| (header::TRANSFER_ENCODING, http::HeaderValue::from_static(value)));
+            check_framing(&pairs.collect())
+        };
+        assert!(check(&[]).is_ok() && check(&["chunked"]).is_ok() && check(&["CHUNKED"]).is_ok());
+        let twice: [&[&'static str]; 4] = [&["chunked, chunked"], &["chunked", "chunked"], &["gzip, chunked"], &[""]];
+        for encodings in twice {
+            assert!(matches!(check(encodings), Err(Refusal::BadRequest(_))), "{encodings:?}");
+        }
     }
 
     #[test]

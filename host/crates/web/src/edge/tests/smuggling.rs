@@ -7,6 +7,8 @@ use super::harness::*;
 const CORPUS: &[(&str, &str)] = &[
     ("both framings", "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("two transfer encodings", "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n"),
+    ("chunked twice", "transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+    ("chunked twice, apart", "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("chunked not last", "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
     ("unknown encoding", "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
     ("hidden encoding", "transfer-encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
