@@ -11,6 +11,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Looks in a row that find the writer at the very same point before it counts as stuck: 30 seconds, longer than any disk
 /// that works takes for a flush. Looks are counted, not seconds, since a stopped process is not stuck.
 const STUCK: u32 = 30;
+/// How long the last words may take to the log, which a thread of its own writes: without them nobody knows why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where the writer is: odd while it works, and another number after each step.
 #[derive(Debug, Default)]
@@ -58,6 +60,7 @@ pub(crate) fn watch(pulse: &Arc<Pulse>, open: &Receiver<()>) {
                 seconds = STUCK,
                 "the database's writer is stuck; the process ends so that it can start anew"
             );
+            std::thread::sleep(LAST_WORDS);
             // Not an exit, whose handlers may wait for the stuck thread; and a core dump shows where every thread stood.
             std::process::abort();
         }
