@@ -12,6 +12,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 use rand::Rng;
 
+use crate::edge::RequestContext;
 use crate::error::ErrorNote;
 
 /// The header that tells a client its request's id.
@@ -65,6 +66,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(actor.clone());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let client = request.extensions().get::<RequestContext>().map(|context| context.client_ip);
+    let host = host(&request).map(str::to_owned);
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let started = tokio::time::Instant::now();
 
@@ -80,7 +83,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         target: ACCESS_LOG,
         request_id = id.as_str(),
         door = "hub",
+        client = client.map(tracing::field::display),
         %method,
+        host,
         path,
         route,
         actor = actor.0.get().map(String::as_str),
@@ -90,6 +95,12 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         "request"
     );
     response
+}
+
+/// The host name that the request is for, in the client's words.
+fn host(request: &Request) -> Option<&str> {
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
+    named.or_else(|| request.headers().get(header::HOST)?.to_str().ok())
 }
 
 /// Milliseconds with three decimals, the unit of every duration in the log.

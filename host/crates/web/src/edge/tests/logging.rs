@@ -9,6 +9,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use super::harness::*;
+use crate::edge::RequestContext;
 use crate::middleware::ACCESS_LOG;
 
 type Line = BTreeMap<&'static str, String>;
@@ -120,4 +121,32 @@ async fn a_handler_of_the_hub_that_panics_leaves_its_line() {
     let line = &lines[0];
     let told = (line["door"].as_str(), line["path"].as_str(), line["status"].as_str(), line["error"].as_str());
     assert_eq!(told, ("hub", "/panic", "500", "internal_error"));
+}
+
+#[tokio::test]
+async fn the_hub_s_line_names_who_asks_and_for_which_host() {
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    let log = AccessLog::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let hub: Router = Router::new().route("/page", get(async || "page")).layer(from_fn(crate::middleware::observe));
+    let mut request =
+        http::Request::get("/page?token=secret").header("host", "hub.example").body(axum::body::Body::empty());
+    let context = RequestContext {
+        request_id: "0".parse().unwrap(),
+        client_ip: "192.0.2.7".parse().unwrap(),
+        scheme: crate::edge::Scheme::Http,
+    };
+    request.as_mut().unwrap().extensions_mut().insert(context);
+    hub.clone().oneshot(request.unwrap()).await.unwrap();
+    // The shell's socket has no addresses.
+    hub.oneshot(http::Request::get("/page").body(axum::body::Body::empty()).unwrap()).await.unwrap();
+    let lines = log.0.lock();
+    let told = |field: &str| lines[0].get(field).map(String::as_str);
+    assert_eq!((told("client"), told("host")), (Some("192.0.2.7"), Some("hub.example")));
+    assert!(!format!("{lines:?}").contains("secret"));
+    assert!(!lines[1].contains_key("client") && !lines[1].contains_key("host"));
 }
