@@ -31,7 +31,7 @@ pub const CONNECTIONS_PER_IP: usize = 1024;
 /// Share of the process's file descriptors that visitors' connections may take; the rest is for files, guests'
 /// outgoing connections and git.
 pub const DESCRIPTOR_SHARE: f64 = 0.7;
-/// Connections when the descriptor limit cannot be read or is "unlimited": at some 10 KiB each within a gigabyte.
+/// Connections when the descriptor limit cannot be read or is "unlimited": at some 30 KiB each within two gigabytes.
 pub const MAX_CONNECTIONS: usize = 65_536;
 
 /// What the edge is told by the operator.
