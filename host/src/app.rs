@@ -8,9 +8,11 @@ mod addresses;
 mod backends;
 mod listen;
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -79,6 +81,8 @@ pub struct AppConfig {
     pub accept_loss: bool,
     /// The runtime that serves requests and runs guests.
     pub data_runtime: Handle,
+    /// Panics so far, counted by the hook that whoever starts the process has set.
+    pub panics: Arc<AtomicU64>,
 }
 
 /// A host that answers.
@@ -95,7 +99,7 @@ pub struct App {
 impl App {
     /// Brings everything up. Runs on the control runtime.
     pub async fn start(app: AppConfig, listeners: Listeners) -> anyhow::Result<Self> {
-        let AppConfig { data, config, accept_loss, data_runtime } = app;
+        let AppConfig { data, config, accept_loss, data_runtime, panics } = app;
         let addresses = addresses::public(&config, listeners.port());
         addresses::warn_of_shared_site(&addresses);
         let parts = Parts::open(&data, &config, &addresses, accept_loss, data_runtime.clone()).await?;
@@ -117,7 +121,7 @@ impl App {
         let admin = listeners.serve_admin(
             &socket,
             admin::admin_socket_router(parts.control.clone()),
-            admin::metrics_router(parts.control.clone()),
+            admin::metrics_router(parts.control.clone(), panics),
             stop.clone(),
         )?;
         let (hub, control_runtime) = (hub_router(AppState::new(parts.control)), Handle::current());
@@ -248,13 +252,18 @@ fn engine(data: &Path, config: &Config, keys: &KeyStore, data_runtime: Handle) -
     let engine = Engine::new(EngineConfig {
         artifacts: data.join(ARTIFACTS),
         seal_key: *keys.artifact_key().as_bytes(),
-        compile_command: vec![THIS_PROGRAM.into(), COMPILE_WORKER.into()],
+        compile_command: compile_command(),
         component_bytes: config.limits.component.0,
         compile_time: config.limits.compile,
         node_memory,
         data_runtime,
     })?;
     Ok(engine)
+}
+
+/// What compiles a component, in a process of its own.
+pub(crate) fn compile_command() -> Vec<OsString> {
+    vec![THIS_PROGRAM.into(), COMPILE_WORKER.into()]
 }
 
 async fn backend(data: &Path, engine: Arc<Engine>) -> anyhow::Result<EngineBackend> {

@@ -8,6 +8,7 @@ mod json;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -50,6 +51,18 @@ pub(crate) fn start(filter: Option<&LogFilter>) -> anyhow::Result<LogGuard> {
         builder.event_format(json::JsonLines).init();
     }
     Ok(guard)
+}
+
+/// Counts the panics of all threads from here on, beside what is said of each as before: every one is a bug, also where
+/// it cost no more than a request.
+pub(crate) fn count_panics() -> Arc<AtomicU64> {
+    let panics = Arc::new(AtomicU64::new(0));
+    let (counter, say) = (panics.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        say(panic);
+    }));
+    panics
 }
 
 /// Lines on their way. Cheap to clone.
@@ -167,6 +180,13 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_panic_that_is_caught_counts() {
+        let panics = count_panics();
+        assert!(std::thread::spawn(|| panic!("counted")).join().is_err());
+        assert!(panics.load(Ordering::Relaxed) >= 1);
     }
 
     #[test]

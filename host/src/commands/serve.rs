@@ -38,7 +38,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let data = runtime("data", cores + SPARE_DATA_THREADS, DATA_NICE)?;
     let place = std::path::absolute(&args.data).context("find the data directory")?;
-    let app = AppConfig { data: place, config, accept_loss: args.accept_loss, data_runtime: data.handle().clone() };
+    let (accept_loss, data_runtime) = (args.accept_loss, data.handle().clone());
+    let app = AppConfig { data: place, config, accept_loss, data_runtime, panics: telemetry::count_panics() };
     let outcome = control.block_on(async {
         let mut stop = StopSignals::listen()?;
         // A task of its own: much of it blocks, and a signal is to be heard meanwhile.

@@ -4,6 +4,8 @@
 //! numbers in it belong together.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,19 +26,22 @@ use crate::error::{ApiError, ApiResult};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The route of the metrics.
-pub fn metrics_router(control: Control) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(control)
+/// The route of the metrics. `panics` counts those of the whole process, since its start.
+pub fn metrics_router(control: Control, panics: Arc<AtomicU64>) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state((control, panics))
 }
 
-async fn metrics(State(control): State<Control>) -> ApiResult<([(HeaderName, &'static str); 1], String)> {
-    let text = text(control.fleet().snapshot()).map_err(|error| ApiError::internal("write metrics", &error))?;
+async fn metrics(
+    State((control, panics)): State<(Control, Arc<AtomicU64>)>,
+) -> ApiResult<([(HeaderName, &'static str); 1], String)> {
+    let scrape = Scrape { fleet: control.fleet().snapshot(), panics: panics.load(Ordering::Relaxed) };
+    let text = text(scrape).map_err(|error| ApiError::internal("write metrics", &error))?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text))
 }
 
-fn text(snapshot: FleetSnapshot) -> Result<String, fmt::Error> {
+fn text(scrape: Scrape) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("spaceport");
-    registry.register_collector(Box::new(Scrape(snapshot)));
+    registry.register_collector(Box::new(scrape));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
@@ -44,7 +49,10 @@ fn text(snapshot: FleetSnapshot) -> Result<String, fmt::Error> {
 
 /// One snapshot on its way into text.
 #[derive(Debug)]
-struct Scrape(FleetSnapshot);
+struct Scrape {
+    fleet: FleetSnapshot,
+    panics: u64,
+}
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
@@ -70,9 +78,12 @@ impl Collector for Scrape {
         self.gauge(out, "space_instances", "Live instances", |space| space.usage.instances)?;
         self.latencies(out)?;
         self.backends(out)?;
-        single(out, "builds_waiting", "Builds that wait for their turn", self.0.builds_waiting as u64)?;
-        single(out, "builds_running", "Builds under way", self.0.builds_running as u64)?;
-        single(out, "log_lines_dropped", "Log lines that came too fast", self.0.log_lines_dropped)
+        single(out, "builds_waiting", "Builds that wait for their turn", self.fleet.builds_waiting as u64)?;
+        single(out, "builds_running", "Builds under way", self.fleet.builds_running as u64)?;
+        single(out, "log_lines_dropped", "Log lines that came too fast", self.fleet.log_lines_dropped)?;
+        let mut panics =
+            out.encode_descriptor("host_panics", "Panics, each a bug of the host", None, MetricType::Counter)?;
+        panics.encode_counter::<NoLabelSet, u64, f64>(&self.panics, None)
     }
 }
 
@@ -85,7 +96,7 @@ impl Scrape {
         value: impl Fn(&SpaceSnapshot) -> f64,
     ) -> fmt::Result {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for space in &self.0.spaces {
+        for space in &self.fleet.spaces {
             let labels = [("space", space.path.to_string())];
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, f64, f64>(&value(space), None)?;
         }
@@ -100,7 +111,7 @@ impl Scrape {
         value: impl Fn(&SpaceSnapshot) -> u64,
     ) -> fmt::Result {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for space in &self.0.spaces {
+        for space in &self.fleet.spaces {
             let labels = [("space", space.path.to_string())];
             metric.encode_family(&labels)?.encode_gauge(&value(space))?;
         }
@@ -109,7 +120,7 @@ impl Scrape {
 
     fn stages(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let mut metric = encoder.encode_descriptor("space_stage", "The stage it is in", None, MetricType::Gauge)?;
-        for space in &self.0.spaces {
+        for space in &self.fleet.spaces {
             let labels = [("space", space.path.to_string()), ("stage", space.stage.to_string())];
             metric.encode_family(&labels)?.encode_gauge(&1u64)?;
         }
@@ -119,13 +130,13 @@ impl Scrape {
     fn backends(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Whether the backend plugin answers";
         let mut metric = encoder.encode_descriptor("backend_up", help, None, MetricType::Gauge)?;
-        for backend in &self.0.backend_plugins {
+        for backend in &self.fleet.backend_plugins {
             let is_up = u64::from(backend.problem.is_none());
             metric.encode_family(&[("backend", backend.name.as_str())])?.encode_gauge(&is_up)?;
         }
         let help = "Times the backend plugin was started again";
         let mut metric = encoder.encode_descriptor("backend_restarts", help, None, MetricType::Counter)?;
-        for backend in &self.0.backend_plugins {
+        for backend in &self.fleet.backend_plugins {
             let labels = [("backend", backend.name.as_str())];
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&backend.restarts, None)?;
         }
@@ -135,7 +146,7 @@ impl Scrape {
     fn latencies(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Time to the head of the response";
         let mut metric = encoder.encode_descriptor("space_latency_seconds", help, None, MetricType::Histogram)?;
-        for space in &self.0.spaces {
+        for space in &self.fleet.spaces {
             let labels = [("space", space.path.to_string())];
             let counts = &space.counts;
             let bounds = LATENCY_BOUNDS_MS.iter().map(|ms| Duration::from_millis(*ms).as_secs_f64());
@@ -181,7 +192,8 @@ mod tests {
             restarts,
         };
         let backend_plugins = vec![backend("well", None, 0), backend("docker", Some("it ended"), 3)];
-        let text = text(FleetSnapshot { spaces: vec![space], backend_plugins, ..FleetSnapshot::default() }).unwrap();
+        let fleet = FleetSnapshot { spaces: vec![space], backend_plugins, ..FleetSnapshot::default() };
+        let text = text(Scrape { fleet, panics: 3 }).unwrap();
         for line in [
             "spaceport_space_requests_total{space=\"ada/hello\"} 2.0",
             "spaceport_space_faults_total{space=\"ada/hello\"} 1.0",
@@ -194,6 +206,7 @@ mod tests {
             "spaceport_backend_up{backend=\"well\"} 1",
             "spaceport_backend_up{backend=\"docker\"} 0",
             "spaceport_backend_restarts_total{backend=\"docker\"} 3",
+            "spaceport_host_panics_total 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -62,7 +64,7 @@ async fn metrics_are_told_for_every_space() {
     hub.create("page", "static").await;
     hub.reaches("page", "RUNNING").await;
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let response = metrics_router(hub.control.clone()).oneshot(request).await.unwrap();
+    let response = metrics_router(hub.control.clone(), Arc::default()).oneshot(request).await.unwrap();
     assert_eq!(response.status(), 200);
     let text = response.into_body().collect().await.unwrap().to_bytes();
     let text = std::str::from_utf8(&text).unwrap();
