@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use ignore::WalkBuilder;
 use serde_json::{Value, json};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
@@ -34,11 +35,12 @@ pub(super) fn run(args: &PushArgs) -> anyhow::Result<()> {
         Some(space) => space.clone(),
         None => hub.default_space(&args.dir)?,
     };
+    let files = collect(&args.dir, &folder)?;
+    check_entry(&folder, &files, &manifest.app_file)?;
     hub.create(&space, manifest.sdk.as_str())?;
     if let Some(tier) = &args.storage {
         hub.ask_for_storage(&space, tier)?;
     }
-    let files = collect(&folder)?;
     let commit = hub.commit(&space, &args.message, &files)?;
     say(&format!("{} files committed as {}", files.len(), commit.get(..8).unwrap_or(&commit)))?;
     hub.follow(&space, &commit)
@@ -148,31 +150,39 @@ impl Hub {
     }
 }
 
-/// Every file below the folder but `.git`, by its path in the repository.
-fn collect(folder: &Dir) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+/// Every file below the folder but `.git` and what the folder's own `.gitignore` files leave out, by its path in the
+/// repository. Links are not followed.
+fn collect(dir: &Path, folder: &Dir) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut walk = WalkBuilder::new(dir);
+    // Only what comes along with the folder: not the user's own settings, nor folders above, which the Space never sees.
+    walk.hidden(false).ignore(false).git_global(false).git_exclude(false).parents(false).require_git(false);
+    // A folder, or in a worktree a file that says where it is.
+    walk.filter_entry(|entry| entry.file_name() != ".git");
     let mut files = Vec::new();
-    let mut pending = vec![String::new()];
-    while let Some(prefix) = pending.pop() {
-        let dir = if prefix.is_empty() { folder.try_clone()? } else { folder.open_dir(&prefix)? };
-        for entry in dir.entries()? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { bail!("{prefix}: a file name is not UTF-8") };
-            // A folder, or in a worktree a file that says where it is.
-            if name == ".git" {
-                continue;
-            }
-            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                pending.push(path);
-            } else if kind.is_file() {
-                let content = dir.read(&name).with_context(|| format!("read {path}"))?;
-                files.push((path, content));
-            }
+    for entry in walk.build() {
+        let entry = entry.with_context(|| format!("look through {}", dir.display()))?;
+        if let Some(error) = entry.error() {
+            bail!("read a .gitignore: {error}");
         }
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path().strip_prefix(dir).context("stay in the folder")?;
+        let Some(name) = path.to_str() else { bail!("{}: a file name is not UTF-8", path.display()) };
+        files.push((name.to_owned(), folder.read(path).with_context(|| format!("read {name}"))?));
     }
     files.sort();
     Ok(files)
+}
+
+/// A Space without its entry would be of no use, and its README comes first.
+fn check_entry(folder: &Dir, files: &[(String, Vec<u8>)], app_file: &str) -> anyhow::Result<()> {
+    for needed in ["README.md", app_file] {
+        if folder.exists(needed) && !files.iter().any(|(path, _)| path == needed) {
+            bail!("{needed} is left out by .gitignore; add a line !{needed} to it");
+        }
+    }
+    Ok(())
 }
 
 fn message(status: u16, answer: &Value) -> String {
@@ -191,17 +201,57 @@ fn say(line: &str) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn everything_but_git_s_own_is_collected() {
+    /// A folder with these files, and the paths of those that would be pushed.
+    fn collected(files: &[(&str, &str)]) -> (tempfile::TempDir, Vec<(String, Vec<u8>)>) {
         let dir = tempfile::TempDir::new().unwrap();
-        let write = |path: &str| {
+        for (path, content) in files {
             let path = dir.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "x").unwrap();
-        };
-        ["README.md", "a/b/.hidden", ".gitignore", ".git/config", "module/.git"].into_iter().for_each(write);
-        let files = collect(&Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap()).unwrap();
-        let paths: Vec<_> = files.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, [".gitignore", "README.md", "a/b/.hidden"]);
+            std::fs::write(path, content).unwrap();
+        }
+        let files = collect(dir.path(), &open(&dir)).unwrap();
+        (dir, files)
+    }
+
+    fn open(dir: &tempfile::TempDir) -> Dir {
+        Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap()
+    }
+
+    fn paths(files: &[(String, Vec<u8>)]) -> Vec<&str> {
+        files.iter().map(|(path, _)| path.as_str()).collect()
+    }
+
+    #[test]
+    fn everything_but_git_s_own_is_collected() {
+        let all = ["README.md", "a/b/.hidden", ".git/config", "module/.git", ".ignore"].map(|path| (path, "*"));
+        let (_dir, files) = collected(&all);
+        assert_eq!(paths(&files), [".ignore", "README.md", "a/b/.hidden"]);
+    }
+
+    #[test]
+    fn what_gitignore_names_stays_at_home() {
+        let (_dir, files) = collected(&[
+            (".gitignore", "*.log\n/target\n!kept.log\n"),
+            ("README.md", ""),
+            ("a.log", ""),
+            ("kept.log", ""),
+            ("target/app.wasm", ""),
+            ("sub/target/x", ""),
+            ("sub/.gitignore", "secret\n"),
+            ("sub/secret", ""),
+            ("secret", ""),
+        ]);
+        let expected = [".gitignore", "README.md", "kept.log", "secret", "sub/.gitignore", "sub/target/x"];
+        assert_eq!(paths(&files), expected);
+    }
+
+    #[test]
+    fn an_entry_that_gitignore_names_is_asked_for() {
+        let (dir, files) = collected(&[(".gitignore", "*.wasm\n"), ("README.md", ""), ("app.wasm", "")]);
+        let refused = check_entry(&open(&dir), &files, "app.wasm").unwrap_err().to_string();
+        assert!(refused.contains("app.wasm") && refused.contains(".gitignore"), "{refused}");
+        assert!(check_entry(&open(&dir), &files, "not-there").is_ok(), "the hub says that better");
+        let (dir, files) = collected(&[(".gitignore", "*.wasm\n!app.wasm\n"), ("app.wasm", "")]);
+        assert!(check_entry(&open(&dir), &files, "app.wasm").is_ok());
     }
 }
