@@ -104,6 +104,16 @@ fn check_says_what_a_component_is_and_what_would_refuse_it() {
     let (code, stdout, stderr) = spaceport(&["check", file.to_str().unwrap()]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.contains("wasi:http") && stdout.contains("0.2"), "{stdout}");
+    std::fs::write(&file, spaceport_tests::guest("plugin_upper")).unwrap();
+    let (code, stdout, stderr) = spaceport(&["check", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("a plugin for sdk: markdown-demo, entry README.md"), "{stdout}");
+    for (guest, word) in [("plugin_trap", "unreachable"), ("plugin_nonsense", "lower-case letters")] {
+        std::fs::write(&file, spaceport_tests::guest(guest)).unwrap();
+        let (code, _, stderr) = spaceport(&["check", file.to_str().unwrap()]);
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(word) && stderr.contains("would be skipped"), "{stderr}");
+    }
     std::fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
     let (code, _, stderr) = spaceport(&["check", file.to_str().unwrap()]);
     assert_eq!(code, 1);

@@ -4,12 +4,19 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use spaceport_core::limits::COMPONENT;
+use spaceport_core::limits::{Bytes, COMPILE, COMPONENT};
 use spaceport_core::manifest::Manifest;
-use spaceport_core::plugin::Plugins;
+use spaceport_core::plugin::{PluginKind, Plugins};
 use spaceport_core::space::Sdk;
-use spaceport_engine::Interface;
 use spaceport_engine::compile::inspect;
+use spaceport_engine::{Engine, EngineConfig, Interface};
+
+use crate::app::compile_command;
+
+/// Threads for a plugin that is asked what it serves: one that loops must not be all there is.
+const ASKING_THREADS: usize = 2;
+/// Memory of the engine that asks it: more than a host gives it for that.
+const MEMORY: Bytes = Bytes(1 << 30);
 
 /// Checks a component, or the folder of a Space.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
@@ -41,9 +48,12 @@ fn component(path: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let inspection = inspect(&bytes, COMPONENT.0).with_context(|| format!("{} would be refused", path.display()))?;
     let fits = match (inspection.is_plugin(), inspection.interface) {
-        (true, _) => "a plugin, world spaceport:sdk/sdk",
-        (false, Interface::Http02) => "an app, wasi:http 0.2 (one request at a time per instance)",
-        (false, Interface::Http03) => "an app, wasi:http 0.3 (many requests at a time per instance)",
+        (true, _) => {
+            let kind = kind(&bytes).with_context(|| format!("{} would be skipped", path.display()))?;
+            format!("a plugin for sdk: {}, entry {}, world spaceport:sdk/sdk", kind.word, kind.app_file)
+        }
+        (false, Interface::Http02) => "an app, wasi:http 0.2 (one request at a time per instance)".to_owned(),
+        (false, Interface::Http03) => "an app, wasi:http 0.3 (many requests at a time per instance)".to_owned(),
     };
     writeln!(out, "{}: {fits}, {} KB", path.display(), bytes.len() / 1000)?;
     writeln!(out, "imports:")?;
@@ -51,4 +61,27 @@ fn component(path: &Path, out: &mut impl Write) -> anyhow::Result<()> {
         writeln!(out, "  {import}")?;
     }
     Ok(())
+}
+
+/// What a plugin serves: it is asked as a host would ask it, by an engine that is gone afterwards.
+fn kind(component: &[u8]) -> anyhow::Result<PluginKind> {
+    let dir = tempfile::tempdir().context("make a temporary folder")?;
+    let empty = dir.path().join("empty");
+    std::fs::create_dir(&empty).context("make a temporary folder")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASKING_THREADS).enable_all().build()?;
+    let engine = Engine::new(EngineConfig {
+        artifacts: dir.path().join("artifacts"),
+        // Of artifacts that nobody else ever sees.
+        seal_key: [0; 32],
+        compile_command: compile_command(),
+        component_bytes: COMPONENT.0,
+        compile_time: COMPILE,
+        node_memory: MEMORY.0,
+        data_runtime: runtime.handle().clone(),
+    })?;
+    runtime.block_on(async {
+        let artifact = engine.compile(component, &|_| {}).await?;
+        let said = engine.describe(artifact, &empty).await?;
+        Ok(PluginKind::new(&said.sdk, &said.app_file)?)
+    })
 }
