@@ -9,6 +9,7 @@ mod backends;
 mod listen;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -317,6 +318,7 @@ fn edge_config(config: &Config, addresses: &Addresses) -> EdgeConfig {
 
 /// The edge cannot go on, so the host cannot either.
 fn fatal(error: &anyhow::Error) -> ! {
-    tracing::error!(error = format!("{error:#}"), "the edge ended");
+    // Past the log, whose own thread would not come to write it any more.
+    let _ = writeln!(std::io::stderr(), "error: the edge ended: {error:#}");
     std::process::exit(1)
 }
