@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -123,27 +123,36 @@ impl Answer {
     }
 }
 
-/// How long a stream of logs is silent before its backlog is taken to be over.
-const SSE_SILENCE: Duration = Duration::from_millis(300);
-
-/// The events that a stream sends at once.
+/// The events of a stream up to where they are enough; `Err` with what came if that is not by the deadline.
 #[track_caller]
-pub fn sse_backlog(host: &crate::TestHost, path: &str) -> Vec<Value> {
-    use std::io::Write;
-    let mut stream = std::net::TcpStream::connect(host.address()).unwrap();
-    stream.set_read_timeout(Some(SSE_SILENCE)).unwrap();
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
-        host.domain(),
-        host.token()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut bytes = Vec::new();
-    // Ends by the time-out: the stream itself goes on.
-    let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    text.lines()
-        .filter_map(|line| line.strip_prefix("data: "))
-        .filter_map(|data| serde_json::from_str(data).ok())
-        .collect()
+pub fn sse_until(
+    host: &crate::TestHost,
+    path: &str,
+    deadline: Duration,
+    is_enough: impl Fn(&[Value]) -> bool,
+) -> Result<Vec<Value>, Vec<Value>> {
+    let head = format!("Authorization: Bearer {}\r\n\r\n", host.token());
+    let mut stream = host.send_head(host.address(), &host.domain(), path, &head);
+    let (started, mut bytes, mut piece) = (Instant::now(), Vec::new(), [0; 16 << 10]);
+    loop {
+        let events = events(&bytes);
+        if is_enough(&events) {
+            return Ok(events);
+        }
+        let left = deadline.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(events);
+        }
+        stream.set_read_timeout(Some(left)).unwrap();
+        match stream.read(&mut piece) {
+            Ok(length @ 1..) => bytes.extend_from_slice(&piece[..length]),
+            _ => return Err(events),
+        }
+    }
+}
+
+fn events(bytes: &[u8]) -> Vec<Value> {
+    let text = String::from_utf8_lossy(bytes);
+    // The last line may not be whole yet, and is no JSON then.
+    text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect()
 }

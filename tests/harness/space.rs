@@ -5,13 +5,18 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::client::Answer;
+use crate::client::{Answer, sse_until};
 use crate::guests::guest;
 use crate::host::{TestHost, USER};
 use crate::wait;
 
 /// How long a Space may take to settle: the machine may be busy with other tests.
 const SETTLE: Duration = Duration::from_secs(60);
+
+/// How long a line may take from a guest to a reader of the log.
+const LOGGED: Duration = Duration::from_secs(10);
+/// How long a log is read for a report.
+const REPORTED: Duration = Duration::from_millis(300);
 
 /// Files of one commit, by path.
 #[derive(Debug, Clone, Default)]
@@ -156,8 +161,8 @@ impl<'a> TestSpace<'a> {
                 "{} did not reach {stage}; went through {seen:?}: {}\nbuild log:\n{}\nrun log:\n{}",
                 self.id,
                 self.runtime(),
-                self.log("build"),
-                self.log("run")
+                self.report("build"),
+                self.report("run")
             )
         })
     }
@@ -169,22 +174,30 @@ impl<'a> TestSpace<'a> {
             let runtime = self.runtime();
             (runtime["stage"] == "RUNNING" && runtime["sha"].as_str().is_none_or(|sha| sha == commit)).then_some(())
         });
-        assert!(found.is_some(), "{} did not serve {commit}: {}\n{}", self.id, self.runtime(), self.log("build"));
+        assert!(found.is_some(), "{} did not serve {commit}: {}\n{}", self.id, self.runtime(), self.report("build"));
     }
 
-    /// What a log holds now, as plain lines. Reads the stream until it pauses.
+    /// What a log says up to this text, which it must come to hold.
     #[track_caller]
-    pub fn log(&self, kind: &str) -> String {
+    pub fn log_up_to(&self, kind: &str, text: &str) -> String {
         let path = format!("/api/spaces/{}/logs/{kind}", self.id);
-        let lines = crate::client::sse_backlog(self.host, &path);
-        lines.iter().filter_map(|line| line["data"].as_str()).collect()
+        let found = sse_until(self.host, &path, LOGGED, |lines| lines_of(lines).contains(text));
+        match found {
+            Ok(lines) => lines_of(&lines),
+            Err(lines) => panic!("the {kind} log of {} does not hold {text:?}:\n{}", self.id, lines_of(&lines)),
+        }
     }
 
     /// Waits until the run log holds this text.
     #[track_caller]
     pub fn logs(&self, text: &str) {
-        let found = wait::until(Duration::from_secs(10), || self.log("run").contains(text).then_some(()));
-        assert!(found.is_some(), "the run log of {} does not hold {text:?}:\n{}", self.id, self.log("run"));
+        self.log_up_to("run", text);
+    }
+
+    /// What a log says, for a report of what went wrong; what comes late is not in it.
+    fn report(&self, kind: &str) -> String {
+        let path = format!("/api/spaces/{}/logs/{kind}", self.id);
+        lines_of(&sse_until(self.host, &path, REPORTED, |_| false).unwrap_or_else(|lines| lines))
     }
 
     /// `GET` at its app, as a visitor.
@@ -198,4 +211,9 @@ impl<'a> TestSpace<'a> {
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.host.visitor().send(method, &self.authority, path, headers, body)
     }
+}
+
+/// The lines of a log's events.
+fn lines_of(events: &[Value]) -> String {
+    events.iter().filter_map(|event| event["data"].as_str()).collect()
 }

@@ -1,8 +1,11 @@
-//! Tells its environment as JSON.
+//! Tells its environment as JSON, and prints `?say=`.
 
 use spaceport_guest::{Request, Response};
 
-fn handle(_: Request) -> Response {
+fn handle(request: Request) -> Response {
+    if let Some(line) = request.query_value("say") {
+        println!("{line}");
+    }
     let pairs: Vec<_> = std::env::vars().map(|(name, value)| format!("{}:{}", quote(&name), quote(&value))).collect();
     Response::json(format!("{{{}}}", pairs.join(",")))
 }
