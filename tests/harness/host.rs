@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::disk::Disk;
 use crate::space::{Files, TestSpace};
 use crate::wait;
 
@@ -44,6 +45,7 @@ price_per_month = 0.0
 /// A running host.
 pub struct TestHost {
     process: Option<Child>,
+    disk: Option<Disk>,
     dir: TempDir,
     ready: Value,
     token: String,
@@ -59,23 +61,30 @@ impl TestHost {
     /// A host with further configuration.
     #[track_caller]
     pub fn start_with(config: &str) -> Self {
-        Self::start_as(config, &[])
+        Self::start_as(config, &[], |_| None)
+    }
+
+    /// A host whose data directory is on a disk of its own, made for the place it is told.
+    #[track_caller]
+    pub fn start_on(config: &str, disk: impl FnOnce(&Path) -> Disk) -> Self {
+        Self::start_as(config, &[], |place| Some(disk(place)))
     }
 
     /// A host that finds these files in its data directory.
     #[track_caller]
     pub fn start_with_data(files: &[(&str, &[u8])]) -> Self {
-        Self::start_as("", files)
+        Self::start_as("", files, |_| None)
     }
 
     #[track_caller]
-    fn start_as(config: &str, files: &[(&str, &[u8])]) -> Self {
+    fn start_as(config: &str, files: &[(&str, &[u8])], disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("spaceport.toml"), format!("{config}\n{BASE_CONFIG}")).unwrap();
-        let data = dir.path().join("data");
-        run(&["user", "create", USER, "--admin"], &data);
-        let token = run(&["token", "create", "--user", USER, "--role", "admin", "--name", "tests"], &data);
-        let mut host = Self { process: None, dir, ready: Value::Null, token: token.trim().to_owned() };
+        let disk = disk(&dir.path().join("data"));
+        let mut host = Self { process: None, disk, dir, ready: Value::Null, token: String::new() };
+        host.run(&["user", "create", USER, "--admin"]);
+        let token = host.run(&["token", "create", "--user", USER, "--role", "admin", "--name", "tests"]);
+        token.trim().clone_into(&mut host.token);
         for (path, content) in files {
             host.put_data(path, content);
         }
@@ -96,9 +105,10 @@ impl TestHost {
         let ready = self.dir.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let process = Command::new(binary())
+        let process = self
+            .command()
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.data())
+            .arg(self.place())
             .arg("--config")
             .arg(self.dir.path().join("spaceport.toml"))
             .arg("--ready-file")
@@ -116,6 +126,33 @@ impl TestHost {
         });
         let found = found.unwrap_or_else(|| panic!("the host was not ready in time\n{}", self.log()));
         self.ready = serde_json::from_slice(&found).unwrap();
+    }
+
+    /// Runs a command of the binary on the data directory; returns what it printed.
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> String {
+        output_of(self.command(), args, &self.place())
+    }
+
+    /// The binary, for which the data directory is at its place.
+    fn command(&self) -> Command {
+        let Some(disk) = &self.disk else { return Command::new(binary()) };
+        let mut command = disk.command();
+        command.arg(binary());
+        command
+    }
+
+    /// Takes the power from the process and its disk; [`TestHost::boot`] finds what has come to be on it.
+    #[track_caller]
+    pub fn cut_power(&mut self) {
+        self.kill();
+        let disk = self.disk.take().expect("a host with a disk of its own");
+        self.disk = Some(disk.after_power_cut());
+    }
+
+    /// The disk that [`TestHost::start_on`] was given.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("a host with a disk of its own")
     }
 
     /// `kill -9`.
@@ -216,8 +253,27 @@ impl TestHost {
         figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
     }
 
-    /// The data directory.
+    /// Memory of the process that is resident, in bytes.
+    #[track_caller]
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let figure = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        figure.and_then(|figure| figure.trim().parse::<u64>().ok()).expect("the kernel tells it in kB") << 10
+    }
+
+    /// Files and sockets that the process has open.
+    #[track_caller]
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// The data directory, as the test finds it.
     pub fn data(&self) -> PathBuf {
+        self.disk.as_ref().map_or_else(|| self.place(), Disk::seen)
+    }
+
+    /// The data directory, as the host finds it.
+    fn place(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -259,8 +315,9 @@ impl Drop for TestHost {
         // A panic in the host is a bug of ours even if the test did not notice.
         let panicked = log.lines().find(|line| line.contains("panicked at"));
         if std::thread::panicking() {
+            eprintln!("--- what the host warned of, and the end of its log");
+            log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).for_each(|l| eprintln!("{l}"));
             let tail: Vec<_> = log.lines().rev().take(60).collect();
-            eprintln!("--- the end of the host's log");
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
         } else if let Some(line) = panicked {
             panic!("the host panicked: {line}");
@@ -279,7 +336,12 @@ pub fn binary() -> PathBuf {
 /// Runs a command of the binary on a data directory; returns what it printed.
 #[track_caller]
 pub fn run(args: &[&str], data: &Path) -> String {
-    let output = Command::new(binary()).args(args).arg("--data").arg(data).output().unwrap();
+    output_of(Command::new(binary()), args, data)
+}
+
+#[track_caller]
+fn output_of(mut command: Command, args: &[&str], data: &Path) -> String {
+    let output = command.args(args).arg("--data").arg(data).output().unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

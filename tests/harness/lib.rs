@@ -4,15 +4,19 @@
 //! Nothing here knows private items of the product: what a test can see, a user can see.
 
 pub mod client;
+pub mod disk;
 pub mod guests;
 pub mod host;
+pub mod neighbour;
 pub mod origin;
 pub mod plugin;
 pub mod python;
+pub mod raw;
 pub mod space;
 pub mod wait;
 
 pub use client::{Answer, Client};
+pub use disk::Disk;
 pub use guests::guest;
 pub use host::TestHost;
 pub use plugin::FakePlugin;
