@@ -14,4 +14,5 @@ mod plugin;
 mod proxy;
 mod push;
 mod shutdown;
+mod smuggling;
 mod static_site;
