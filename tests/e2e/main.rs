@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod egress;
 mod files;
+mod h2_abuse;
 mod isolation;
 mod lifecycle;
 mod limits;
