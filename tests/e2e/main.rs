@@ -8,6 +8,7 @@ mod crash;
 mod egress;
 mod files;
 mod h2_abuse;
+mod hostile;
 mod isolation;
 mod lifecycle;
 mod limits;
