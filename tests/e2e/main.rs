@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod config;
 mod crash;
+mod crowds;
 mod egress;
 mod files;
 mod h2_abuse;
