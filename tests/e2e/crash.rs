@@ -56,12 +56,16 @@ impl Writer {
 
 #[test]
 fn acknowledged_writes_survive_being_killed() {
-    let mut host = TestHost::start();
+    lose_nothing(TestHost::start(), ROUNDS, TestHost::kill);
+}
+
+/// Writes until the host is ended, round after round, and looks each time whether all is there that was acknowledged.
+pub(crate) fn lose_nothing(mut host: TestHost, rounds: u32, end: impl Fn(&mut TestHost)) {
     TestSpace::create(&host, "kept", "static").push(Files::site(&[("index.html", "start")]));
     // What each writer's place held after each round; it stays so from then on.
     let mut settled: Vec<[u32; 2]> = Vec::new();
-    for round in 0..ROUNDS {
-        let told = write_and_kill(&mut host, round);
+    for round in 0..rounds {
+        let told = write_until_ended(&mut host, round, &end);
         host.boot();
         let space = TestSpace::named(&host, "kept", ".static");
         let found = found(&space, round);
@@ -77,8 +81,8 @@ fn acknowledged_writes_survive_being_killed() {
     }
 }
 
-/// Kills the host in the midst of writes; returns the last number that each writer was told is stored.
-fn write_and_kill(host: &mut TestHost, round: u32) -> [u32; 2] {
+/// Ends the host in the midst of writes; returns the last number that each writer was told is stored.
+fn write_until_ended(host: &mut TestHost, round: u32, end: impl Fn(&mut TestHost)) -> [u32; 2] {
     let (client, domain) = (host.client(), host.domain());
     let told = [AtomicU32::new(0), AtomicU32::new(0)];
     let is_enough = || told.iter().all(|told| told.load(Ordering::SeqCst) > round % 4);
@@ -88,7 +92,7 @@ fn write_and_kill(host: &mut TestHost, round: u32) -> [u32; 2] {
             scope.spawn(move || writer.write_until_killed(client, domain, round, told));
         }
         let enough = wait::until(PATIENCE, || is_enough().then_some(()));
-        host.kill();
+        end(host);
         assert!(enough.is_some(), "the writers were not answered: {told:?}");
     });
     told.map(AtomicU32::into_inner)
@@ -142,4 +146,51 @@ fn a_ruined_index_is_rebuilt_from_the_journal() {
     space.reaches("RUNNING");
     assert!(space.get("/").text().contains("still here"));
     assert!(host.log().contains("rebuilt"), "the host says what it did");
+}
+
+#[test]
+fn without_its_index_a_host_starts_and_knows_all() {
+    let mut host = TestHost::start();
+    let token = host.run(&["token", "create", "--user", spaceport_tests::host::USER, "--role", "read"]);
+    {
+        let app = host.run_guest("app", "env", "");
+        app.post("/variables", json!({"key": "KEPT", "value": "a variable"}));
+        app.post("/secrets", json!({"key": "SEALED", "value": "a secret"}));
+        app.post("/sleeptime", json!({"seconds": 7200}));
+        host.run_guest("paused", "hello", "").post("/pause", json!({}));
+        TestSpace::create(&host, "gone", "static");
+        let body = json!({"type": "space", "name": "gone"}).to_string();
+        let headers = [("content-type", "application/json")];
+        let gone = host.client().send("DELETE", &host.domain(), "/api/repos/delete", &headers, body.as_bytes());
+        assert_eq!(gone.status, 200, "{}", gone.text());
+    }
+    let before = known(&host);
+    host.kill();
+    std::fs::remove_dir_all(host.data().join("store/sled")).unwrap();
+    host.boot();
+    let app = TestSpace::named(&host, "app", "");
+    app.reaches("RUNNING");
+    assert_eq!(known(&host), before);
+    let env = app.get("/").json();
+    assert_eq!((&env["KEPT"], &env["SEALED"]), (&json!("a variable"), &json!("a secret")));
+    assert_eq!(TestSpace::named(&host, "paused", "").stage(), "PAUSED");
+    let reader = Client::new(host.address(), Some(token.trim().to_owned()));
+    assert_eq!(reader.get(&host.domain(), "/api/whoami-v2").json()["name"], spaceport_tests::host::USER);
+    // And it is a database to write to.
+    app.post("/variables", json!({"key": "NEW", "value": "since then"}));
+}
+
+/// All that the API tells of the Spaces there are, but for what passes by itself and the port.
+fn known(host: &TestHost) -> Vec<Value> {
+    let spaces = host.client().get(&host.domain(), "/api/spaces?author=ada&full=true").json();
+    let mut known: Vec<Value> = spaces.as_array().unwrap().clone();
+    known.iter_mut().for_each(|space| drop(space.as_object_mut().unwrap().remove("runtime")));
+    let app = TestSpace::named(host, "app", "");
+    known.extend(["", "/variables", "/secrets", "/releases", "/refs"].map(|rest| {
+        let mut told = app.api("GET", rest, &[], &[]).json();
+        told.as_object_mut().map(|told| told.remove("runtime"));
+        told
+    }));
+    known.push(app.runtime()["gcTimeout"].clone());
+    serde_json::from_str(&Value::from(known).to_string().replace(&host.domain(), "localhost")).unwrap()
 }

@@ -1,6 +1,7 @@
 //! Black-box tests: a real host, real git, real clients, through sockets. One binary, one module per concern.
 
 mod backend;
+mod bad_disk;
 mod bad_input;
 mod clients;
 mod config;

@@ -18,6 +18,10 @@ fn run(op: &str, path: &str, target: &str, bytes: usize) -> io::Result<String> {
     match op {
         "" => Ok("ready".into()),
         "write" => fs::write(path, vec![b'w'; bytes]).map(|()| bytes.to_string()),
+        "append" => {
+            let mut file = fs::File::options().create(true).append(true).open(path)?;
+            io::Write::write_all(&mut file, &vec![b'a'; bytes]).map(|()| bytes.to_string())
+        }
         "read" => fs::read(path).map(|content| String::from_utf8_lossy(&content).into_owned()),
         "list" => fs::read_dir(path).map(|entries| entries.count().to_string()),
         "mkdir" => fs::create_dir(path).map(|()| path.to_owned()),
