@@ -8,6 +8,7 @@ pub mod env;
 pub mod fault;
 pub mod hardware;
 pub mod id;
+pub mod lfs;
 pub mod lifecycle;
 pub mod limits;
 pub mod manifest;

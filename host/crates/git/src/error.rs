@@ -36,6 +36,9 @@ pub enum GitError {
     /// As many files are being read as can be at a time.
     #[error("too many files are being read at the same time: try again in a moment")]
     Busy,
+    /// What a git client sent makes no sense, or asks for what is not done here.
+    #[error("{0}")]
+    Request(String),
     /// Another process works on these repositories.
     #[error("the repositories in this directory are in use by another process")]
     InUse,

@@ -15,6 +15,7 @@ pub mod path;
 mod process;
 mod repo;
 mod repos;
+mod smart;
 pub mod tree;
 
 pub use checkout::{CheckedOutFile, CheckoutReport};
@@ -23,4 +24,5 @@ pub use error::GitError;
 pub use path::{PathError, RepoPath};
 pub use repo::{FileStream, LogEntry, Repo};
 pub use repos::Repos;
+pub use smart::{Audit, PackStream, Push, PushOutput, RefCommand, Service};
 pub use tree::{FileMode, TreeEntry, TreeError, blob_oid};

@@ -3,6 +3,8 @@
 //! Every call starts here, so that no call can forget a rule. What git reads is the repository, its arguments and
 //! [`CONFIG`]; nothing of the user, the system or a hook.
 
+mod place;
+
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -18,10 +20,16 @@ use tokio::time::timeout;
 
 use crate::error::GitError;
 
+pub(crate) use place::Place;
+
 /// Git processes at a time: each may take a core and tens of megabytes, and they share both with the Spaces.
 const MAX_PROCESSES: usize = 16;
 /// Files that are streamed at a time, at the pace of who reads them: such a git mostly waits, so it is counted apart.
 const MAX_STREAMS: usize = 32;
+/// Clones and fetches at a time. Each packs objects, and then goes on at the pace of who reads.
+const MAX_FETCHES: usize = 32;
+/// Pushes at a time, each of which may take two cores while its objects are checked.
+const MAX_PUSHES: usize = 16;
 /// For what only reads small things.
 pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// For what writes or reads as many bytes as a revision may have.
@@ -55,6 +63,15 @@ const CONFIG: &[&str] = &[
     "pack.windowMemory=64m",
     "pack.threads=2",
     "repack.writeBitmaps=false",
+    // Packs are mapped in pieces, so that a limit on a process's memory can be smaller than a pack.
+    "core.packedGitWindowSize=32m",
+    "core.packedGitLimit=256m",
+    // Repositories are ours, whoever owns the files.
+    "safe.directory=*",
+    // Clones and fetches: without large files where the client wants it so, and without what is ours.
+    "uploadpack.allowFilter=true",
+    "transfer.hideRefs=refs/spaceport",
+    "transfer.advertiseSID=false",
 ];
 
 /// How to call git.
@@ -64,6 +81,8 @@ pub(crate) struct Git {
     search_path: OsString,
     permits: Semaphore,
     streams: Arc<Semaphore>,
+    fetches: Arc<Semaphore>,
+    pushes: Arc<Semaphore>,
 }
 
 /// One call.
@@ -111,6 +130,8 @@ impl Git {
             search_path,
             permits: Semaphore::new(MAX_PROCESSES),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
+            pushes: Arc::new(Semaphore::new(MAX_PUSHES)),
         };
         let call = Call { command: "version", args: &[], max_output: 4096, deadline: READ_DEADLINE };
         let found = git.run(Path::new("/"), call, Vec::new()).await.map_err(|error| match error {
@@ -127,10 +148,15 @@ impl Git {
     }
 
     /// Runs git in a repository, hands it the input and collects what it writes.
-    pub(crate) async fn run(&self, dir: &Path, call: Call<'_>, input: Vec<Bytes>) -> Result<Finished, GitError> {
+    pub(crate) async fn run<'a>(
+        &self,
+        place: impl Into<Place<'a>>,
+        call: Call<'_>,
+        input: Vec<Bytes>,
+    ) -> Result<Finished, GitError> {
         let _permit = self.permit().await;
         let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
-        let mut child = self.spawn(dir, call.command, call.args, stdin, Stdio::piped())?;
+        let mut child = self.spawn(place.into(), call.command, call.args, stdin, Stdio::piped())?;
         let (stdin, stdout, stderr) = child.pipes();
         let work = async {
             tokio::join!(write_all(stdin, input), read_capped(stdout, call.max_output), read_capped(stderr, MAX_STDERR))
@@ -153,14 +179,14 @@ impl Git {
     }
 
     /// Starts git in a repository for a caller that reads its output as it comes. Its stderr is not kept.
-    pub(crate) async fn start(
+    pub(crate) async fn start<'a>(
         &self,
-        dir: &Path,
+        place: impl Into<Place<'a>>,
         command: &'static str,
         args: &[&str],
     ) -> Result<(Running<'_>, ChildStdin, ChildStdout), GitError> {
         let permit = self.permit().await;
-        let mut child = self.spawn(dir, command, args, Stdio::piped(), Stdio::null())?;
+        let mut child = self.spawn(place.into(), command, args, Stdio::piped(), Stdio::null())?;
         let (stdin, stdout, _) = child.pipes();
         let stdin = stdin.expect("stdin was asked for");
         let stdout = stdout.expect("stdout was asked for");
@@ -173,15 +199,42 @@ impl Git {
     }
 
     /// Starts git in a repository for a caller that has a turn to stream what it writes.
-    pub(crate) fn start_stream(
+    pub(crate) fn start_stream<'a>(
         &self,
-        dir: &Path,
+        place: impl Into<Place<'a>>,
         command: &'static str,
         args: &[&str],
     ) -> Result<(GroupChild, ChildStdout), GitError> {
-        let mut child = self.spawn(dir, command, args, Stdio::null(), Stdio::null())?;
+        let mut child = self.spawn(place.into(), command, args, Stdio::null(), Stdio::null())?;
         let (_, stdout, _) = child.pipes();
         Ok((child, stdout.expect("stdout was asked for")))
+    }
+
+    /// A turn to clone or fetch.
+    pub(crate) async fn fetch_turn(&self) -> OwnedSemaphorePermit {
+        self.fetches.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// A turn to push.
+    pub(crate) async fn push_turn(&self) -> OwnedSemaphorePermit {
+        self.pushes.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Starts git for a caller that has a turn to clone, fetch or push, with all its pipes.
+    pub(crate) fn start_piped(
+        &self,
+        place: Place<'_>,
+        command: &'static str,
+        args: &[&str],
+    ) -> Result<Piped, GitError> {
+        let mut child = self.spawn(place, command, args, Stdio::piped(), Stdio::piped())?;
+        let (stdin, stdout, stderr) = child.pipes();
+        Ok(Piped {
+            child,
+            stdin: stdin.expect("stdin was asked for"),
+            stdout: stdout.expect("stdout was asked for"),
+            stderr: stderr.expect("stderr was asked for"),
+        })
     }
 
     async fn permit(&self) -> SemaphorePermit<'_> {
@@ -190,7 +243,7 @@ impl Git {
 
     fn spawn(
         &self,
-        dir: &Path,
+        place: Place<'_>,
         command: &'static str,
         args: &[&str],
         stdin: Stdio,
@@ -204,7 +257,7 @@ impl Git {
             .args(CONFIG.iter().flat_map(|setting| ["-c", setting]))
             .arg(command)
             .args(args)
-            .current_dir(dir)
+            .current_dir(place.dir)
             // A signal from the terminal is for the host, which ends its children itself.
             .process_group(0)
             .stdin(stdin)
@@ -213,9 +266,20 @@ impl Git {
         if command != "init" && command != "version" {
             git.env("GIT_DIR", ".");
         }
+        place.add_environment(&mut git);
         let child = git.spawn().map_err(GitError::io("start git"))?;
-        Ok(GroupChild { child })
+        let child = GroupChild { child };
+        place.bound(&child)?;
+        Ok(child)
     }
+}
+
+/// A running git with all its pipes.
+pub(crate) struct Piped {
+    pub(crate) child: GroupChild,
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 /// Variables that every call runs with.
@@ -279,7 +343,12 @@ impl GroupChild {
         (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
     }
 
-    async fn wait(&mut self, deadline: Duration, command: &'static str) -> Result<Option<ExitStatus>, GitError> {
+    /// Waits for its end; an error, and its end by force, after the deadline.
+    pub(crate) async fn wait(
+        &mut self,
+        deadline: Duration,
+        command: &'static str,
+    ) -> Result<Option<ExitStatus>, GitError> {
         match timeout(deadline, self.child.wait()).await {
             Ok(status) => Ok(Some(status.map_err(GitError::io("wait for git"))?)),
             Err(_) => {
@@ -301,10 +370,13 @@ impl GroupChild {
         }
     }
 
+    /// `None` once it was waited for, so that it cannot be somebody else's.
+    fn pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+
     fn signal(&self, signal: Signal) {
-        // `id` is `None` once the child was waited for, so the group cannot be somebody else's.
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
+        if let Some(pid) = self.pid() {
             // It may have ended in this moment.
             let _ = kill_process_group(pid, signal);
         }

@@ -1,8 +1,8 @@
 //! One repository: reading it and committing to it.
 
-mod branch;
+pub(crate) mod branch;
 mod stream;
-mod upkeep;
+pub(crate) mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::commit::plan::{self, Plan};
 use crate::commit::{CommitError, CommitSpec, import};
 use crate::error::GitError;
 use crate::path::RepoPath;
-use crate::process::{BULK_DEADLINE, Call, Finished, Git, READ_DEADLINE};
+use crate::process::{BULK_DEADLINE, Call, Finished, Git, Place, READ_DEADLINE};
+use crate::smart::Incoming;
 use crate::tree::{FileMode, Listing, ListingError, MAX_LINK_TARGET, MAX_LISTING, TreeEntry, TreeError};
 
 pub use stream::FileStream;
@@ -42,6 +43,8 @@ pub struct Repo {
     pub(crate) git: Arc<Git>,
     /// Held by whoever changes the repository, so that commits queue instead of failing on each other's lock files.
     pub(crate) writing: Arc<Mutex<()>>,
+    /// What was pushed and is not accepted yet, seen through this handle alone.
+    pub(crate) incoming: Option<Arc<Incoming>>,
 }
 
 /// One commit of a history.
@@ -209,7 +212,7 @@ impl Repo {
 
     /// The contents of files, named in any way git understands; `None` for what is no file. Each is at most `limit`
     /// bytes long.
-    async fn read_objects(&self, names: Vec<String>, limit: u64) -> Result<Vec<Option<Bytes>>, GitError> {
+    pub(crate) async fn read_objects(&self, names: Vec<String>, limit: u64) -> Result<Vec<Option<Bytes>>, GitError> {
         let (running, mut stdin, stdout) = self.start("cat-file", &["--batch", "--buffer"]).await?;
         let count = names.len();
         let ask = async move {
@@ -330,7 +333,7 @@ impl Repo {
     }
 
     pub(crate) async fn run(&self, call: Call<'_>, input: Vec<Bytes>) -> Result<Finished, GitError> {
-        self.git.run(&self.path, call, input).await.map_err(|error| self.missing(error))
+        self.git.run(self.place(), call, input).await.map_err(|error| self.missing(error))
     }
 
     pub(crate) async fn start(
@@ -338,11 +341,16 @@ impl Repo {
         command: &'static str,
         args: &[&str],
     ) -> Result<(crate::process::Running<'_>, tokio::process::ChildStdin, tokio::process::ChildStdout), GitError> {
-        self.git.start(&self.path, command, args).await.map_err(|error| self.missing(error))
+        self.git.start(self.place(), command, args).await.map_err(|error| self.missing(error))
+    }
+
+    /// Where git runs for it.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { incoming: self.incoming.as_ref().map(|incoming| incoming.path()), ..Place::from(self.path.as_path()) }
     }
 
     /// A git that cannot be started because there is no folder to start it in.
-    fn missing(&self, error: GitError) -> GitError {
+    pub(crate) fn missing(&self, error: GitError) -> GitError {
         match error {
             GitError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 GitError::NoRepository(self.space)

@@ -69,7 +69,7 @@ impl Repos {
         let branch = format!("--initial-branch={DEPLOY_BRANCH}");
         let args = ["--bare", "--quiet", "--template=", &branch, &work];
         let call = Call { command: "init", args: &args, max_output: 4096, deadline: READ_DEADLINE };
-        self.shared.git.run(&self.shared.path, call, Vec::new()).await?.ok("init")?;
+        self.shared.git.run(self.shared.path.as_path(), call, Vec::new()).await?.ok("init")?;
         let shared = Arc::clone(&self.shared);
         blocking("make a repository", move || {
             sync_tree(&shared.dir, &work)?;
@@ -91,7 +91,8 @@ impl Repos {
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
             Arc::clone(locks.entry(space).or_default())
         };
-        Repo { space, path: self.shared.path.join(place(space)), git: Arc::clone(&self.shared.git), writing }
+        let path = self.shared.path.join(place(space));
+        Repo { space, path, git: Arc::clone(&self.shared.git), writing, incoming: None }
     }
 
     /// Removes a Space's repository, if it has one.

@@ -29,7 +29,7 @@ use crate::router::AppState;
 const X_HF_WARNING: HeaderName = HeaderName::from_static("x-hf-warning");
 
 /// An error as it may be told to this actor: nobody learns that a Space is hidden rather than missing.
-fn told_to<E: Into<ApiError>>(actor: &Actor) -> impl Fn(E) -> ApiError {
+pub(crate) fn told_to<E: Into<ApiError>>(actor: &Actor) -> impl Fn(E) -> ApiError {
     let is_anonymous = matches!(actor, Actor::Nobody);
     move |error| {
         let error = error.into();

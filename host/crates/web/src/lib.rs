@@ -10,6 +10,7 @@ mod auth;
 pub mod edge;
 pub mod error;
 mod extract;
+mod git;
 pub mod middleware;
 pub mod router;
 mod sse;

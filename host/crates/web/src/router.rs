@@ -12,7 +12,7 @@ use spaceport_control::service::Control;
 use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
-use crate::{api, middleware, ui};
+use crate::{api, git, middleware, ui};
 
 /// Commits with much content that are taken in at once: each holds its content in memory.
 const LARGE_COMMITS: usize = 2;
@@ -44,6 +44,7 @@ pub fn hub_router(state: AppState) -> Router {
         .merge(spaces())
         .merge(running())
         .merge(files())
+        .merge(git())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn(middleware::observe))
@@ -128,4 +129,12 @@ fn files() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/paths-info/{rev}", post(api::files::paths_info))
         .route("/spaces/{owner}/{name}/resolve/{rev}/{*path}", get(api::files::resolve))
         .route("/spaces/{owner}/{name}/raw/{rev}/{*path}", get(api::files::resolve))
+}
+
+/// A Space's repository, for git itself.
+fn git() -> Router<AppState> {
+    Router::new()
+        .route("/spaces/{owner}/{name}/info/refs", get(git::refs))
+        .route("/spaces/{owner}/{name}/git-upload-pack", post(git::fetch))
+        .route("/spaces/{owner}/{name}/git-receive-pack", post(git::push))
 }

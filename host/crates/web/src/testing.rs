@@ -14,14 +14,14 @@ use serde_json::Value;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::{self, Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage};
-use spaceport_control::service::{Addresses, Control, ControlParts, NewToken, NewUser};
+use spaceport_control::service::{Addresses, Control, ControlParts, NewSpace, NewToken, NewUser};
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::lifecycle::BuildFailure;
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::permission::{Actor, TokenRole};
-use spaceport_core::space::Sdk;
+use spaceport_core::space::{Sdk, Visibility};
 use spaceport_db::{Db, KeyStore, Options};
 use spaceport_git::Repos;
 use tempfile::TempDir;
@@ -129,6 +129,35 @@ impl TestHub {
             .body(Body::from(lines))
             .unwrap();
         self.send(request).await
+    }
+
+    /// Where everything of the hub is on disk.
+    pub(crate) fn data(&self) -> &Path {
+        self._dir.path()
+    }
+
+    /// A user who signs in by password alone.
+    pub(crate) async fn set_password(&self, name: &str, password: &str) {
+        let new = NewUser { name: name.parse().unwrap(), is_admin: false, password: Some(password.into()) };
+        self.control.accounts().create_user(new).await.unwrap();
+    }
+
+    /// Creates a Space of a user who signs in by password; its path.
+    pub(crate) async fn own_space(&self, user: &str, password: &str, name: &str) -> String {
+        let user = self.control.git_sign_in(user, password).await.unwrap().unwrap();
+        let new = NewSpace {
+            owner: None,
+            name: name.parse().unwrap(),
+            sdk: Sdk::Static,
+            visibility: Visibility::Public,
+            hardware: None,
+            storage: None,
+            sleep_after: None,
+            variables: Vec::new(),
+            secrets: Vec::new(),
+            license: None,
+        };
+        self.control.create_space(&Actor::User(user), new).await.unwrap().value.path.to_string()
     }
 
     /// Lets no build go on until the guard is dropped.

@@ -2,6 +2,7 @@
 //! answer, so that the stage has moved when the committer reads it.
 
 use bytes::Bytes;
+use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
@@ -13,7 +14,7 @@ use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath}
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
-use super::storage::{fleet_failed, git_failed, tree_refused};
+use super::storage::{fleet_failed, git_failed, read_failed, tree_refused};
 
 /// Longest summary and description together, in bytes.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -81,18 +82,31 @@ impl Control {
             self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
         }
         if before != Some(head) {
-            let stored = self.store_change(space.id, |space, _| {
-                space.sdk = sdk.unwrap_or(space.sdk);
-                Ok(())
-            });
-            let stored = stored.await?;
-            if stored.sdk != space.sdk {
-                self.inner.fleet.republish(&stored).await.map_err(fleet_failed)?;
-            }
+            self.keep_sdk(space.id, sdk).await?;
             self.inner.fleet.tidy(repo);
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)
+    }
+
+    /// Hands a new head of the deploy branch to the fleet, with the kind that its README names.
+    pub(super) async fn deployed(&self, space: SpaceId, head: Oid, sdk: Option<Sdk>) -> ServiceResult<()> {
+        self.inner.fleet.pushed(space, head).await.map_err(fleet_failed)?;
+        self.keep_sdk(space, sdk).await
+    }
+
+    /// Stores the kind that a README names, for the time before something is built from it.
+    async fn keep_sdk(&self, space: SpaceId, sdk: Option<Sdk>) -> ServiceResult<()> {
+        let before = self.inner.db.spaces().get(&space).map_err(read_failed)?.map(|space| space.sdk);
+        let stored = self.store_change(space, |space, _| {
+            space.sdk = sdk.unwrap_or(space.sdk);
+            Ok(())
+        });
+        let stored = stored.await?;
+        if Some(stored.sdk) != before {
+            self.inner.fleet.republish(&stored).await.map_err(fleet_failed)?;
+        }
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn git_failed(error: GitError) -> ServiceError {
         // Its Space was deleted between one look and the next.
         GitError::NoRepository(_) => Denied::Hidden.into(),
         GitError::NoCommit(oid) => ServiceError::RevisionNotFound(oid.to_string()),
-        GitError::Branch(_) => ServiceError::Invalid(error.to_string()),
+        GitError::Branch(_) | GitError::Request(_) => ServiceError::Invalid(error.to_string()),
         GitError::StorageFull => ServiceError::StorageFull,
         GitError::Busy => ServiceError::Unavailable(error.to_string()),
         error => ServiceError::internal("use a repository", error),

@@ -17,6 +17,11 @@ pub(super) fn is_id(text: &str) -> bool {
     (MIN_ID..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
+/// Whether a full name is one that git accepts for a ref.
+pub(crate) fn is_ref(name: &str) -> bool {
+    name.strip_prefix("refs/").is_some_and(|rest| rest.contains('/') && is_valid(rest))
+}
+
 fn is_valid(name: &str) -> bool {
     let is_component = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
     (1..=MAX_BRANCH).contains(&name.len())

@@ -52,7 +52,7 @@ impl Repo {
     pub async fn stream(&self, content: Oid, part: Range<u64>) -> Result<FileStream, GitError> {
         let turn = timeout(TURN, self.git.stream_turn()).await.map_err(|_| GitError::Busy)?;
         let oid = content.to_string();
-        let started = self.git.start_stream(&self.path, COMMAND, &["blob", &oid]);
+        let started = self.git.start_stream(self.place(), COMMAND, &["blob", &oid]);
         let (mut child, stdout) = started.map_err(|error| self.missing(error))?;
         let (pieces, received) = mpsc::channel(WAITING);
         let left = part.end.saturating_sub(part.start);

@@ -19,7 +19,7 @@ const REPACK_DEADLINE: Duration = Duration::from_secs(600);
 
 impl Repo {
     /// Makes the names of new packs durable; their content was made so by git.
-    pub(super) async fn sync_packs(&self) -> Result<(), GitError> {
+    pub(crate) async fn sync_packs(&self) -> Result<(), GitError> {
         sync_directories(vec![self.folder().join("objects/pack")]).await
     }
 
@@ -38,6 +38,22 @@ impl Repo {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(sweep).await {
             tracing::warn!(space = %self.space, error = %error, "cannot remove what a failed import has left");
         }
+    }
+
+    /// Makes refs of any kind durable that were moved, made or removed: their folders, and the top, where git keeps those
+    /// that it has packed.
+    pub(crate) async fn sync_refs(&self, full_names: &[&str]) -> Result<(), GitError> {
+        let top = self.folder().to_path_buf();
+        let refs = top.join("refs");
+        let mut folders = std::collections::BTreeSet::from([top.clone()]);
+        for name in full_names {
+            let file = top.join(name);
+            folders
+                .extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(&refs)).map(Path::to_path_buf));
+        }
+        // Git removes the folders of a removed ref that are empty then.
+        let is_there = |folder: &PathBuf| folder.is_dir();
+        sync_directories(folders.into_iter().filter(is_there).collect()).await
     }
 
     /// Merges packs if there are many; to be called now and then after commits, which wait for it. A failure costs speed

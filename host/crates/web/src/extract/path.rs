@@ -24,6 +24,13 @@ async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> 
     Ok(params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()))
 }
 
+impl Param {
+    /// A part of the address by its name.
+    pub(crate) async fn named<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
+        Ok(parameter(parts, state, name).await?.unwrap_or_default())
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for SpaceAt {
     type Rejection = ApiError;
 

@@ -1,0 +1,50 @@
+//! Errors as git clients show them: plain text, and the word to ask for a password where one may help.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use spaceport_control::service::ServiceError;
+use spaceport_core::permission::Actor;
+
+use crate::error::{ApiError, X_ERROR_MESSAGE};
+
+/// What a client is asked for.
+pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Spaceport\", charset=\"UTF-8\"");
+
+/// An error for a git client.
+#[derive(Debug)]
+pub(crate) struct GitRefusal(pub(super) ApiError);
+
+impl GitRefusal {
+    /// For `map_err`: as it may be told to this actor.
+    pub(crate) fn for_actor<E: Into<ApiError>>(actor: &Actor) -> impl Fn(E) -> Self {
+        let told = crate::api::told_to(actor);
+        move |error| Self(told(error))
+    }
+}
+
+impl From<ApiError> for GitRefusal {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<ServiceError> for GitRefusal {
+    fn from(error: ServiceError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for GitRefusal {
+    fn into_response(self) -> Response {
+        let (mut parts, _) = self.0.into_response().into_parts();
+        let text = parts.headers.get(X_ERROR_MESSAGE).and_then(|text| text.to_str().ok()).unwrap_or_default();
+        let body = Body::from(format!("{text}\n"));
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        parts.headers.remove(header::CONTENT_LENGTH);
+        if parts.status == StatusCode::UNAUTHORIZED {
+            parts.headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        Response::from_parts(parts, body)
+    }
+}
