@@ -1,6 +1,7 @@
 //! Keys as bytes whose order is the keys' order.
 
 use spaceport_core::id::{AccountId, ID_BYTES, SpaceId};
+use spaceport_core::lfs::LfsOid;
 
 use crate::account::TokenHash;
 
@@ -39,6 +40,16 @@ impl Key for TokenHash {
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+impl Key for LfsOid {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.as_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_bytes(bytes.try_into().ok()?))
     }
 }
 

@@ -32,6 +32,9 @@ impl Batch {
         for (key, _) in db.secrets().under(&space.id)? {
             self.delete(db.secrets(), &key);
         }
+        for (key, _) in db.lfs_links().under(&space.id)? {
+            self.delete(db.lfs_links(), &key);
+        }
         self.expect(db.spaces(), &space.id, Expect::Present);
         self.delete(db.space_paths(), &space.path.key());
         self.delete(db.subdomains(), &space.subdomain.as_str().to_owned());

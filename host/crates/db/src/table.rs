@@ -8,6 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use spaceport_core::id::{AccountId, SpaceId};
+use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
 
@@ -16,6 +17,7 @@ use crate::error::ReadError;
 use crate::index::Index;
 use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
+use crate::lfs::LfsLink;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
 
@@ -43,6 +45,8 @@ pub enum TableId {
     Subdomains = 9,
     /// Accounts by name in lower case.
     AccountNames = 10,
+    /// Large files of Spaces.
+    LfsLinks = 20,
 }
 
 impl TableId {
@@ -59,6 +63,7 @@ impl TableId {
             Self::SpacePaths => "space_paths",
             Self::Subdomains => "subdomains",
             Self::AccountNames => "account_names",
+            Self::LfsLinks => "lfs_links",
         }
     }
 }
@@ -173,4 +178,6 @@ tables! {
     subdomains: Subdomains, String => SpaceId;
     /// Accounts by name in lower case.
     account_names: AccountNames, String => AccountId;
+    /// Large files, by Space and content.
+    lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
 }

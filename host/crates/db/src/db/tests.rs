@@ -302,3 +302,28 @@ async fn ten_thousand_spaces_are_read_within_a_second() {
     let limit = if cfg!(debug_assertions) { 10 } else { 1 };
     assert!(elapsed.as_secs_f64() < f64::from(limit), "{elapsed:?}");
 }
+
+#[tokio::test]
+async fn the_large_files_of_a_space_are_copied_with_it_and_go_with_it() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    db.commit(insert(&db, 1)).await.unwrap();
+    db.commit(insert(&db, 2)).await.unwrap();
+    let [one, two] = [1, 2].map(|byte| spaceport_core::lfs::LfsOid::from_bytes([byte; 32]));
+    let link = crate::LfsLink { size: 1 << 30, created_at: 1 };
+    let mut batch = Batch::default();
+    batch.put(db.lfs_links(), &(space_id(1), one), &link);
+    batch.put(db.lfs_links(), &(space_id(1), two), &link);
+    db.commit(batch).await.unwrap();
+    let mut batch = Batch::default();
+    batch.copy_lfs_links(&db, space_id(1), space_id(2)).unwrap();
+    db.commit(batch).await.unwrap();
+    assert_eq!(db.lfs_links().under(&space_id(2)).unwrap().len(), 2);
+    for number in [1, 2] {
+        assert_eq!(db.linked_lfs().unwrap(), std::collections::HashSet::from([one, two]));
+        let mut batch = Batch::default();
+        batch.remove_space(&db, &space(number)).unwrap();
+        db.commit(batch).await.unwrap();
+    }
+    assert!(db.linked_lfs().unwrap().is_empty());
+}

@@ -8,6 +8,7 @@ use spaceport_core::space::{SleepAfter, Space};
 
 use super::*;
 use crate::account::{AccessToken, Account, AccountKind, PasswordHash};
+use crate::lfs::LfsLink;
 use crate::release::BuiltRelease;
 use crate::testing::{release, space};
 
@@ -42,6 +43,8 @@ fn accounts_tokens_and_releases_read_back_as_written() {
         survives(&AccessToken { id, account, role, label: "l".into(), last_four: "wxyz".into(), created_at: 1 });
     }
     survives(&release(3));
+    let link = LfsLink { size: 5 << 30, created_at: 1 };
+    assert_eq!(survives(&link), r#"{"size":5368709120,"created_at":1}"#);
 }
 
 /// Text that version 1 wrote: it must read the same for ever.
