@@ -27,6 +27,7 @@ use spaceport_core::lifecycle::InstanceId;
 use spaceport_core::revision::Oid;
 use spaceport_git::{CheckedOutFile, GitError, Repos};
 
+use crate::lfs::LfsStore;
 use crate::ports::Mount;
 
 /// Looks at a folder that others remove things from, before giving up: each removal beside us costs one.
@@ -66,6 +67,7 @@ pub(crate) struct Checkouts {
 
 struct Shared {
     repos: Arc<Repos>,
+    lfs: LfsStore,
     checkouts: Folder,
     tmp: Folder,
     storage: Folder,
@@ -80,10 +82,11 @@ struct Folder {
 
 impl Checkouts {
     /// Opens the directories and removes what the last process left in them and this one cannot use. Blocks on the disk.
-    pub(crate) fn open(data: &Path, repos: Arc<Repos>) -> io::Result<Self> {
+    pub(crate) fn open(data: &Path, repos: Arc<Repos>, lfs: LfsStore) -> io::Result<Self> {
         let data = std::path::absolute(data)?;
         let shared = Shared {
             repos,
+            lfs,
             checkouts: Folder::open(data.join("checkouts"))?,
             tmp: Folder::open(data.join("tmp"))?,
             storage: Folder::open(data.join("storage"))?,
@@ -199,6 +202,7 @@ impl Checkouts {
             self.blocking("make a checkout", move |shared| shared.checkouts.mount(&work)).await?
         };
         let report = self.shared.repos.repo(space).checkout(revision, &into.dir).await?;
+        let report = self.shared.lfs.materialise(space, &into.dir, report).await?;
         let work = work.to_owned();
         self.blocking("make a checkout", move |shared| {
             let folder = &shared.checkouts;

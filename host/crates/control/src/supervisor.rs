@@ -39,7 +39,7 @@ use member::{Input, Member};
 use save::Saving;
 
 pub(crate) use changes::known_head;
-pub(crate) use remove::remove_files;
+pub(crate) use remove::{collect_large_files, remove_files};
 pub(crate) use timers::{Timers, run as run_timers};
 
 /// What a supervisor knows between two messages.

@@ -281,23 +281,7 @@ impl World {
 
     /// A Space that the fleet does not know yet.
     pub(crate) async fn store(&self, name: &str) -> Space {
-        let path: spaceport_core::name::SpacePath = format!("ada/{name}").parse().unwrap();
-        let space = Space {
-            id: SpaceId::from_bytes(rand::random()),
-            subdomain: Subdomain::derive(&path),
-            path,
-            owner: AccountId::from_bytes([1; 12]),
-            creator: AccountId::from_bytes([1; 12]),
-            created_at: NOON,
-            updated_at: NOON,
-            visibility: Visibility::Public,
-            sdk: Sdk::Wasm,
-            hardware: DEFAULT_FLAVOR.into(),
-            storage: None,
-            sleep_after: SleepAfter::HostDefault,
-            variables: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-        };
+        let space = space(name);
         self.repos.create(space.id).await.unwrap();
         let mut batch = self.db.batch();
         batch.insert_space(&self.db, &space);
@@ -429,4 +413,25 @@ fn plugins() -> Vec<PluginKind> {
 /// The README of an app of a kind.
 pub(crate) fn readme(sdk: &str) -> String {
     format!("---\nsdk: {sdk}\n---\n")
+}
+
+/// A Space of ada's that is stored nowhere yet.
+pub(crate) fn space(name: &str) -> Space {
+    let path: spaceport_core::name::SpacePath = format!("ada/{name}").parse().unwrap();
+    Space {
+        id: SpaceId::from_bytes(rand::random()),
+        subdomain: Subdomain::derive(&path),
+        path,
+        owner: AccountId::from_bytes([1; 12]),
+        creator: AccountId::from_bytes([1; 12]),
+        created_at: NOON,
+        updated_at: NOON,
+        visibility: Visibility::Public,
+        sdk: Sdk::Wasm,
+        hardware: DEFAULT_FLAVOR.into(),
+        storage: None,
+        sleep_after: SleepAfter::HostDefault,
+        variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+    }
 }

@@ -13,7 +13,7 @@ pub const MIN_POINTER: u64 = 120;
 /// Longest text that is looked at as a pointer: the format's own limit.
 pub const MAX_POINTER: u64 = 1024;
 /// The largest file that is kept this way: what one upload may have.
-pub const MAX_LARGE_FILE: u64 = 5_000_000_000;
+pub const MAX_LARGE_FILE: u64 = 5 << 30;
 /// The first line of every pointer.
 const VERSION: &str = "version https://git-lfs.github.com/spec/v1";
 

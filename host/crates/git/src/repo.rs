@@ -1,6 +1,7 @@
 //! One repository: reading it and committing to it.
 
 pub(crate) mod branch;
+mod pointers;
 mod stream;
 pub(crate) mod upkeep;
 

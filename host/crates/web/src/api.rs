@@ -16,6 +16,9 @@ pub(crate) mod spaces;
 mod tests;
 mod time;
 pub(crate) mod types;
+pub(crate) mod xet;
+
+pub(crate) use range::{Asked, asked};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, header};
@@ -51,7 +54,7 @@ fn warned(response: impl IntoResponse, warnings: &[Warning]) -> Response {
 }
 
 /// The origin by which this client reaches the hub: clients do not rewrite the addresses in `Link`.
-fn origin(app: &AppState, headers: &HeaderMap) -> String {
+pub(crate) fn origin(app: &AppState, headers: &HeaderMap) -> String {
     let addresses = app.control.addresses();
     match headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
         Some(host) => format!("{}://{host}", addresses.scheme),

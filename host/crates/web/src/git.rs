@@ -5,6 +5,7 @@
 //! what the API tells; git clients ask for a password when told to sign in, and show plain text to their user.
 
 mod caller;
+pub(crate) mod lfs;
 mod refusal;
 mod smart;
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn files() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/tree/{rev}/{*path}", get(api::files::tree))
         .route("/api/spaces/{owner}/{name}/paths-info/{rev}", post(api::files::paths_info))
         .route("/spaces/{owner}/{name}/resolve/{rev}/{*path}", get(api::files::resolve))
-        .route("/spaces/{owner}/{name}/raw/{rev}/{*path}", get(api::files::resolve))
+        .route("/spaces/{owner}/{name}/raw/{rev}/{*path}", get(api::files::raw))
 }
 
 /// A Space's repository, for git itself.
@@ -137,4 +137,10 @@ fn git() -> Router<AppState> {
         .route("/spaces/{owner}/{name}/info/refs", get(git::refs))
         .route("/spaces/{owner}/{name}/git-upload-pack", post(git::fetch))
         .route("/spaces/{owner}/{name}/git-receive-pack", post(git::push))
+        .route("/spaces/{owner}/{name}/info/lfs/objects/batch", post(git::lfs::batch))
+        .route("/spaces/{owner}/{name}/info/lfs/locks", get(git::lfs::locks).post(git::lfs::locks))
+        .route("/spaces/{owner}/{name}/info/lfs/locks/verify", post(git::lfs::locks))
+        .route("/api/lfs/{param}", get(git::lfs::get).put(git::lfs::put).post(git::lfs::post))
+        .route("/api/spaces/{owner}/{name}/xet-write-token/{rev}", get(api::xet::refuse))
+        .route("/api/spaces/{owner}/{name}/xet-read-token/{rev}", get(api::xet::refuse))
 }

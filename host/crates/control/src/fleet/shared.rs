@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::FleetConfig;
 use crate::builder::{Builder, no_backend};
 use crate::checkouts::Checkouts;
+use crate::lfs::LfsStore;
 use crate::logs::LogStore;
 use crate::ports::{Backend, BackendPlugins, Clock};
 use crate::routes::RouteTable;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Arc<RouteTable>,
     pub(crate) logs: LogStore,
     pub(crate) checkouts: Checkouts,
+    pub(crate) lfs: LfsStore,
     pub(crate) builder: Builder,
     pub(crate) timers: Arc<Timers>,
     pub(crate) samples: Samples,

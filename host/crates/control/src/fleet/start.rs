@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::{FleetConfig, FleetError, FleetParts, Shared};
 use crate::builder::Builder;
 use crate::checkouts::Checkouts;
+use crate::lfs::LfsStore;
 use crate::logs::LogStore;
 use crate::metrics::SpaceMetrics;
 use crate::publish::Profile;
@@ -53,10 +54,13 @@ struct Loaded {
 
 pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<Shared>, FleetError> {
     let (data, repos, clock) = (config.data.clone(), parts.repos.clone(), parts.clock.clone());
-    let open = blocking(move || -> io::Result<(LogStore, Checkouts)> {
-        Ok((LogStore::open(&data.join("logs"), clock)?, Checkouts::open(&data, repos)?))
+    let db = parts.db.clone();
+    let open = blocking(move || -> io::Result<(LogStore, Checkouts, LfsStore)> {
+        let lfs = LfsStore::open(&data, db, clock.clone())?;
+        let checkouts = Checkouts::open(&data, repos, lfs.clone())?;
+        Ok((LogStore::open(&data.join("logs"), clock)?, checkouts, lfs))
     });
-    let (logs, checkouts) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
+    let (logs, checkouts, lfs) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
     let plugins: Vec<PluginKind> = parts.backends.iter().flat_map(|backend| backend.plugins()).collect();
     let (db, here) = (parts.db.clone(), plugins.clone());
     let loaded = blocking(move || load(&db, Plugins::Any(&here))).await??;
@@ -75,6 +79,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         routes: parts.routes,
         logs,
         checkouts,
+        lfs,
         timers: Arc::default(),
         boot_turns: Semaphore::new(BOOT_LAUNCHES),
         closing: CancellationToken::new(),
@@ -86,6 +91,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     publish(&shared, loaded.spaces);
     begin_loops(&shared);
     finish_deletions(&shared, loaded.deleted);
+    shared.spawn(supervisor::collect_large_files(shared.clone()));
     Ok(shared)
 }
 

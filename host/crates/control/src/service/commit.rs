@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use spaceport_core::id::SpaceId;
+use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
@@ -28,6 +29,15 @@ pub enum FileChange {
         path: String,
         /// Its content.
         content: Bytes,
+    },
+    /// Puts a large file that the Space has been sent already.
+    PutLarge {
+        /// Where.
+        path: String,
+        /// Its content.
+        oid: LfsOid,
+        /// Bytes of its content; a copy does not say.
+        size: Option<u64>,
     },
     /// Removes a file.
     Delete {
@@ -64,7 +74,6 @@ impl Control {
             false => None,
         };
         let message = message(&new)?;
-        let changes = new.changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
 
         // One after the other: the fleet must hear of two commits in the order they were made.
         let _turn = self.settings_turn(space.id).await;
@@ -73,6 +82,8 @@ impl Control {
         if before.is_none() && branch != DEPLOY_BRANCH {
             return Err(ServiceError::RevisionNotFound(branch.to_owned()));
         }
+        let changes = self.with_pointers(space.id, &repo, before, new.changes).await?;
+        let changes = changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
         let author = author(user, self.inner.clock.now());
         let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
         let head = repo.commit(spec).await.map_err(commit_refused)?;
@@ -157,6 +168,9 @@ fn git_change(change: FileChange) -> ServiceResult<Change> {
     let parse = |path: &str| RepoPath::parse(path).map_err(|error| ServiceError::Invalid(error.to_string()));
     Ok(match change {
         FileChange::Put { path, content } => Change::Put { path: parse(&path)?, mode: FileMode::Regular, content },
+        FileChange::PutLarge { path, .. } => {
+            return Err(ServiceError::internal("commit a large file", format!("{path} has no pointer yet")));
+        }
         FileChange::Delete { path } => Change::Delete { path: parse(&path)? },
         FileChange::DeleteFolder { path } => {
             let path = RepoPath::parse_folder(&path).map_err(|error| ServiceError::Invalid(error.to_string()))?;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use spaceport_core::id::SpaceId;
+use spaceport_core::lfs::LfsPointer;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
@@ -13,7 +15,9 @@ use spaceport_git::{FileStream, Repo, TreeEntry};
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::git_tree::folders;
+use super::lfs::lfs_failed;
 use super::storage::git_failed;
+use crate::lfs::{LargeContent, LfsStore};
 
 /// The name by which clients mean the default branch.
 const HEAD: &str = "HEAD";
@@ -41,6 +45,8 @@ pub enum FolderEntry {
         oid: Oid,
         /// Bytes of its content.
         size: u64,
+        /// The large file that it stands for.
+        large: Option<LfsPointer>,
     },
     /// A folder.
     Folder {
@@ -58,23 +64,31 @@ pub struct FoundFile {
     pub commit: Oid,
     /// The id of its content.
     pub oid: Oid,
-    /// Bytes of its content.
+    /// Bytes of its content; of a file that stands for a large one, of that.
     pub size: u64,
+    /// The large file that it stands for.
+    pub large: Option<LfsPointer>,
     path: String,
     repo: Repo,
+    store: LfsStore,
 }
 
 /// A part of a file's content.
 pub enum FileContent {
     /// Of a small file, at once.
     Whole(Bytes),
-    /// Of a large one, in pieces.
+    /// Of a larger one, in pieces.
     Stream(FileStream),
+    /// Of a large file that is kept beside the repository.
+    Large(LargeContent),
 }
 
 impl FoundFile {
     /// A part of its content, which must lie within its size.
     pub async fn content(&self, part: Range<u64>) -> ServiceResult<FileContent> {
+        if let Some(pointer) = self.large {
+            return Ok(FileContent::Large(self.store.read(pointer.oid, part).await.map_err(lfs_failed)?));
+        }
         if self.size > SMALL_FILE {
             return Ok(FileContent::Stream(self.repo.stream(self.oid, part).await.map_err(git_failed)?));
         }
@@ -121,7 +135,7 @@ impl Control {
         let space = self.space(actor, path, Action::See)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
-        let entries = entries(&repo.tree(commit).await.map_err(git_failed)?);
+        let entries = self.entries(space.id, &repo, commit).await?;
         let folder = folder.trim_matches('/');
         if folder.is_empty() {
             return Ok((commit, below(entries, "", is_recursive)));
@@ -146,15 +160,24 @@ impl Control {
         let space = self.space(actor, path, Action::See)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
-        let mut all: BTreeMap<String, FolderEntry> = entries(&repo.tree(commit).await.map_err(git_failed)?)
+        let mut all: BTreeMap<String, FolderEntry> = self
+            .entries(space.id, &repo, commit)
+            .await?
             .into_iter()
             .map(|entry| (entry.path().to_owned(), entry))
             .collect();
         Ok(wanted.iter().filter_map(|path| all.remove(path.trim_end_matches('/'))).collect())
     }
 
-    /// One file of a revision.
-    pub async fn file(&self, actor: &Actor, path: &SpacePath, revision: &str, file: &str) -> ServiceResult<FoundFile> {
+    /// One file of a revision; as what it stands for, or as it is in the repository.
+    pub async fn file(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        revision: &str,
+        file: &str,
+        is_raw: bool,
+    ) -> ServiceResult<FoundFile> {
         let space = self.space(actor, path, Action::See)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
@@ -162,7 +185,20 @@ impl Control {
             || ServiceError::EntryNotFound { message: format!("{file} does not exist on {revision:?}"), commit };
         let tree = repo.tree(commit).await.map_err(git_failed)?;
         let entry = tree.iter().find(|entry| entry.path.as_str() == file).ok_or_else(missing)?;
-        Ok(FoundFile { commit, oid: entry.oid, size: entry.size, path: file.to_owned(), repo })
+        let large = match is_raw {
+            true => None,
+            false => self.pointers(space.id, &repo, &[entry]).await?.remove(&entry.oid),
+        };
+        let size = large.map_or(entry.size, |pointer| pointer.size);
+        let (path, store) = (file.to_owned(), self.large().clone());
+        Ok(FoundFile { commit, oid: entry.oid, size, large, path, repo, store })
+    }
+
+    /// Files and folders of a revision, in the order of paths.
+    async fn entries(&self, space: SpaceId, repo: &Repo, commit: Oid) -> ServiceResult<Vec<FolderEntry>> {
+        let tree = repo.tree(commit).await.map_err(git_failed)?;
+        let pointers = self.pointers(space, repo, &tree.iter().collect::<Vec<_>>()).await?;
+        Ok(entries(&tree, &pointers))
     }
 
     /// Branches with their heads.
@@ -181,11 +217,12 @@ pub(super) async fn resolve(repo: &Repo, revision: &str) -> ServiceResult<Oid> {
 }
 
 /// Files and the folders that they make, in the order of paths.
-fn entries(files: &[TreeEntry]) -> Vec<FolderEntry> {
+fn entries(files: &[TreeEntry], pointers: &BTreeMap<Oid, LfsPointer>) -> Vec<FolderEntry> {
     let files_listed = files.iter().map(|file| FolderEntry::File {
         path: file.path.as_str().to_owned(),
         oid: file.oid,
         size: file.size,
+        large: pointers.get(&file.oid).copied(),
     });
     let folders_listed = folders(files).into_iter().map(|(path, oid)| FolderEntry::Folder { path, oid });
     let mut all: Vec<FolderEntry> = folders_listed.chain(files_listed).collect();

@@ -44,7 +44,7 @@ pub struct GitPush {
 }
 
 /// Why a push is not taken, for its author.
-enum Refusal {
+pub(super) enum Refusal {
     /// What it brings breaks a rule: the reasons, a line each.
     Content(Vec<String>),
     /// It did not come in whole.
@@ -146,6 +146,7 @@ impl GitPush {
         self.push.take_pack(input).await.map_err(|error| self.failed(error))?;
         let audit = self.push.audit(MAX_PUSHED_FILE).await.map_err(|error| self.failed(error))?;
         refuse_large(&audit)?;
+        self.control.refuse_absent(self.space.id, &audit.pointers)?;
         for command in self.push.commands().to_vec() {
             if let Some(why) = forbidden(&command) {
                 self.push.refuse(&command.name, why);
@@ -283,7 +284,7 @@ fn refuse_large(audit: &Audit) -> Result<(), Refusal> {
     let Some((first, _)) = audit.too_large.first() else { return Ok(()) };
     let mut lines = vec![
         format!("Your push was rejected because it contains files larger than {} MiB.", MAX_PUSHED_FILE >> 20),
-        format!("Keep them with git-lfs, which takes up to {} GB a file:", MAX_LARGE_FILE / 1_000_000_000),
+        format!("Keep them with git-lfs, which takes up to {} GiB a file:", MAX_LARGE_FILE >> 30),
         format!("  git lfs migrate import --include=\"{first}\" --everything"),
         String::new(),
         "Offending files, in any of the commits:".to_owned(),

@@ -65,11 +65,12 @@ impl Control {
         let oid = resolve(&repo, revision.unwrap_or("HEAD")).await?;
         let at = repo.log(oid, 1).await.map_err(git_failed)?.first().map_or(space.updated_at, |entry| entry.at);
         let files = repo.tree(oid).await.map_err(git_failed)?;
+        let large = self.pointers(space.id, &repo, &files.iter().collect::<Vec<_>>()).await?;
         let card = match files.iter().find(|file| file.path.as_str() == README) {
             Some(_) => repo.read(oid, README).await.map_err(git_failed)?.and_then(|text| card_of(&text)),
             None => None,
         };
-        Ok(SpaceView { head: Some(Head { oid, at }), card, files: Some(files), ..self.listed(space) })
+        Ok(SpaceView { head: Some(Head { oid, at }), card, files: Some(files), large, ..self.listed(space) })
     }
 
     /// The path of the Space that answers at a subdomain, if the actor may see it.
@@ -90,6 +91,7 @@ impl Control {
             head: None,
             card,
             files: None,
+            large: Default::default(),
             runtime,
             space,
         }

@@ -16,6 +16,9 @@ use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
 use super::storage::git_failed;
 
+/// The largest file that is sent within a commit, whose body holds it as text of four thirds its size, and in memory;
+/// larger ones are sent by themselves and kept beside the repository.
+const MAX_COMMITTED_FILE: u64 = 128 << 20;
 /// The file with the rules.
 const GIT_IGNORE: &str = ".gitignore";
 /// Largest list of rules, in bytes: they become one automaton in memory. The longest in use have a few kilobytes.
@@ -33,8 +36,10 @@ pub struct UploadPlan {
 /// What a committer should know of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedUpload {
-    /// The id of the content that is there now.
-    pub oid: Option<Oid>,
+    /// Whether it is to be sent by itself, as a large file.
+    pub is_large: bool,
+    /// The id of the content that is there now: of a file that is kept as a large one and is to be again, the SHA-256.
+    pub oid: Option<String>,
     /// Whether it is to be left out.
     pub is_ignored: bool,
 }
@@ -46,7 +51,7 @@ impl Control {
         actor: &Actor,
         path: &SpacePath,
         revision: &str,
-        wanted: &[&str],
+        wanted: &[(&str, u64)],
         rules: Option<String>,
     ) -> ServiceResult<UploadPlan> {
         let space = self.space(actor, path, Action::Write)?;
@@ -62,8 +67,17 @@ impl Control {
         };
         let rules = tokio::task::spawn_blocking(move || parse(&rules));
         let rules = rules.await.map_err(|error| ServiceError::internal("read the rules of .gitignore", error))?;
-        let there: BTreeMap<&str, Oid> = tree.iter().map(|entry| (entry.path.as_str(), entry.oid)).collect();
-        let plan = |path: &&str| PlannedUpload { oid: there.get(path).copied(), is_ignored: is_ignored(&rules, path) };
+        let there: BTreeMap<&str, &TreeEntry> = tree.iter().map(|entry| (entry.path.as_str(), entry)).collect();
+        let named: Vec<&TreeEntry> = wanted.iter().filter_map(|(path, _)| there.get(path).copied()).collect();
+        let pointers = self.pointers(space.id, &repo, &named).await?;
+        let plan = |(path, size): &(&str, u64)| {
+            let is_large = *size > MAX_COMMITTED_FILE;
+            let oid = there.get(path).map(|entry| match pointers.get(&entry.oid) {
+                Some(pointer) if is_large => pointer.oid.to_string(),
+                _ => entry.oid.to_string(),
+            });
+            PlannedUpload { is_large, oid, is_ignored: is_ignored(&rules, path) }
+        };
         Ok(UploadPlan { commit, files: wanted.iter().map(plan).collect() })
     }
 }

@@ -1,8 +1,10 @@
 //! What operations tell about a Space: values, not the wire's form.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use spaceport_core::lfs::LfsPointer;
 use spaceport_core::lifecycle::{Millis, Release};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::revision::Oid;
@@ -29,6 +31,8 @@ pub struct SpaceView {
     pub card: Option<String>,
     /// The files at that commit, where they were asked for.
     pub files: Option<Vec<TreeEntry>>,
+    /// Which of them stand for large files, by the ids of their contents.
+    pub large: BTreeMap<Oid, LfsPointer>,
     /// How it runs.
     pub runtime: RuntimeView,
 }

@@ -80,8 +80,26 @@ async fn try_remove_files(shared: &Shared, space: SpaceId) -> Result<(), FleetEr
         .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
         .map_err(FleetError::files("remove logs"))?;
     shared.repos.remove(space).await?;
+    collect(shared).await;
     let mut batch = Batch::default();
     batch.delete(shared.db.lifecycles(), &space);
     shared.db.commit(batch).await?;
     Ok(())
+}
+
+/// Removes large files that no Space has any more, as a host that was killed leaves them, and uploads that nobody goes on
+/// with.
+pub(crate) async fn collect_large_files(shared: Arc<Shared>) {
+    if let Err(error) = shared.lfs.drop_stale_parts().await {
+        tracing::warn!(%error, "uploads that nobody goes on with stay until the next start");
+    }
+    collect(&shared).await;
+}
+
+async fn collect(shared: &Shared) {
+    match shared.lfs.collect().await {
+        Ok(0) => {}
+        Ok(files) => tracing::info!(files, "large files that no Space has were removed"),
+        Err(error) => tracing::warn!(%error, "large files that no Space has stay until the next start"),
+    }
 }

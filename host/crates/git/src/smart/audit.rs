@@ -67,22 +67,10 @@ impl Repo {
         }
         passed?;
         sizer.end().await;
-        audit.pointers = self.pointers(candidates).await?;
+        let pointers = self.lfs_pointers(&candidates.iter().map(|(oid, _)| *oid).collect()).await?;
+        let pointer = |(oid, path)| Some((path, *pointers.get(&oid)?));
+        audit.pointers = candidates.into_iter().filter_map(pointer).collect();
         Ok(audit)
-    }
-
-    /// Which of these files are pointers.
-    async fn pointers(&self, candidates: Vec<(Oid, String)>) -> Result<Vec<(String, LfsPointer)>, GitError> {
-        let mut pointers = Vec::new();
-        for some in candidates.chunks(1000) {
-            let names = some.iter().map(|(oid, _)| oid.to_string()).collect();
-            for (content, (_, path)) in self.read_objects(names, MAX_POINTER).await?.into_iter().zip(some) {
-                if let Some(pointer) = content.and_then(|content| LfsPointer::parse(&content)) {
-                    pointers.push((path.clone(), pointer));
-                }
-            }
-        }
-        Ok(pointers)
     }
 }
 

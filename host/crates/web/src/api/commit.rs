@@ -43,7 +43,7 @@ pub(crate) struct ValidateYaml {
     repo_type: Option<String>,
 }
 
-/// The body of `POST …/preupload/{rev}`. Samples and sizes play no part: every file is sent the same way.
+/// The body of `POST …/preupload/{rev}`. Samples play no part: how a file is sent depends on its size alone.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preupload {
@@ -56,6 +56,8 @@ pub(crate) struct Preupload {
 #[derive(Deserialize)]
 struct PreuploadFile {
     path: String,
+    #[serde(default)]
+    size: u64,
 }
 
 /// Checks a README. Clients read the body before the status.
@@ -73,7 +75,7 @@ pub(crate) async fn validate_yaml(
     Ok((status, Json(answer)).into_response())
 }
 
-/// How each file is to be sent: always within the commit, unless the repository ignores it. What is there already is named
+/// How each file is to be sent: within the commit, or by itself if it is too large for that, unless the repository ignores it. What is there already is named
 /// by its id, so that clients leave it out.
 pub(crate) async fn preupload(
     State(app): State<AppState>,
@@ -87,13 +89,14 @@ pub(crate) async fn preupload(
     if body.files.len() > MAX_PREUPLOAD {
         return Err(ApiError::too_large(format!("Ask about at most {MAX_PREUPLOAD} files at once")));
     }
-    let wanted: Vec<&str> = body.files.iter().map(|file| file.path.as_str()).collect();
+    let wanted: Vec<(&str, u64)> = body.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
     let plan = app.control.upload_plan(&actor, &path, &revision, &wanted, body.git_ignore).await;
     let plan = plan.map_err(told_to(&actor))?;
-    let answer = |(path, planned): (&&str, &PlannedUpload)| {
-        let mut file = json!({ "path": path, "uploadMode": "regular", "shouldIgnore": planned.is_ignored });
-        if let Some(oid) = planned.oid {
-            file["oid"] = json!(oid.to_string());
+    let answer = |((path, _), planned): (&(&str, u64), &PlannedUpload)| {
+        let mode = if planned.is_large { "lfs" } else { "regular" };
+        let mut file = json!({ "path": path, "uploadMode": mode, "shouldIgnore": planned.is_ignored });
+        if let Some(oid) = &planned.oid {
+            file["oid"] = json!(oid);
         }
         file
     };

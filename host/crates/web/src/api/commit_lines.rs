@@ -11,6 +11,7 @@ mod tests;
 use serde::Deserialize;
 use serde_json::Value;
 use spaceport_control::service::{FileChange, NewCommit};
+use spaceport_core::lfs::LfsOid;
 use spaceport_core::revision::OidPrefix;
 
 use crate::error::{ApiError, ApiResult};
@@ -70,6 +71,17 @@ struct File {
     content: String,
     #[serde(default)]
     encoding: Option<String>,
+}
+
+/// A large file: its content was sent already.
+#[derive(Deserialize)]
+struct LargeFile {
+    path: String,
+    #[serde(default)]
+    algo: Option<String>,
+    oid: LfsOid,
+    #[serde(default)]
+    size: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +209,7 @@ impl CommitLines {
             "file" => put(number, value, content)?,
             "deletedFile" => FileChange::Delete { path: member::<Deleted>(number, value)?.path },
             "deletedFolder" => FileChange::DeleteFolder { path: member::<Deleted>(number, value)?.path },
-            "lfsFile" => return Err(lfs_refused(number)),
+            "lfsFile" => put_large(number, value)?,
             other => return Err(at_line(number, &format!("{other:?} is no operation of a commit"))),
         };
         if self.changes.len() == MAX_OPERATIONS {
@@ -234,10 +246,12 @@ fn at_line(number: usize, message: &str) -> ApiError {
     ApiError::bad_request(format!("Line {} of the commit: {message}", number + 1))
 }
 
-fn lfs_refused(number: usize) -> ApiError {
-    let message =
-        "this host stores no LFS files. Send every file as a \"file\" operation, as its preupload answer says";
-    at_line(number, message)
+fn put_large(number: usize, value: Value) -> ApiResult<FileChange> {
+    let file: LargeFile = member(number, value)?;
+    match file.algo.as_deref() {
+        None | Some("sha256") => Ok(FileChange::PutLarge { path: file.path, oid: file.oid, size: file.size }),
+        Some(other) => Err(at_line(number, &format!("contents are named by their sha256, not by their {other}"))),
+    }
 }
 
 /// Whether the string that starts after this text is the value of a member called `content`.

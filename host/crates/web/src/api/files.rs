@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 use spaceport_control::service::{FileContent, FolderEntry, FoundFile};
 use spaceport_core::revision::Oid;
+use tokio_util::io::ReaderStream;
 
 use super::range::{Asked, asked};
 use super::{origin, told_to};
@@ -23,6 +24,13 @@ use crate::router::AppState;
 const PAGE: usize = 1000;
 /// Paths that may be asked for at once.
 const MAX_PATHS: usize = 10_000;
+
+/// The id of a large file's content, by which clients keep it.
+const X_LINKED_ETAG: HeaderName = HeaderName::from_static("x-linked-etag");
+/// The size of a large file.
+const X_LINKED_SIZE: HeaderName = HeaderName::from_static("x-linked-size");
+/// Bytes of a large file that are read at once.
+const LARGE_PIECE: usize = 256 << 10;
 
 /// What a file of a Space is told to be. Never HTML: a file must not run as a page of the hub.
 const FILE_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -87,17 +95,39 @@ pub(crate) async fn refs(
     Ok(Json(answer))
 }
 
-/// A file of a revision, whole or a part of it.
+/// A file of a revision, whole or a part of it; of a pointer, the large file that it stands for.
 pub(crate) async fn resolve(
+    app: State<AppState>,
+    caller: Caller,
+    space: SpaceAt,
+    revision: RevisionName,
+    file: EntryPath,
+    (method, headers): (Method, HeaderMap),
+) -> ApiResult<Response> {
+    answer(app, caller, space, revision, file, (method, headers, false)).await
+}
+
+/// A file of a revision as it is in the repository.
+pub(crate) async fn raw(
+    app: State<AppState>,
+    caller: Caller,
+    space: SpaceAt,
+    revision: RevisionName,
+    file: EntryPath,
+    (method, headers): (Method, HeaderMap),
+) -> ApiResult<Response> {
+    answer(app, caller, space, revision, file, (method, headers, true)).await
+}
+
+async fn answer(
     State(app): State<AppState>,
     Caller(actor): Caller,
     SpaceAt(path): SpaceAt,
     RevisionName(revision): RevisionName,
     EntryPath(file): EntryPath,
-    method: Method,
-    headers: HeaderMap,
+    (method, headers, is_raw): (Method, HeaderMap, bool),
 ) -> ApiResult<Response> {
-    let found = app.control.file(&actor, &path, &revision, &file).await.map_err(told_to(&actor))?;
+    let found = app.control.file(&actor, &path, &revision, &file, is_raw).await.map_err(told_to(&actor))?;
     let (status, answer, part) = head(&found, &file, &headers);
     let body = match part.filter(|_| method != Method::HEAD) {
         Some(part) => body(found.content(part).await.map_err(told_to(&actor))?),
@@ -108,8 +138,15 @@ pub(crate) async fn resolve(
 
 /// Status and headers of the answer, and the part of the file that belongs to it.
 fn head(found: &FoundFile, file: &str, headers: &HeaderMap) -> (StatusCode, HeaderMap, Option<Range<u64>>) {
-    let etag = header_text(&format!("\"{}\"", found.oid));
+    let etag = match found.large {
+        Some(pointer) => header_text(&format!("\"{}\"", pointer.oid)),
+        None => header_text(&format!("\"{}\"", found.oid)),
+    };
     let mut answer = HeaderMap::new();
+    if let Some(pointer) = found.large {
+        answer.insert(X_LINKED_ETAG, etag.clone());
+        answer.insert(X_LINKED_SIZE, HeaderValue::from(pointer.size));
+    }
     answer.insert(header::ETAG, etag.clone());
     answer.insert(X_REPO_COMMIT, header_text(&found.commit.to_string()));
     answer.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -149,6 +186,7 @@ fn body(content: FileContent) -> Body {
             let piece = pieces.next().await?;
             Some((piece, pieces))
         })),
+        FileContent::Large(content) => Body::from_stream(ReaderStream::with_capacity(content, LARGE_PIECE)),
     }
 }
 
@@ -182,9 +220,16 @@ fn is_text(file: &str) -> bool {
 
 fn entry_json(entry: &FolderEntry) -> Value {
     match entry {
-        FolderEntry::File { path, oid, size } => {
-            json!({ "type": "file", "path": path, "size": size, "oid": oid.to_string() })
-        }
+        FolderEntry::File { path, oid, size, large } => match large {
+            None => json!({ "type": "file", "path": path, "size": size, "oid": oid.to_string() }),
+            Some(pointer) => json!({
+                "type": "file",
+                "path": path,
+                "size": pointer.size,
+                "oid": oid.to_string(),
+                "lfs": { "oid": pointer.oid.to_string(), "size": pointer.size, "pointerSize": size },
+            }),
+        },
         FolderEntry::Folder { path, oid } => {
             json!({ "type": "directory", "path": path, "size": 0, "oid": oid.to_string() })
         }

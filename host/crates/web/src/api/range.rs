@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// What a `Range` header asks of a file of some size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// All of it.
     Whole,
     /// These bytes.
@@ -15,7 +15,7 @@ pub(super) enum Asked {
 }
 
 /// Reads a `Range` header.
-pub(super) fn asked(header: Option<&str>, size: u64) -> Asked {
+pub(crate) fn asked(header: Option<&str>, size: u64) -> Asked {
     let Some(spec) = header.and_then(|text| text.trim().strip_prefix("bytes=")) else { return Asked::Whole };
     let Some((first, last)) = spec.trim().split_once('-') else { return Asked::Whole };
     let (first, last) = (first.trim(), last.trim());

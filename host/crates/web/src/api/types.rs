@@ -162,9 +162,9 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     put("datasets", list("datasets"));
     put("runtime", json!(Runtime::from(&view.runtime)));
     put("xetEnabled", json!(false));
-    put("usedStorage", json!(view.files.iter().flatten().map(|file| file.size).sum::<u64>()));
+    put("usedStorage", json!(view.files.iter().flatten().map(|file| size(file, view)).sum::<u64>()));
     if let Some(files) = &view.files {
-        put("siblings", files.iter().map(|file| sibling(file, detail.has_blobs)).collect());
+        put("siblings", files.iter().map(|file| sibling(file, view, detail.has_blobs)).collect());
     }
     put("cardData", Value::Object(card));
     if !detail.expand.is_empty() {
@@ -173,11 +173,22 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     Value::Object(members)
 }
 
-fn sibling(file: &TreeEntry, has_blobs: bool) -> Value {
-    match has_blobs {
-        true => json!({ "rfilename": file.path.as_str(), "size": file.size, "blobId": file.oid.to_string() }),
-        false => json!({ "rfilename": file.path.as_str() }),
+/// Bytes of a file, or of the large one that it stands for.
+fn size(file: &TreeEntry, view: &SpaceView) -> u64 {
+    view.large.get(&file.oid).map_or(file.size, |pointer| pointer.size)
+}
+
+fn sibling(file: &TreeEntry, view: &SpaceView, has_blobs: bool) -> Value {
+    let mut sibling = json!({ "rfilename": file.path.as_str() });
+    if has_blobs {
+        sibling["size"] = json!(size(file, view));
+        sibling["blobId"] = json!(file.oid.to_string());
+        if let Some(pointer) = view.large.get(&file.oid) {
+            let (sha256, pointer_size) = (pointer.oid.to_string(), file.size);
+            sibling["lfs"] = json!({ "sha256": sha256, "size": pointer.size, "pointerSize": pointer_size });
+        }
     }
+    sibling
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
 mod harness;
+mod large;
 mod pushes;
 mod transfers;

@@ -73,7 +73,11 @@ fn what_is_wrong_is_named_with_its_line() {
     let long = "x".repeat(INLINE_CONTENT + 1);
     for (line, expected) in [
         ("{not json".to_owned(), "Line 2"),
-        (json!({"key": "lfsFile", "value": {"path": "m.bin"}}).to_string(), "LFS"),
+        (json!({"key": "lfsFile", "value": {"path": "m.bin"}}).to_string(), "oid"),
+        (
+            json!({"key": "lfsFile", "value": {"path": "m.bin", "oid": "0".repeat(64), "algo": "md5"}}).to_string(),
+            "sha256",
+        ),
         (json!({"key": "rename", "value": {}}).to_string(), "rename"),
         (json!({"key": "file", "value": {"content": "!!!", "path": "x"}}).to_string(), "base64"),
         (json!({"key": "file", "value": {"content": "QQ==QQ==", "path": "x"}}).to_string(), "base64"),

@@ -153,7 +153,7 @@ async fn commits_that_cannot_be_made_say_why() {
     let git = "{\"key\":\"file\",\"value\":{\"path\":\".git/config\",\"content\":\"\"}}";
     for (query, lines, refusal, expected) in [
         ("main", delete, (404, "EntryNotFound"), "A file with this name doesn't exist"),
-        ("main", lfs, (400, "BadRequest"), "LFS"),
+        ("main", lfs, (400, "BadRequest"), "SHA-256"),
         ("main", escape, (400, "BadRequest"), "../x"),
         ("main", git, (400, "BadRequest"), ".git/config"),
         ("main", "{", (400, "BadRequest"), "Line 2"),

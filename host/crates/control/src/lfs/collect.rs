@@ -1,0 +1,58 @@
+//! Removing what nobody needs: contents that no Space has any more, and uploads in parts that nobody goes on with.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{Duration, UNIX_EPOCH};
+
+use cap_std::fs::Dir;
+use spaceport_core::lfs::LfsOid;
+
+use super::{LfsError, LfsStore, OBJECTS, PARTS};
+
+/// How long an upload in parts may pause.
+const PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl LfsStore {
+    /// Removes contents without a Space; how many. Uploads that end meanwhile wait for it.
+    pub(crate) async fn collect(&self) -> Result<usize, LfsError> {
+        let _turn = self.shared.turn.lock().await;
+        let linked = self.shared.db.linked_lfs()?;
+        self.blocking("remove large files that no Space has", move |shared| {
+            remove_unlinked(&shared.dir.open_dir(OBJECTS)?, &linked)
+        })
+        .await
+    }
+
+    /// Removes uploads in parts that have paused for too long.
+    pub(crate) async fn drop_stale_parts(&self) -> Result<(), LfsError> {
+        let oldest = Duration::from_millis(self.shared.clock.now()).saturating_sub(PAUSE);
+        self.blocking("remove parts of large files", move |shared| {
+            let parts = shared.dir.open_dir(PARTS)?;
+            for entry in parts.entries()? {
+                let entry = entry?;
+                let changed = entry.metadata()?.modified()?.into_std();
+                if changed.duration_since(UNIX_EPOCH).is_ok_and(|changed| changed < oldest) {
+                    entry.remove_file()?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn remove_unlinked(objects: &Dir, linked: &HashSet<LfsOid>) -> io::Result<usize> {
+    let mut removed = 0;
+    for shelf in objects.entries()? {
+        let shelf = shelf?.open_dir()?;
+        for entry in shelf.entries()? {
+            let entry = entry?;
+            let oid = entry.file_name().to_str().and_then(|name| name.parse::<LfsOid>().ok());
+            if oid.is_some_and(|oid| !linked.contains(&oid)) {
+                entry.remove_file()?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
