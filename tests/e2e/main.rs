@@ -9,6 +9,7 @@ mod crash;
 mod crowds;
 mod egress;
 mod files;
+mod git;
 mod h2_abuse;
 mod hostile;
 mod isolation;

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod disk;
+pub mod git;
 pub mod guests;
 pub mod host;
 pub mod neighbour;

@@ -13,7 +13,7 @@ const PYTHON_CLIENTS: [&str; 1] = ["huggingface_hub==2.4.0"];
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    step("build the components", || crate::guests::build(&workspace, &["git", "gcc"]).map(drop))?;
+    step("build the components", || crate::guests::build(&workspace, &["git", "git-lfs", "gcc"]).map(drop))?;
     step("build the host", || workspace.build_host())?;
     let python = step("install the clients", || packages::python_venv(&workspace, "clients", &PYTHON_CLIENTS))?;
     if args.is_empty() {

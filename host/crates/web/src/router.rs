@@ -141,6 +141,7 @@ fn git() -> Router<AppState> {
         .route("/spaces/{owner}/{name}/info/lfs/locks", get(git::lfs::locks).post(git::lfs::locks))
         .route("/spaces/{owner}/{name}/info/lfs/locks/verify", post(git::lfs::locks))
         .route("/api/lfs/{param}", get(git::lfs::get).put(git::lfs::put).post(git::lfs::post))
-        .route("/api/spaces/{owner}/{name}/xet-write-token/{rev}", get(api::xet::refuse))
-        .route("/api/spaces/{owner}/{name}/xet-read-token/{rev}", get(api::xet::refuse))
+        .route("/api/spaces/{owner}/{name}/xet-write-token/{rev}", get(api::xet::token))
+        .route("/api/spaces/{owner}/{name}/xet-read-token/{rev}", get(api::xet::token))
+        .route(api::xet::REFUSAL_PATH, get(api::xet::refuse))
 }

@@ -63,3 +63,25 @@ impl Place<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Call, Git, READ_DEADLINE};
+
+    #[tokio::test]
+    async fn what_works_on_strangers_data_is_bounded() {
+        let git = Git::find().await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let init = Call { command: "init", args: &["-q", "--bare", "."], max_output: 0, deadline: READ_DEADLINE };
+        git.run(dir.path(), init, Vec::new()).await.unwrap().ok("init").unwrap();
+        let place = Place { is_bounded: true, ..Place::from(dir.path()) };
+        let running = git.start_piped(place, "cat-file", &["--batch"]).unwrap();
+        let pid = running.child.pid().unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero())).unwrap();
+        for (name, most) in [("Max address space", MEMORY), ("Max cpu time", CPU), ("Max file size", FILE)] {
+            let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+            assert!(line.split_whitespace().any(|word| word == most.to_string()), "{line}");
+        }
+    }
+}

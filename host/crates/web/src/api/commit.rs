@@ -17,9 +17,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::commit_lines::{CommitLines, MAX_COMMIT_BODY};
-use super::told_to;
+use super::{X_HF_WARNING, told_to, xet};
 use crate::auth::Caller;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, header_text};
 use crate::extract::{JsonBody, QueryPairs, RevisionName, SpaceAt};
 use crate::router::AppState;
 
@@ -84,7 +84,7 @@ pub(crate) async fn preupload(
     RevisionName(revision): RevisionName,
     query: QueryPairs,
     JsonBody(body): JsonBody<Preupload>,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Response> {
     refuse_pull_request(&query)?;
     if body.files.len() > MAX_PREUPLOAD {
         return Err(ApiError::too_large(format!("Ask about at most {MAX_PREUPLOAD} files at once")));
@@ -101,7 +101,11 @@ pub(crate) async fn preupload(
         file
     };
     let files: Vec<Value> = wanted.iter().zip(&plan.files).map(answer).collect();
-    Ok(Json(json!({ "files": files, "commitOid": plan.commit.to_string() })))
+    let mut answer = Json(json!({ "files": files, "commitOid": plan.commit.to_string() })).into_response();
+    if plan.files.iter().any(|file| file.is_large) {
+        answer.headers_mut().insert(X_HF_WARNING, header_text(xet::WARNING));
+    }
+    Ok(answer)
 }
 
 /// Makes a commit.

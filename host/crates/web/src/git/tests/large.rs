@@ -255,14 +255,22 @@ async fn files_too_large_for_a_commit_are_sent_by_themselves() {
         { "path": "big.bin", "size": 200u64 << 20, "sample": "" },
         { "path": "index.html", "size": 10 },
     ] });
-    let answer = git.hub.post("/api/spaces/ada/site/preupload/main", ask).await.expect(200).json();
+    let answer = git.hub.post("/api/spaces/ada/site/preupload/main", ask).await.expect(200);
+    let plan = answer.json();
     let modes: Vec<&str> =
-        answer["files"].as_array().unwrap().iter().map(|file| file["uploadMode"].as_str().unwrap()).collect();
+        plan["files"].as_array().unwrap().iter().map(|file| file["uploadMode"].as_str().unwrap()).collect();
     assert_eq!(modes, ["regular", "lfs", "regular"]);
-    assert_eq!(answer["files"][1]["oid"], HELLO, "so that a client leaves out what is the same");
-    let refused = git.hub.get("/api/spaces/ada/site/xet-write-token/main").await;
+    assert_eq!(plan["files"][1]["oid"], HELLO, "so that a client leaves out what is the same");
+    let warning = |answer: &Answer| answer.header("x-hf-warning").map(str::to_owned);
+    assert!(warning(&answer).unwrap().contains("HF_HUB_DISABLE_XET=1"), "{answer:?}");
+    let small = git.hub.post("/api/spaces/ada/site/preupload/main", json!({ "files": [{ "path": "a", "size": 1 }] }));
+    assert_eq!(warning(&small.await.expect(200)), None);
+    // The native client shows the address of what was refused, and nothing of the refusal.
+    let led = git.hub.get("/api/spaces/ada/site/xet-write-token/main").await.expect(307);
+    let refused = git.hub.get(led.header("location").unwrap()).await;
     assert_eq!(refused.refusal(), (400, "XetNotOffered"));
     assert!(refused.text().contains("HF_HUB_DISABLE_XET=1"), "{refused:?}");
+    assert!(led.header("location").unwrap().contains("HF_HUB_DISABLE_XET=1"), "{led:?}");
 }
 
 /// The hash of a content, by the program that people use.
