@@ -70,6 +70,8 @@ const CONFIG: &[&str] = &[
     "safe.directory=*",
     // Clones and fetches: without large files where the client wants it so, and without what is ours.
     "uploadpack.allowFilter=true",
+    // This one reads a pattern out of the repository and tries it on every path.
+    "uploadpackfilter.sparse:oid.allow=false",
     "transfer.hideRefs=refs/spaceport",
     "transfer.advertiseSID=false",
 ];

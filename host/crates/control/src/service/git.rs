@@ -1,6 +1,8 @@
 //! What git clients do with a Space's repository: cloning, fetching and pushing, whichever way they came. Who may, what a
 //! push may bring, and how it becomes what is served: by the path that commits of the API take.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use spaceport_core::lfs::MAX_LARGE_FILE;
 use spaceport_core::name::{OwnerName, SpacePath};
@@ -21,6 +23,8 @@ use super::storage::{git_failed, read_failed};
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
 /// Passwords that are checked at a time: each takes a core and 19 MiB for a moment, and anybody may send one.
 static PASSWORD_CHECKS: Semaphore = Semaphore::const_new(2);
+/// How often a client is told that its push is still being looked at: proxies end a connection that is silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a client is told of each ref when what it pushes is not accepted; the reasons stand before it.
 const DECLINED: &str = "pre-receive hook declined";
 /// Branches by their full names.
@@ -122,14 +126,36 @@ impl Control {
 impl GitPush {
     /// Takes the push in and tells the client. If it leaves before everything is here and looked at, nothing has happened.
     pub async fn run(mut self, mut input: impl AsyncRead + Unpin) {
-        let output = self.output.clone();
-        let examined = tokio::select! {
-            examined = self.examine(&mut input) => examined,
-            () = output.closed() => {
+        match self.examine_until_left(&mut input).await {
+            None => {
                 tracing::info!(space = %self.space.path, actor = %self.user.name, "a push was broken off");
                 return;
             }
-        };
+            Some(examined) => self.settle(examined).await,
+        }
+        self.push.finish().await;
+    }
+
+    /// Looks at everything for as long as the client is there, and tells it now and then that it is not forgotten.
+    async fn examine_until_left(&mut self, input: &mut (impl AsyncRead + Unpin)) -> Option<Result<(), Refusal>> {
+        let (output, heartbeat) = (self.output.clone(), self.push.heartbeat());
+        let mut beats = tokio::time::interval(HEARTBEAT);
+        beats.reset();
+        let examined = self.examine(input);
+        tokio::pin!(examined);
+        loop {
+            tokio::select! {
+                examined = &mut examined => return Some(examined),
+                () = output.closed() => return None,
+                _ = beats.tick() => {
+                    // A client that does not read has enough to read.
+                    let _ = heartbeat.clone().map(|heartbeat| output.try_send(heartbeat));
+                }
+            }
+        }
+    }
+
+    async fn settle(&mut self, examined: Result<(), Refusal>) {
         match examined {
             Ok(()) => self.accept().await,
             Err(Refusal::Pack(why)) => self.push.fail(&why),
@@ -138,7 +164,6 @@ impl GitPush {
                 self.push.refuse_all(DECLINED);
             }
         }
-        self.push.finish().await;
     }
 
     /// Brings the objects in and looks at everything.

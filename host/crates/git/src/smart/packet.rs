@@ -77,6 +77,11 @@ pub(crate) fn on_band(band: u8, bytes: &[u8]) -> Bytes {
     packets.freeze()
 }
 
+/// A packet that says nothing.
+pub(crate) fn heartbeat() -> Bytes {
+    Bytes::from_static(b"0005\x01")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

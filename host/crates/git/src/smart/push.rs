@@ -29,6 +29,8 @@ const MAX_PACK: u64 = 2 << 30;
 const MAX_DISCARDED: u64 = 1 << 30;
 /// Longest wait for a turn.
 const TURN: Duration = Duration::from_secs(10);
+/// A client that sends nothing for so long has sent all that it will.
+const SILENCE: Duration = Duration::from_secs(3);
 /// Longest wait for a client that does not read what it is told. The push goes on without it.
 const TELL: Duration = Duration::from_secs(10);
 /// Before an objects' count: `PACK` and the version.
@@ -88,9 +90,9 @@ impl Push {
         &self.incoming
     }
 
-    /// Whether the client has gone, so that nothing need be done for it.
-    pub async fn left(output: &PushOutput) {
-        output.closed().await;
+    /// What shows a client, and whatever is between, that its push is still being looked at; nothing else.
+    pub fn heartbeat(&self) -> Option<Bytes> {
+        self.wishes.has_bands.then(packet::heartbeat)
     }
 
     /// Brings the objects in, where only this push sees them. The input may go on after them where it is a conversation.
@@ -141,8 +143,7 @@ impl Push {
             Some(status) if status.success() => Ok(()),
             status => {
                 if !was_all_read {
-                    let mut rest = input.take(MAX_DISCARDED);
-                    let _ = timeout(STREAM, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+                    discard(input).await;
                 }
                 Err(refusal(&said, status.and_then(|status| status.code()).is_some()))
             }
@@ -201,6 +202,17 @@ impl Push {
         }
         let writing = Arc::clone(&self.repo.writing);
         let _writing = writing.lock().await;
+        let surplus = self.repo.surplus(&wanted).await?;
+        let (surplus, wanted): (Vec<_>, Vec<_>) =
+            wanted.into_iter().cloned().partition(|command| surplus.contains(&command.name));
+        for command in surplus {
+            self.refuse(&command.name, "the repository has as many branches and tags as it may have");
+        }
+        if wanted.is_empty() || (self.wishes.is_atomic && !self.refused.is_empty()) {
+            self.refuse_all("atomic push failed: another ref was refused");
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<&RefCommand> = wanted.iter().collect();
         if let Some(incoming) = &self.incoming.incoming {
             incoming.accept(self.repo.folder()).await?;
             self.repo.sync_packs().await?;
@@ -258,6 +270,16 @@ impl Push {
             last.drain(..surplus);
         }
         String::from_utf8_lossy(&last).into_owned()
+    }
+}
+
+/// Reads on and throws away, as far as a client goes on writing: it reads nothing before that.
+async fn discard(input: &mut (impl AsyncRead + Unpin)) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut left = MAX_DISCARDED;
+    while left > 0 {
+        let Ok(Ok(read @ 1..)) = timeout(SILENCE, input.read(&mut buffer)).await else { return };
+        left = left.saturating_sub(read as u64);
     }
 }
 

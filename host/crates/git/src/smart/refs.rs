@@ -1,5 +1,7 @@
 //! Moving the refs of a push: each from where the client has seen it, all of them in one step where it asks for that.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use spaceport_core::revision::Oid;
 
@@ -10,6 +12,8 @@ use crate::repo::Repo;
 
 /// Refs that this host keeps for itself.
 pub(crate) const OURS: &str = "refs/spaceport/";
+/// Refs a repository may have: each is a file, and all of them are told to whoever fetches.
+const MAX_REFS: usize = 2_000;
 /// `update-ref` says little.
 const OUTPUT: usize = 64 << 10;
 
@@ -30,6 +34,14 @@ impl Repo {
         let names = commands.iter().zip(&moved).filter(|(_, moved)| **moved).map(|(command, _)| command.name.as_str());
         self.sync_refs(&names.collect::<Vec<_>>()).await?;
         Ok(moved)
+    }
+
+    /// The names of those that would be more refs than a repository may have.
+    pub(super) async fn surplus(&self, commands: &[&RefCommand]) -> Result<BTreeSet<String>, GitError> {
+        let there: BTreeSet<String> = self.all_refs().await?.into_iter().map(|(name, _)| name).collect();
+        let new = commands.iter().filter(|command| command.new.is_some() && !there.contains(&command.name));
+        let room = MAX_REFS.saturating_sub(there.len());
+        Ok(new.skip(room).map(|command| command.name.clone()).collect())
     }
 
     /// Whether all of them moved, or none.

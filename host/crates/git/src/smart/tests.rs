@@ -317,3 +317,39 @@ fn raw(oid: Oid) -> Vec<u8> {
     let text = oid.to_string();
     (0..20).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap()).collect()
 }
+
+#[tokio::test]
+async fn a_repository_has_so_many_refs_and_no_more() {
+    let fixture = Fixture::new().await;
+    let tip = fixture.commit(&[("a.txt", b"1")]).await;
+    let names: Vec<String> = (0..2_000).map(|number| format!("refs/tags/t{number:04}")).collect();
+    let commands: Vec<_> = names.iter().map(|name| (None, Some(tip), name.as_str())).collect();
+    let bytes = request(&commands[..1_999], "report-status atomic", &fixture.pack(tip).await);
+    assert_eq!(push(&fixture.server, &bytes).await.0.unwrap().len(), 1_999);
+    let empty = fixture.pack_of(&[]).await;
+    let more =
+        [(None, Some(tip), MAIN), (None, Some(tip), "refs/heads/more"), (Some(tip), Some(tip), names[0].as_str())];
+    let (done, told) = push(&fixture.server, &request(&more, "report-status atomic", &empty)).await;
+    assert_eq!(done.unwrap(), []);
+    assert!(told.contains("ng refs/heads/more the repository has as many"), "{told}");
+    let (done, told) = push(&fixture.server, &request(&more, "report-status", &empty)).await;
+    assert_eq!(done.unwrap().len(), 2);
+    assert!(told.contains("ok refs/heads/main") && told.contains("ng refs/heads/more"), "{told}");
+    fixture.server.advertise(Service::UploadPack, None, true).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_after_a_pack_that_is_refused() {
+    let fixture = Fixture::new().await;
+    let tip = fixture.commit(&[("a.txt", b"1")]).await;
+    let mut pack = fixture.pack(tip).await;
+    pack[20] ^= 0xff;
+    let bytes = request(&[(None, Some(tip), MAIN)], "report-status", &pack);
+    // The client waits for its answer and closes nothing, as over SSH.
+    let (mut sender, mut receiver) = tokio::io::duplex(1 << 20);
+    tokio::io::AsyncWriteExt::write_all(&mut sender, &bytes).await.unwrap();
+    let (output, _told) = mpsc::channel(1024);
+    let mut push = Push::begin(&fixture.server, &mut receiver, output).await.unwrap().unwrap();
+    let taken = tokio::time::timeout(std::time::Duration::from_secs(60), push.take_pack(&mut receiver)).await;
+    assert!(matches!(taken, Ok(Err(GitError::Request(_)))), "{taken:?}");
+}

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::TryStreamExt;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -22,7 +23,7 @@ use super::refusal::LfsRefusal;
 use super::{GitCaller, RepoAt};
 use crate::api::{Asked, asked, origin};
 use crate::error::{ApiError, header_text};
-use crate::extract::{JsonBody, Param};
+use crate::extract::{JsonBody, Param, QueryPairs};
 use crate::router::AppState;
 
 /// The type of everything that is said about large files.
@@ -33,6 +34,20 @@ const MAX_OBJECTS: usize = 1_000;
 const EXPIRES_IN: u64 = 5 * 60 * 60;
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
+
+/// What may be done at an address, by the ticket in it.
+pub(crate) struct TicketOf(LfsTicket);
+
+impl FromRequestParts<AppState> for TicketOf {
+    type Rejection = LfsRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, LfsRefusal> {
+        let oid = Param::named(parts, state, "param").await?;
+        let query = QueryPairs::parse(parts.uri.query().unwrap_or_default());
+        let ticket = state.control.lfs_ticket(query.get("ticket").unwrap_or_default())?;
+        if ticket.oid.to_string() == oid { Ok(Self(ticket)) } else { Err(ApiError::not_found().into()) }
+    }
+}
 
 /// The body of `POST …/objects/batch`.
 #[derive(Deserialize)]
@@ -99,14 +114,13 @@ pub(crate) async fn locks() -> LfsRefusal {
     ApiError::new(StatusCode::NOT_FOUND, "NotOffered", "Locking files is not offered by this host").into()
 }
 
-/// `PUT /api/lfs/{ticket}`: a content, or a part of one.
+/// `PUT /api/lfs/{oid}`: a content, or a part of one.
 pub(crate) async fn put(
     State(app): State<AppState>,
-    Param(ticket): Param,
+    TicketOf(ticket): TicketOf,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, LfsRefusal> {
-    let ticket = app.control.lfs_ticket(&ticket)?;
     let size = match ticket.act {
         LfsAct::Send => ticket.size,
         LfsAct::SendPart(number) => ticket.size.saturating_sub(number.saturating_mul(LFS_PART)).min(LFS_PART),
@@ -127,10 +141,9 @@ pub(crate) async fn put(
     Ok(([(header::ETAG, header_text(&etag))], StatusCode::OK).into_response())
 }
 
-/// `POST /api/lfs/{ticket}`: all parts have been sent, or has it arrived. Which parts there are is known, and what they are
+/// `POST /api/lfs/{oid}`: all parts have been sent, or has it arrived. Which parts there are is known, and what they are
 /// together is hashed, so the body says nothing new.
-pub(crate) async fn post(State(app): State<AppState>, Param(ticket): Param) -> Result<Response, LfsRefusal> {
-    let ticket = app.control.lfs_ticket(&ticket)?;
+pub(crate) async fn post(State(app): State<AppState>, TicketOf(ticket): TicketOf) -> Result<Response, LfsRefusal> {
     match ticket.act {
         LfsAct::Complete => app.control.lfs_complete(&ticket).await?,
         LfsAct::Verify if app.control.lfs_has(&ticket)? => {}
@@ -142,13 +155,12 @@ pub(crate) async fn post(State(app): State<AppState>, Param(ticket): Param) -> R
     Ok(lfs_json(&json!({ "oid": ticket.oid.to_string(), "size": ticket.size })))
 }
 
-/// `GET /api/lfs/{ticket}`: a content, or a part of it, so that a broken download goes on where it was.
+/// `GET /api/lfs/{oid}`: a content, or a part of it, so that a broken download goes on where it was.
 pub(crate) async fn get(
     State(app): State<AppState>,
-    Param(ticket): Param,
+    TicketOf(ticket): TicketOf,
     (method, headers): (Method, HeaderMap),
 ) -> Result<Response, LfsRefusal> {
-    let ticket = app.control.lfs_ticket(&ticket)?;
     if ticket.act != LfsAct::Fetch {
         return Err(ApiError::method_not_allowed().into());
     }
@@ -228,7 +240,8 @@ impl Links<'_> {
 
     fn address(&self, act: LfsAct, oid: LfsOid, size: u64) -> String {
         let ticket = self.app.control.lfs_sign(&LfsTicket { act, space: self.space, oid, size });
-        format!("{}/api/lfs/{ticket}", self.origin)
+        // In the query, which no log has.
+        format!("{}/api/lfs/{oid}?ticket={ticket}", self.origin)
     }
 }
 

@@ -171,6 +171,8 @@ async fn a_space_has_only_what_was_sent_to_it() {
     at(&git, Method::PUT, &href, b"hello".to_vec()).await.expect(405);
     let forged = href.as_str().unwrap().replace(".5.", ".6.");
     at(&git, Method::GET, &json!(forged), Vec::new()).await.expect(403);
+    let other = href.as_str().unwrap().replacen(HELLO, &"0".repeat(64), 1);
+    at(&git, Method::GET, &json!(other), Vec::new()).await.expect(404);
 
     let private = Some(json!({ "visibility": "private" }));
     git.hub.call(Method::PUT, "/api/spaces/ada/one/settings", private).await.expect(200);

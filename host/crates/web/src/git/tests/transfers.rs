@@ -114,3 +114,24 @@ async fn requests_that_are_no_gits_are_refused() {
     let nonsense = post("git-upload-pack", "application/x-git-upload-pack-request", b"0009nope!").await.expect(200);
     assert!(!nonsense.text().contains("PACK"), "{}", nonsense.text());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_unpacks_to_too_much_is_cut() {
+    use tokio::io::AsyncWriteExt;
+    let git = GitHub::start().await;
+    git.hub.create("site", "static").await;
+    // Lines that git reads to their end, forty megabytes of them in some kilobytes.
+    let line = format!("0032want {}\n", "1".repeat(40));
+    let mut packed = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+    packed.write_all(line.repeat(800_000).as_bytes()).await.unwrap();
+    packed.shutdown().await.unwrap();
+    let packed = packed.into_inner();
+    assert!(packed.len() < 1 << 20);
+    let request = Request::post("/spaces/ada/site/git-upload-pack")
+        .header(header::CONTENT_TYPE, "application/x-git-upload-pack-request")
+        .header(header::CONTENT_ENCODING, "gzip")
+        .body(axum::body::Body::from(packed));
+    let answer = git.hub.send(request.unwrap()).await.expect(200);
+    assert!(!answer.text().contains("PACK"), "{}", answer.text());
+    git.git(Path::new("/"), &["ls-remote", &git.public_url("site")]).await.ok();
+}
