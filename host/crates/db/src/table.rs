@@ -46,7 +46,7 @@ pub enum TableId {
     /// Accounts by name in lower case.
     AccountNames = 10,
     /// Large files of Spaces.
-    LfsLinks = 20,
+    LfsLinks = 40,
 }
 
 impl TableId {
