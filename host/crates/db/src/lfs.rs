@@ -7,7 +7,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::Millis;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Expect};
 use crate::db::Db;
 use crate::error::ReadError;
 
@@ -21,8 +21,10 @@ pub struct LfsLink {
 }
 
 impl Batch {
-    /// Gives a Space every large file that another has, as a copy of its repository needs.
+    /// Gives a Space every large file that another has, as a copy of its repository needs. Conflicts in `Spaces` if the
+    /// other is gone, since its files may be, too.
     pub fn copy_lfs_links(&mut self, db: &Db, from: SpaceId, to: SpaceId) -> Result<&mut Self, ReadError> {
+        self.expect(db.spaces(), &from, Expect::Present);
         for ((_, oid), link) in db.lfs_links().under(&from)? {
             self.put(db.lfs_links(), &(to, oid), &link);
         }

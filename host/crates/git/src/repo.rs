@@ -347,7 +347,7 @@ impl Repo {
 
     /// Where git runs for it.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { incoming: self.incoming.as_ref().map(|incoming| incoming.path()), ..Place::from(self.path.as_path()) }
+        Place { incoming: self.incoming.as_ref().map(|incoming| incoming.path()), ..Place::from(&self.path) }
     }
 
     /// A git that cannot be started because there is no folder to start it in.

@@ -69,7 +69,7 @@ impl Repos {
         let branch = format!("--initial-branch={DEPLOY_BRANCH}");
         let args = ["--bare", "--quiet", "--template=", &branch, &work];
         let call = Call { command: "init", args: &args, max_output: 4096, deadline: READ_DEADLINE };
-        self.shared.git.run(self.shared.path.as_path(), call, Vec::new()).await?.ok("init")?;
+        self.shared.git.run(&self.shared.path, call, Vec::new()).await?.ok("init")?;
         let shared = Arc::clone(&self.shared);
         blocking("make a repository", move || {
             sync_tree(&shared.dir, &work)?;

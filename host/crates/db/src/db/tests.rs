@@ -319,11 +319,15 @@ async fn the_large_files_of_a_space_are_copied_with_it_and_go_with_it() {
     batch.copy_lfs_links(&db, space_id(1), space_id(2)).unwrap();
     db.commit(batch).await.unwrap();
     assert_eq!(db.lfs_links().under(&space_id(2)).unwrap().len(), 2);
+    let mut late = Batch::default();
+    late.copy_lfs_links(&db, space_id(1), space_id(2)).unwrap();
     for number in [1, 2] {
         assert_eq!(db.linked_lfs().unwrap(), std::collections::HashSet::from([one, two]));
         let mut batch = Batch::default();
         batch.remove_space(&db, &space(number)).unwrap();
         db.commit(batch).await.unwrap();
     }
+    let refused = db.commit(late).await;
+    assert!(matches!(refused, Err(CommitError::Conflict { table: TableId::Spaces, .. })), "{refused:?}");
     assert!(db.linked_lfs().unwrap().is_empty());
 }

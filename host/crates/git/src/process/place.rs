@@ -1,6 +1,6 @@
 //! Where a git runs: the repository, what of a push it sees, and what it may use while it works on what a client sent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, prlimit};
 use tokio::process::Command;
@@ -33,6 +33,12 @@ pub(crate) struct Place<'a> {
 impl<'a> From<&'a Path> for Place<'a> {
     fn from(dir: &'a Path) -> Self {
         Self { dir, incoming: None, protocol: None, is_bounded: false }
+    }
+}
+
+impl<'a> From<&'a PathBuf> for Place<'a> {
+    fn from(dir: &'a PathBuf) -> Self {
+        Self::from(dir.as_path())
     }
 }
 
