@@ -30,8 +30,8 @@ pub enum GitError {
     /// The revision's content cannot be used; the author has to change it.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// The name of a branch is not one that git accepts.
-    #[error("{0:?} is no valid branch name")]
+    /// The name of a branch or a tag is not one that git accepts.
+    #[error("{0:?} is no valid name for a branch or a tag")]
     Branch(String),
     /// As many files are being read as can be at a time.
     #[error("too many files are being read at the same time: try again in a moment")]

@@ -22,7 +22,7 @@ pub use checkout::{CheckedOutFile, CheckoutReport};
 pub use commit::{Author, Change, CommitError, CommitSpec};
 pub use error::GitError;
 pub use path::{PathError, RepoPath};
-pub use repo::{FileStream, LogEntry, Repo};
+pub use repo::{FileStream, LogEntry, MAX_REFS, RefChange, RefEntry, Repo};
 pub use repos::Repos;
 pub use smart::{Audit, PackStream, Push, PushOutput, RefCommand, Service};
 pub use tree::{FileMode, TreeEntry, TreeError, blob_oid};

@@ -295,6 +295,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_NO_LAZY_FETCH", "1"),
+    // A path is a path: none of its characters has a meaning.
+    ("GIT_LITERAL_PATHSPECS", "1"),
     // A pushed `refs/replace/*` must not change what a commit contains.
     ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];

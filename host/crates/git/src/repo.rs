@@ -1,7 +1,9 @@
 //! One repository: reading it and committing to it.
 
 pub(crate) mod branch;
+mod history;
 mod pointers;
+mod refs;
 mod stream;
 pub(crate) mod upkeep;
 
@@ -21,11 +23,14 @@ use crate::commit::plan::{self, Plan};
 use crate::commit::{CommitError, CommitSpec, import};
 use crate::error::GitError;
 use crate::path::RepoPath;
-use crate::process::{BULK_DEADLINE, Call, Finished, Git, Place, READ_DEADLINE};
+use crate::process::{Call, Finished, Git, Place, READ_DEADLINE};
 use crate::smart::Incoming;
 use crate::tree::{FileMode, Listing, ListingError, MAX_LINK_TARGET, MAX_LISTING, TreeEntry, TreeError};
 
+pub use refs::{MAX_REFS, RefChange, RefEntry};
 pub use stream::FileStream;
+
+pub(crate) use crate::commit::import::identity as import_identity;
 
 /// Largest file that [`Repo::read`] hands out: it is held in memory.
 pub(crate) const MAX_READ: u64 = 64 << 20;
@@ -140,23 +145,7 @@ impl Repo {
 
     /// The newest commits of a revision's history, newest first.
     pub async fn log(&self, revision: Oid, limit: usize) -> Result<Vec<LogEntry>, GitError> {
-        let (revision_text, limit) = (revision.to_string(), limit.to_string());
-        let args = [
-            "-z",
-            "--no-mailmap",
-            "--no-decorate",
-            "--no-show-signature",
-            "--format=%H%x00%an%x00%ct%x00%s%x00%b",
-            "-n",
-            &limit,
-            &revision_text,
-            "--",
-        ];
-        let call = Call { command: "log", args: &args, max_output: LOG_OUTPUT, deadline: READ_DEADLINE };
-        let output = self.run_on(revision, call).await?.stdout;
-        let text = String::from_utf8_lossy(&output);
-        let fields: Vec<&str> = text.split('\0').collect();
-        Ok(fields.chunks_exact(5).filter_map(log_entry).collect())
+        self.log_page(revision, 0, limit).await
     }
 
     /// Writes a revision's files into an empty directory.
@@ -282,23 +271,7 @@ impl Repo {
     }
 
     async fn import(&self, plan: Plan, spec: &CommitSpec, parent: Option<Oid>) -> Result<Oid, GitError> {
-        let input = import::stream(plan, &spec.author, &spec.message, parent);
-        let args = ["--quiet", "--done", "--depth=0", "--date-format=raw"];
-        let call = Call { command: "fast-import", args: &args, max_output: SMALL_OUTPUT, deadline: BULK_DEADLINE };
-        let output = match self.run(call, input).await.and_then(|finished| finished.ok("fast-import")) {
-            Ok(output) => output,
-            Err(error) => {
-                self.discard_import().await;
-                return Err(error);
-            }
-        };
-        let text = String::from_utf8_lossy(&output);
-        let oid = text
-            .trim()
-            .parse()
-            .map_err(|_| GitError::Git { command: "fast-import", message: format!("it names no commit: {text:?}") })?;
-        self.sync_packs().await?;
-        Ok(oid)
+        self.import_stream(import::stream(plan, &spec.author, &spec.message, parent)).await
     }
 
     /// Moves a branch from `old` to `new`; whether it still was at `old`.

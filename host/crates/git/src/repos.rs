@@ -3,6 +3,7 @@
 //! `<2 hex digits>/<24 hex digits>.git` by the Space's id, and `tmp/` for what is being made or removed: a repository
 //! appears and disappears by one rename, so a crash leaves none by halves.
 
+mod copy;
 pub(crate) mod sweep;
 
 use std::collections::HashMap;

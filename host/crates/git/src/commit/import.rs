@@ -32,12 +32,23 @@ pub(crate) fn stream(plan: Plan, author: &Author, message: &str, parent: Option<
         chunks.text(&format!("M {} inline {}\n", file.mode.as_str(), quoted(&file.path)));
         chunks.data(file.content);
     }
-    chunks.text(&format!("\nget-mark :1\nreset {WORKING_REF}\nfrom {}\n\ndone\n", Oid::from_bytes([0; 20])));
+    chunks.end();
+    chunks.finish()
+}
+
+/// The input of `git fast-import` for a commit without a parent that holds this tree. It prints the new commit's id.
+pub(crate) fn root(tree: Oid, author: &Author, message: &str) -> Vec<Bytes> {
+    let mut chunks = Chunks::default();
+    let identity = identity(author);
+    chunks.text(&format!("commit {WORKING_REF}\nmark :1\nauthor {identity}\ncommitter {identity}\n"));
+    chunks.data(Bytes::from(clean_message(message)));
+    chunks.text(&format!("M 040000 {tree} \"\"\n"));
+    chunks.end();
     chunks.finish()
 }
 
 /// `Name <address> <seconds> +0000`.
-fn identity(author: &Author) -> String {
+pub(crate) fn identity(author: &Author) -> String {
     let clean = |text: &str, fallback: &str| {
         let text: String =
             text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).take(MAX_IDENTITY).collect();
@@ -78,6 +89,11 @@ impl Chunks {
         self.done.push(Bytes::from(std::mem::take(&mut self.text)));
         self.done.push(content);
         self.text.push('\n');
+    }
+
+    /// Prints the commit and lets go of the ref.
+    fn end(&mut self) {
+        self.text(&format!("\nget-mark :1\nreset {WORKING_REF}\nfrom {}\n\ndone\n", Oid::from_bytes([0; 20])));
     }
 
     fn finish(mut self) -> Vec<Bytes> {

@@ -1,4 +1,4 @@
-//! Names of branches, by git's own rule for refs.
+//! Names of branches and tags, by git's own rule for refs.
 
 use crate::error::GitError;
 
@@ -10,6 +10,11 @@ const MIN_ID: usize = 7;
 /// The full name of a branch.
 pub(super) fn full_name(branch: &str) -> Result<String, GitError> {
     if is_valid(branch) { Ok(format!("refs/heads/{branch}")) } else { Err(GitError::Branch(branch.to_owned())) }
+}
+
+/// The full name of a tag.
+pub(super) fn tag_name(tag: &str) -> Result<String, GitError> {
+    if is_valid(tag) { Ok(format!("refs/tags/{tag}")) } else { Err(GitError::Branch(tag.to_owned())) }
 }
 
 /// Whether a text can be an object's id, in full or shortened.

@@ -454,3 +454,116 @@ async fn a_dropped_commit_leaves_a_repository_that_works() {
     assert_ne!(before, after);
     assert_eq!(fixture.repo.read(after, "a").await.unwrap().unwrap(), "2");
 }
+
+fn author() -> Author {
+    Author { name: "Ada".into(), email: "ada@example.org".into(), at: 1_700_000_000_000 }
+}
+
+#[tokio::test]
+async fn branches_and_tags_are_made_listed_and_removed() {
+    let space = Fixture::new().await;
+    let first = space.commit(&[("a.txt", "1")]).await;
+    let second = space.commit(&[("a.txt", "2")]).await;
+    let repo = &space.repo;
+    assert_eq!(repo.create_branch("feature/x", first).await.unwrap(), RefChange::Done);
+    for taken in ["feature/x", "feature", "feature/x/y", "main"] {
+        assert_eq!(repo.create_branch(taken, second).await.unwrap(), RefChange::Exists, "{taken}");
+    }
+    assert_eq!(repo.create_tag("v1", first, Some("the first\n\nof many"), &author()).await.unwrap(), RefChange::Done);
+    assert_eq!(repo.create_tag("v2", second, None, &author()).await.unwrap(), RefChange::Done);
+    assert_eq!(repo.create_tag("v1", second, None, &author()).await.unwrap(), RefChange::Exists);
+    let text = space.git("cat-file", &["tag", "refs/tags/v1"], Vec::new()).await;
+    assert!(text.contains("tagger Ada <ada@example.org>") && text.ends_with("the first\n\nof many"), "{text}");
+
+    let listed = repo.refs().await.unwrap();
+    let listed: Vec<(&str, Oid)> = listed.iter().map(|entry| (entry.name.as_str(), entry.target)).collect();
+    let expected = [
+        ("refs/heads/feature/x", first),
+        ("refs/heads/main", second),
+        ("refs/tags/v1", first),
+        ("refs/tags/v2", second),
+    ];
+    assert_eq!(listed, expected);
+    for name in ["v1", "feature/x", "refs/tags/v1", "refs/heads/feature/x", &first.to_string()[..7]] {
+        assert_eq!(repo.resolve(name).await.unwrap(), Some(first), "{name}");
+    }
+
+    assert_eq!(repo.delete_branch("feature/x").await.unwrap(), RefChange::Done);
+    assert_eq!(repo.delete_branch("feature/x").await.unwrap(), RefChange::Missing);
+    assert_eq!(repo.delete_tag("v1").await.unwrap(), RefChange::Done);
+    assert_eq!(repo.delete_tag("v1").await.unwrap(), RefChange::Missing);
+    assert_eq!(repo.resolve("feature/x").await.unwrap(), None);
+    assert_eq!(repo.create_branch("feature", first).await.unwrap(), RefChange::Done);
+    for bad in ["a b", "../x", "a..b", "-d", ""] {
+        assert!(matches!(repo.create_branch(bad, first).await, Err(GitError::Branch(_))), "{bad}");
+        assert!(matches!(repo.create_tag(bad, first, None, &author()).await, Err(GitError::Branch(_))), "{bad}");
+    }
+    let missing = Oid::from_bytes([9; 20]);
+    assert!(matches!(repo.create_branch("new", missing).await, Err(GitError::NoCommit(_))));
+}
+
+#[tokio::test]
+async fn the_history_is_read_by_pages_and_by_path() {
+    let space = Fixture::new().await;
+    let first = space.commit(&[("a.txt", "1"), ("folder/b.txt", "1"), ("[x]*", "1")]).await;
+    let second = space.commit(&[("folder/b.txt", "2")]).await;
+    let third = space.commit(&[("xx", "3"), ("folder/c/d.txt", "3")]).await;
+    let repo = &space.repo;
+    let page = async |skip, limit| -> Vec<Oid> {
+        repo.log_page(third, skip, limit).await.unwrap().into_iter().map(|entry| entry.oid).collect()
+    };
+    assert_eq!(page(0, 2).await, [third, second]);
+    assert_eq!(page(2, 2).await, [first]);
+    assert_eq!(page(3, 2).await, []);
+    assert_eq!(repo.count_commits(third).await.unwrap(), 3);
+
+    let paths: Vec<String> =
+        ["a.txt", "folder", "folder/b.txt", "folder/c", "[x]*", "nothing"].map(String::from).into();
+    let last = repo.last_commits(third, &paths).await.unwrap();
+    let last: Vec<(&str, Oid)> = last.iter().map(|(path, entry)| (path.as_str(), entry.oid)).collect();
+    let expected =
+        [("[x]*", first), ("a.txt", first), ("folder", third), ("folder/b.txt", second), ("folder/c", third)];
+    assert_eq!(last, expected);
+    let earlier = repo.last_commits(second, &["folder".to_owned()]).await.unwrap();
+    assert_eq!((earlier["folder"].oid, earlier["folder"].summary.as_str()), (second, "A summary"));
+}
+
+#[tokio::test]
+async fn the_last_commit_of_what_a_merge_brought_is_the_one_that_made_it() {
+    let space = Fixture::new().await;
+    let base = space.commit(&[("a.txt", "1")]).await;
+    space.repo.create_branch("side", base).await.unwrap();
+    let side = space.repo.commit(CommitSpec { branch: "side".into(), ..space.spec(vec![put("b.txt", "1")]) }).await;
+    let (side, main) = (side.unwrap(), space.commit(&[("a.txt", "2")]).await);
+    let tree = space.repo.tree_of(main).await.unwrap();
+    let tree = space.git("cat-file", &["-p", &tree.to_string()], Vec::new()).await;
+    let entries = format!("{tree}\n100644 blob {}\tb.txt\n", blob_oid(b"1"));
+    let tree = space.git("mktree", &[], entries.into_bytes()).await;
+    let text = format!(
+        "tree {tree}\nparent {main}\nparent {side}\nauthor A <a> 2000000000 +0000\ncommitter A <a> 2000000000 +0000\n\nmerge\n"
+    );
+    let merge = space.git("hash-object", &["-w", "--stdin", "-t", "commit"], text.into_bytes()).await.parse().unwrap();
+    let last = space.repo.last_commits(merge, &["a.txt".to_owned(), "b.txt".to_owned()]).await.unwrap();
+    assert_eq!((last["a.txt"].oid, last["b.txt"].oid), (main, side));
+}
+
+#[tokio::test]
+async fn a_squashed_branch_is_one_commit_with_the_same_files() {
+    let space = Fixture::new().await;
+    let first = space.commit(&[("a.txt", "1"), ("b/c.txt", "1")]).await;
+    let head = space.commit(&[("a.txt", "2")]).await;
+    let before = space.repo.tree(head).await.unwrap();
+    let squashed = space.repo.squash("main", author(), "all of it").await.unwrap();
+    assert_eq!(space.repo.head("main").await.unwrap(), Some(squashed));
+    assert_eq!(space.repo.tree(squashed).await.unwrap(), before);
+    let log = space.repo.log(squashed, 10).await.unwrap();
+    assert_eq!((log.len(), log[0].summary.as_str()), (1, "all of it"));
+    space.repo.tidy().await;
+    assert_eq!(
+        space.repo.read(first, "a.txt").await.unwrap().unwrap(),
+        "1",
+        "what was built before can be launched again"
+    );
+    let missing = space.repo.squash("none", author(), "x").await;
+    assert!(matches!(missing, Err(CommitError::Conflict { actual: None, .. })), "{missing:?}");
+}

@@ -80,7 +80,7 @@ fn count_packs(folder: &Path) -> usize {
 }
 
 /// Flushes directories: the names in them, that is, not the content of the files.
-async fn sync_directories(folders: Vec<PathBuf>) -> Result<(), GitError> {
+pub(super) async fn sync_directories(folders: Vec<PathBuf>) -> Result<(), GitError> {
     let sync =
         move || folders.iter().try_for_each(|folder| sync_dir(&Dir::open_ambient_dir(folder, ambient_authority())?));
     match tokio::task::spawn_blocking(sync).await {

@@ -130,3 +130,28 @@ async fn locks_of_repositories_out_of_use_are_forgotten() {
     }
     assert!(repos.shared.writing.lock().unwrap().len() <= 1);
 }
+
+#[tokio::test]
+async fn a_copy_has_the_history_and_outlives_the_original() {
+    let folder = tempfile::tempdir().unwrap();
+    let repos = Repos::open(folder.path()).await.unwrap();
+    let other = SpaceId::from_bytes([0x0b; 12]);
+    let original = repos.create(SPACE).await.unwrap();
+    let first = original.commit(spec("1")).await.unwrap();
+    let head = original.commit(spec("2")).await.unwrap();
+    let author = Author { name: "Ada".into(), email: "a".into(), at: 0 };
+    original.create_tag("v1", first, Some("one"), &author).await.unwrap();
+    original.create_branch("side", first).await.unwrap();
+    let copy = repos.copy(SPACE, other).await.unwrap();
+    assert_eq!(copy.refs().await.unwrap(), original.refs().await.unwrap());
+    original.commit(spec("3")).await.unwrap();
+    repos.remove(SPACE).await.unwrap();
+
+    assert_eq!(copy.head("main").await.unwrap(), Some(head));
+    assert_eq!(copy.log(head, 10).await.unwrap().len(), 2);
+    assert_eq!(copy.read(first, "a").await.unwrap().unwrap(), "1");
+    let next = copy.commit(spec("4")).await.unwrap();
+    assert_eq!(repos.copy(SPACE, other).await.unwrap().head("main").await.unwrap(), Some(next), "as it was");
+    let missing = repos.copy(SPACE, SpaceId::from_bytes([0x0c; 12])).await;
+    assert!(matches!(missing, Err(GitError::NoRepository(SPACE))), "{missing:?}");
+}
