@@ -123,7 +123,14 @@ fn files() -> Router<AppState> {
     Router::new()
         .route("/api/spaces/{owner}/{name}/preupload/{rev}", post(api::commit::preupload))
         .route("/api/spaces/{owner}/{name}/commit/{rev}", post(api::commit::commit))
-        .route("/api/spaces/{owner}/{name}/refs", get(api::files::refs))
+        .route("/api/spaces/{owner}/{name}/refs", get(api::refs::refs))
+        .route("/api/spaces/{owner}/{name}/commits/{rev}", get(api::refs::commits))
+        .route(
+            "/api/spaces/{owner}/{name}/branch/{rev}",
+            post(api::refs::create_branch).delete(api::refs::delete_branch),
+        )
+        .route("/api/spaces/{owner}/{name}/tag/{rev}", post(api::refs::create_tag).delete(api::refs::delete_tag))
+        .route("/api/spaces/{owner}/{name}/super-squash/{rev}", post(api::refs::super_squash))
         .route("/api/spaces/{owner}/{name}/tree/{rev}", get(api::files::tree))
         .route("/api/spaces/{owner}/{name}/tree/{rev}/{*path}", get(api::files::tree))
         .route("/api/spaces/{owner}/{name}/paths-info/{rev}", post(api::files::paths_info))

@@ -79,9 +79,14 @@ impl Answer {
 
 impl TestHub {
     pub(crate) async fn start() -> Self {
+        Self::start_at("hub.test").await
+    }
+
+    /// One that is reached at this authority.
+    pub(crate) async fn start_at(authority: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
-        let control = control(dir.path(), builds.clone()).await;
+        let control = control(dir.path(), authority, builds.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
         Self { control, router, ada, bob, builds, _dir: dir }
@@ -192,6 +197,9 @@ pub(crate) fn request(method: Method, path: &str, token: Option<&str>, body: Opt
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     request.body(body).unwrap()
 }
@@ -203,13 +211,13 @@ async fn user(control: &Control, name: &str) -> String {
     control.accounts().create_token(new).await.unwrap().expose().to_owned()
 }
 
-async fn control(dir: &Path, builds: Arc<Mutex<()>>) -> Control {
+async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>) -> Control {
     let keys = KeyStore::open(&dir.join("keys")).unwrap();
     let (db, _) = Db::open(&dir.join("store"), &keys, Options::default()).unwrap();
     let db = Arc::new(db);
     let repos = Arc::new(Repos::open(&dir.join("repos")).await.unwrap());
     let clock = Arc::new(SystemClock::new());
-    let addresses = Addresses { scheme: "http".into(), hub: "hub.test".into(), spaces: "spaces.test".into() };
+    let addresses = Addresses { scheme: "http".into(), hub: authority.into(), spaces: "spaces.test".into() };
     let config = FleetConfig {
         data: dir.to_owned(),
         keys: keys.clone(),

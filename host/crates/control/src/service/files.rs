@@ -100,13 +100,6 @@ impl FoundFile {
     }
 }
 
-/// Branches with their heads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefList {
-    /// Name and head.
-    pub branches: Vec<(String, Oid)>,
-}
-
 impl FolderEntry {
     /// Its path from the root.
     pub fn path(&self) -> &str {
@@ -149,14 +142,14 @@ impl Control {
         Ok((commit, listed))
     }
 
-    /// What is at these paths of a revision; those where nothing is are left out.
+    /// What is at these paths of a revision, with the commit; those where nothing is are left out.
     pub async fn entries_at(
         &self,
         actor: &Actor,
         path: &SpacePath,
         revision: &str,
         wanted: &[&str],
-    ) -> ServiceResult<Vec<FolderEntry>> {
+    ) -> ServiceResult<(Oid, Vec<FolderEntry>)> {
         let space = self.space(actor, path, Action::See)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
@@ -166,7 +159,7 @@ impl Control {
             .into_iter()
             .map(|entry| (entry.path().to_owned(), entry))
             .collect();
-        Ok(wanted.iter().filter_map(|path| all.remove(path.trim_end_matches('/'))).collect())
+        Ok((commit, wanted.iter().filter_map(|path| all.remove(path.trim_end_matches('/'))).collect()))
     }
 
     /// One file of a revision; as what it stands for, or as it is in the repository.
@@ -199,13 +192,6 @@ impl Control {
         let tree = repo.tree(commit).await.map_err(git_failed)?;
         let pointers = self.pointers(space, repo, &tree.iter().collect::<Vec<_>>()).await?;
         Ok(entries(&tree, &pointers))
-    }
-
-    /// Branches with their heads.
-    pub async fn refs(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<RefList> {
-        let space = self.space(actor, path, Action::See)?;
-        let head = self.inner.repos.repo(space.id).head(DEPLOY_BRANCH).await.map_err(git_failed)?;
-        Ok(RefList { branches: head.map(|head| (DEPLOY_BRANCH.to_owned(), head)).into_iter().collect() })
     }
 }
 

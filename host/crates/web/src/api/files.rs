@@ -1,5 +1,6 @@
 //! Reading repositories: folders as JSON, files as they are.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use axum::Json;
@@ -9,11 +10,15 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
-use spaceport_control::service::{FileContent, FolderEntry, FoundFile};
+use spaceport_control::service::{FileContent, FolderEntry, FoundFile, LogEntry};
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::Actor;
 use spaceport_core::revision::Oid;
 use tokio_util::io::ReaderStream;
 
+use super::page::Page;
 use super::range::{Asked, asked};
+use super::time::iso;
 use super::{origin, told_to};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult, X_REPO_COMMIT, header_text};
@@ -22,6 +27,10 @@ use crate::router::AppState;
 
 /// Entries on a page of a folder's listing.
 const PAGE: usize = 1000;
+/// The same with the last commit of each, for which the history is walked.
+const EXPANDED_PAGE: usize = 50;
+/// Paths whose last commits may be asked for at once.
+const MAX_EXPANDED: usize = 500;
 /// Paths that may be asked for at once.
 const MAX_PATHS: usize = 10_000;
 
@@ -48,17 +57,20 @@ pub(crate) async fn tree(
 ) -> ApiResult<Response> {
     let listing = app.control.folder(&actor, &path, &revision, &folder, query.is_set("recursive")).await;
     let (commit, entries) = listing.map_err(told_to(&actor))?;
-    let start = query.get("cursor").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
-    let page: Vec<Value> = entries.iter().skip(start).take(PAGE).map(entry_json).collect();
-    let mut response = Json(page).into_response();
+    let is_expanded = query.is_set("expand");
+    let most = if is_expanded { EXPANDED_PAGE } else { PAGE };
+    let page = Page::of(&query, most);
+    let shown: Vec<FolderEntry> = entries.iter().skip(page.start).take(page.limit).cloned().collect();
+    let last = match is_expanded {
+        true => last_commits(&app, &actor, &path, commit, &shown).await?,
+        false => BTreeMap::new(),
+    };
+    let list: Vec<Value> = shown.iter().map(|entry| entry_json(entry, &last)).collect();
+    let mut response = Json(list).into_response();
     response.headers_mut().insert(X_REPO_COMMIT, header_text(&commit.to_string()));
-    if start.saturating_add(PAGE) < entries.len() {
-        let query = query.with("cursor", &(start + PAGE).to_string());
-        let origin = origin(&app, request.headers());
-        // The path as it was sent, so that what was encoded stays so.
-        let link = format!("<{origin}{}?{query}>; rel=\"next\"", request.uri().path());
-        response.headers_mut().insert(header::LINK, header_text(&link));
-    }
+    // The path as it was sent, so that what was encoded stays so.
+    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
+    page.link(&mut response, &address, &query, entries.len());
     Ok(response)
 }
 
@@ -74,25 +86,29 @@ pub(crate) async fn paths_info(
     if wanted.len() > MAX_PATHS {
         return Err(ApiError::too_large(format!("Ask for at most {MAX_PATHS} paths at once")));
     }
-    let entries = app.control.entries_at(&actor, &path, &revision, &wanted).await.map_err(told_to(&actor))?;
-    Ok(Json(entries.iter().map(entry_json).collect()))
+    let is_expanded = form.is_set("expand");
+    if is_expanded && wanted.len() > MAX_EXPANDED {
+        let message = format!("Ask for the last commits of at most {MAX_EXPANDED} paths at once");
+        return Err(ApiError::too_large(message));
+    }
+    let found = app.control.entries_at(&actor, &path, &revision, &wanted).await.map_err(told_to(&actor));
+    let (commit, entries) = found?;
+    let last = match is_expanded {
+        true => last_commits(&app, &actor, &path, commit, &entries).await?,
+        false => BTreeMap::new(),
+    };
+    Ok(Json(entries.iter().map(|entry| entry_json(entry, &last)).collect()))
 }
 
-/// Branches, tags and pull requests.
-pub(crate) async fn refs(
-    State(app): State<AppState>,
-    Caller(actor): Caller,
-    SpaceAt(path): SpaceAt,
-    query: QueryPairs,
-) -> ApiResult<Json<Value>> {
-    let refs = app.control.refs(&actor, &path).await.map_err(told_to(&actor))?;
-    let branch = |(name, head): &(String, Oid)| json!({ "name": name, "ref": format!("refs/heads/{name}"), "targetCommit": head.to_string() });
-    let branches: Vec<Value> = refs.branches.iter().map(branch).collect();
-    let mut answer = json!({ "branches": branches, "converts": [], "tags": [] });
-    if query.is_set("include_prs") {
-        answer["pullRequests"] = json!([]);
-    }
-    Ok(Json(answer))
+async fn last_commits(
+    app: &AppState,
+    actor: &Actor,
+    path: &SpacePath,
+    commit: Oid,
+    entries: &[FolderEntry],
+) -> ApiResult<BTreeMap<String, LogEntry>> {
+    let paths: Vec<String> = entries.iter().map(|entry| entry.path().to_owned()).collect();
+    app.control.last_commits(actor, path, commit, &paths).await.map_err(told_to(actor))
 }
 
 /// A file of a revision, whole or a part of it; of a pointer, the large file that it stands for.
@@ -218,8 +234,8 @@ fn is_text(file: &str) -> bool {
     )
 }
 
-fn entry_json(entry: &FolderEntry) -> Value {
-    match entry {
+fn entry_json(entry: &FolderEntry, last: &BTreeMap<String, LogEntry>) -> Value {
+    let mut json = match entry {
         FolderEntry::File { path, oid, size, large } => match large {
             None => json!({ "type": "file", "path": path, "size": size, "oid": oid.to_string() }),
             Some(pointer) => json!({
@@ -233,5 +249,9 @@ fn entry_json(entry: &FolderEntry) -> Value {
         FolderEntry::Folder { path, oid } => {
             json!({ "type": "directory", "path": path, "size": 0, "oid": oid.to_string() })
         }
+    };
+    if let Some(last) = last.get(entry.path()) {
+        json["lastCommit"] = json!({ "id": last.oid.to_string(), "title": last.summary, "date": iso(last.at) });
     }
+    json
 }

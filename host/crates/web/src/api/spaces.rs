@@ -3,23 +3,22 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::{SortBy, SpaceChanges, SpaceFilter};
 use spaceport_core::permission::Action;
 
+use super::page::Page;
 use super::types::{Detail, space_json, visibility, visibility_word};
 use super::{origin, told_to};
 use crate::auth::Caller;
-use crate::error::{ApiError, ApiResult, header_text};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param, QueryPairs, RevisionName, SpaceAt};
 use crate::router::AppState;
 
 /// Spaces on a page of the list, unless fewer are asked for.
 const MAX_PAGE: usize = 1000;
-
-const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The body of `PUT …/settings`.
 #[derive(Deserialize)]
@@ -47,20 +46,15 @@ pub(crate) async fn list(
         tags: query.all("filter").into_iter().map(str::to_owned).collect(),
         sort: if query.get("sort") == Some("createdAt") { SortBy::CreatedAt } else { SortBy::LastModified },
     };
-    let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
-    let start = number("cursor").unwrap_or(0);
-    let limit = number("limit").unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let page = Page::of(&query, MAX_PAGE);
 
     let views = app.control.spaces(&actor, &filter)?;
     let detail = detail(&query);
-    let page: Vec<Value> = views.iter().skip(start).take(limit).map(|view| space_json(view, &detail)).collect();
-    let mut response = Json(page).into_response();
-    response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(views.len()));
-    if start.saturating_add(limit) < views.len() {
-        let query = query.with("cursor", &(start + limit).to_string());
-        let link = format!("<{}/api/spaces?{query}>; rel=\"next\"", origin(&app, &headers));
-        response.headers_mut().insert(header::LINK, header_text(&link));
-    }
+    let list: Vec<Value> =
+        views.iter().skip(page.start).take(page.limit).map(|view| space_json(view, &detail)).collect();
+    let mut response = Json(list).into_response();
+    let address = format!("{}/api/spaces", origin(&app, &headers));
+    page.link_and_count(&mut response, &address, &query, views.len());
     Ok(response)
 }
 

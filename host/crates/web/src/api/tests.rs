@@ -4,5 +4,6 @@ mod admin;
 mod commits;
 mod errors;
 mod files;
+mod refs;
 mod settings;
 mod spaces;
