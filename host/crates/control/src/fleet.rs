@@ -169,6 +169,11 @@ impl Fleet {
         self.ask(space, Input::Restart { factory }).await
     }
 
+    /// Launches a release there is in place of what answers; without a build.
+    pub async fn roll_back(&self, space: SpaceId, number: u64) -> Result<(), FleetError> {
+        self.ask(space, Input::RollBack { number }).await
+    }
+
     /// Hands an event to a Space and waits until it is decided and durable.
     pub async fn send(&self, space: SpaceId, event: Event) -> Result<(), FleetError> {
         match event {

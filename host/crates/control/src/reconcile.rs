@@ -16,7 +16,6 @@ use spaceport_core::revision::DEPLOY_BRANCH;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
-use crate::supervisor::known_head;
 use crate::supervisor::member::{Input, Member};
 
 /// Time between two rounds.
@@ -61,7 +60,7 @@ async fn heads(shared: &Arc<Shared>, all: bool) {
 
 async fn head(shared: &Arc<Shared>, member: Arc<Member>) {
     match shared.repos.repo(member.space).head(DEPLOY_BRANCH).await {
-        Ok(Some(head)) if known_head(&member.view.borrow().state) != Some(head) => {
+        Ok(Some(head)) if member.view.borrow().state.known_head() != Some(head) => {
             member.post(shared, Input::CheckHead);
         }
         Ok(_) => {}

@@ -7,6 +7,7 @@
 mod accounts;
 mod addresses;
 mod commit;
+mod duplicate;
 mod error;
 mod files;
 mod git;
@@ -14,6 +15,7 @@ mod git_tree;
 mod hardware;
 mod lfs;
 mod listing;
+mod moving;
 mod password;
 mod preupload;
 mod readme;
@@ -47,6 +49,7 @@ pub use crate::lfs::LargeContent;
 pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use commit::{FileChange, NewCommit};
+pub use duplicate::NewCopy;
 pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use git::GitPush;
@@ -131,9 +134,20 @@ impl Control {
 
     /// The Space at a path, if the actor may do this with it. A Space that is missing is refused as a hidden one is.
     pub fn space(&self, actor: &Actor, path: &SpacePath, action: Action) -> ServiceResult<Space> {
-        let space = self.inner.db.space_by_path(path).map_err(storage::read_failed)?.ok_or(Denied::Hidden)?;
+        let Some(space) = self.inner.db.space_by_path(path).map_err(storage::read_failed)? else {
+            return Err(self.moved(actor, path)?);
+        };
         can(actor, action, Subject { owner: space.owner, visibility: space.visibility })?;
         Ok(space)
+    }
+
+    /// Why there is no Space at a path. Where one has gone is told to those who may see it.
+    fn moved(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<ServiceError> {
+        let moved = self.inner.db.moved_from(path).map_err(storage::read_failed)?;
+        let is_seen = |space: &Space| {
+            can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
+        };
+        Ok(moved.filter(is_seen).map_or(Denied::Hidden.into(), |space| ServiceError::Moved(space.path)))
     }
 
     /// Waits for the turn to change a Space's settings.

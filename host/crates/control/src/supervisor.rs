@@ -38,7 +38,6 @@ use launch::LaunchOrder;
 use member::{Input, Member};
 use save::Saving;
 
-pub(crate) use changes::known_head;
 pub(crate) use remove::{collect_large_files, remove_files};
 pub(crate) use timers::{Timers, run as run_timers};
 
@@ -179,6 +178,7 @@ impl<'a> Supervisor<'a> {
             Input::Boot => self.boot().await,
             Input::CheckHead => self.check_head().await,
             Input::Restart { factory } => self.restart(factory).await,
+            Input::RollBack { number } => self.roll_back(number).await,
             Input::Visited => {
                 // From here on a visit is a new one: it may find the Space asleep again.
                 self.member.is_visited.store(false, Ordering::Release);

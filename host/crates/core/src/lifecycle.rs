@@ -53,7 +53,7 @@ pub struct State {
     pub desired: Desired,
     /// What is being built, or how the last build failed.
     pub build: Build,
-    /// The newest revision that was built; what a restart launches.
+    /// What a restart launches: the newest revision that was built, or the one that the owner has gone back to.
     pub release: Option<Release>,
     /// What answers requests.
     pub serving: Serving,
@@ -61,6 +61,9 @@ pub struct State {
     pub trouble: Option<String>,
     /// Number of the next instance.
     pub next_instance: u64,
+    /// The head that the owner has gone back from: it is not built again until it is asked for or something newer comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Oid>,
 }
 
 /// The owner's will.
@@ -245,6 +248,11 @@ pub enum Event {
     },
     /// The time of a retry has come.
     RetryDue,
+    /// The owner goes back, or forward, to a release there is.
+    RolledBack {
+        /// Which.
+        release: Release,
+    },
     /// The owner pauses the Space.
     PauseRequested,
     /// The owner restarts or resumes the Space. `head` is the deploy branch's head, `build` an id in case of a build.
@@ -316,6 +324,7 @@ impl Default for State {
             serving: Serving::Nothing,
             trouble: None,
             next_instance: 1,
+            set_aside: None,
         }
     }
 }
@@ -369,10 +378,23 @@ impl State {
 
     /// The revision that answers requests now, or would after waking.
     pub fn served_revision(&self) -> Option<Oid> {
+        self.served_release().map(|release| release.revision)
+    }
+
+    /// The release that answers requests now, or would after waking.
+    pub fn served_release(&self) -> Option<Release> {
         match &self.serving {
-            Serving::Live { release, .. } | Serving::Asleep { release } => Some(release.revision),
-            Serving::Starting { fallback, .. } => fallback.map(|release| release.revision),
+            Serving::Live { release, .. } | Serving::Asleep { release } => Some(*release),
+            Serving::Starting { fallback, .. } => *fallback,
             Serving::Nothing | Serving::Failed { .. } => None,
+        }
+    }
+
+    /// The head of the deploy branch that was dealt with last: built, being built, known to be bad, or set aside.
+    pub fn known_head(&self) -> Option<Oid> {
+        match &self.build {
+            Build::Running { revision, .. } | Build::Failed { revision, .. } => Some(*revision),
+            Build::None => self.set_aside.or(self.release.map(|release| release.revision)),
         }
     }
 

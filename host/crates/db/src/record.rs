@@ -6,6 +6,7 @@
 mod account;
 mod lfs;
 mod lifecycle;
+mod like;
 mod release;
 mod space;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::index::Index;
 use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
 use crate::lfs::LfsLink;
+use crate::like::Like;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
 
@@ -45,6 +46,10 @@ pub enum TableId {
     Subdomains = 9,
     /// Accounts by name in lower case.
     AccountNames = 10,
+    /// Spaces by an `owner/name` in lower case that they had before.
+    MovedPaths = 20,
+    /// Who likes which Space.
+    Likes = 21,
     /// Large files of Spaces.
     LfsLinks = 40,
 }
@@ -63,6 +68,8 @@ impl TableId {
             Self::SpacePaths => "space_paths",
             Self::Subdomains => "subdomains",
             Self::AccountNames => "account_names",
+            Self::MovedPaths => "moved_paths",
+            Self::Likes => "likes",
             Self::LfsLinks => "lfs_links",
         }
     }
@@ -178,6 +185,10 @@ tables! {
     subdomains: Subdomains, String => SpaceId;
     /// Accounts by name in lower case.
     account_names: AccountNames, String => AccountId;
+    /// Spaces by the [`spaceport_core::name::SpacePath::key`] of a path that they had before.
+    moved_paths: MovedPaths, String => SpaceId;
+    /// Likes, by Space and account.
+    likes: Likes, (SpaceId, AccountId) => Like;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
 }

@@ -4,8 +4,11 @@
 pub(crate) mod accounts;
 pub(crate) mod commit;
 mod commit_lines;
+pub(crate) mod duplicate;
 pub(crate) mod files;
 pub(crate) mod hardware;
+pub(crate) mod moving;
+pub(crate) mod not_offered;
 mod page;
 pub(crate) mod probes;
 mod range;
@@ -49,6 +52,7 @@ fn warned(response: impl IntoResponse, warnings: &[Warning]) -> Response {
         let (topic, text) = match warning {
             Warning::ExposedSecret(text) => ("static-secret", text),
             Warning::FixedSleepTime(text) => ("sleep-time", text),
+            Warning::MissingSecrets(text) => ("missing-secrets", text),
         };
         response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {text}")));
     }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 use spaceport_control::service::ServiceError;
+use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Denied;
 use spaceport_core::revision::Oid;
 
@@ -35,8 +36,13 @@ pub struct ApiError {
     message: String,
     members: Map<String, Value>,
     commit: Option<Oid>,
+    moved_to: Option<Box<SpacePath>>,
     cause: Option<String>,
 }
+
+/// Left in a response for [`crate::middleware`], which knows the address that was asked: the Space has this path now.
+#[derive(Debug, Clone)]
+pub(crate) struct MovedNote(pub(crate) SpacePath);
 
 /// Left in a response for the access log.
 #[derive(Debug, Clone)]
@@ -48,7 +54,7 @@ pub(crate) struct ErrorNote {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), members: Map::new(), commit: None, cause: None }
+        Self { status, code, message: message.into(), members: Map::new(), commit: None, moved_to: None, cause: None }
     }
 
     /// The request must be written otherwise.
@@ -75,6 +81,11 @@ impl ApiError {
     /// There is no such Space, as far as the caller is told.
     pub(crate) fn repo_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, REPO_NOT_FOUND, "Repository not found")
+    }
+
+    /// The Space has another path. For a request whose address does not name it, there is none.
+    fn moved(path: SpacePath, message: String) -> Self {
+        Self { message, moved_to: Some(Box::new(path)), ..Self::repo_not_found() }
     }
 
     /// There is no such address.
@@ -128,6 +139,8 @@ impl From<ServiceError> for ApiError {
             ServiceError::Invalid(_) => Self::bad_request(message),
             ServiceError::InvalidReadme(sentences) => invalid_readme(&sentences),
             ServiceError::NameTaken(_) => Self::new(StatusCode::CONFLICT, "Conflict", message),
+            ServiceError::Moved(path) => Self::moved(path, message),
+            ServiceError::NoSuchRelease(_) => Self::new(StatusCode::NOT_FOUND, "ReleaseNotFound", message),
             ServiceError::Conflict(_) => Self::new(StatusCode::CONFLICT, "Conflict", message),
             ServiceError::RevisionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "RevisionNotFound", message),
             ServiceError::EntryNotFound { commit, .. } => {
@@ -164,6 +177,9 @@ impl IntoResponse for ApiError {
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(path) = self.moved_to {
+            response.extensions_mut().insert(MovedNote(*path));
         }
         response.extensions_mut().insert(ErrorNote { code: self.code, cause: self.cause });
         response

@@ -12,8 +12,9 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 use rand::Rng;
 
+use crate::api::moving::lead_on;
 use crate::edge::RequestContext;
-use crate::error::ErrorNote;
+use crate::error::{ErrorNote, MovedNote};
 
 /// The header that tells a client its request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,7 +66,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let actor = ActorNote(Arc::default());
     request.extensions_mut().insert(actor.clone());
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let asked = request.uri().clone();
+    let path = asked.path().to_owned();
     let client = request.extensions().get::<RequestContext>().map(|context| context.client_ip);
     let host = host(&request).map(str::to_owned);
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
@@ -73,6 +75,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
 
     let mut response = next.run(request).await;
 
+    if let Some(MovedNote(now)) = response.extensions().get::<MovedNote>().cloned() {
+        lead_on(&mut response, &asked, &now);
+    }
     response.headers_mut().insert(X_REQUEST_ID, id.header_value());
     response.headers_mut().entry(header::ACCESS_CONTROL_EXPOSE_HEADERS).or_insert(EXPOSED_HEADERS);
     let note = response.extensions().get::<ErrorNote>();

@@ -71,6 +71,7 @@ fn repositories() -> Router<AppState> {
     Router::new()
         .route("/api/repos/create", post(api::repos::create))
         .route("/api/repos/delete", delete(api::repos::delete))
+        .route("/api/repos/move", post(api::moving::move_repo))
         .route("/api/validate-yaml", post(api::commit::validate_yaml))
 }
 
@@ -88,6 +89,7 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}", get(api::spaces::info))
         .route("/api/spaces/{owner}/{name}/revision/{rev}", get(api::spaces::info_at))
         .route("/api/spaces/{owner}/{name}/settings", put(api::spaces::change_settings))
+        .route("/api/spaces/{owner}/{name}/duplicate", post(api::duplicate::duplicate))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))
         .route("/api/spaces/{owner}/{name}/auth-check/write", get(api::spaces::auth_check_write))
@@ -115,7 +117,14 @@ fn running() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/restart", post(api::running::restart))
         .route("/api/spaces/{owner}/{name}/logs/{param}", get(api::running::logs))
         .route("/api/spaces/{owner}/{name}/events", get(api::running::events))
+        .route("/api/spaces/{owner}/{name}/dev-mode", post(api::not_offered::dev_mode))
+        .route("/api/spaces/{owner}/{name}/replicas", post(api::not_offered::replicas))
+        .route(
+            "/api/spaces/{owner}/{name}/volumes",
+            put(api::not_offered::set_volumes).delete(api::not_offered::delete_volumes),
+        )
         .route("/api/spaces/{owner}/{name}/releases", get(api::running::releases))
+        .route("/api/spaces/{owner}/{name}/releases/{param}/rollback", post(api::running::roll_back))
 }
 
 /// A Space's repository.

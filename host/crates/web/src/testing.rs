@@ -14,6 +14,7 @@ use serde_json::Value;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::{self, Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage};
+use spaceport_control::routes::RouteTable;
 use spaceport_control::service::{Addresses, Control, ControlParts, NewSpace, NewToken, NewUser};
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
@@ -36,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A hub with the user `ada`, her token with the role `write`, and a token of `bob`.
 pub(crate) struct TestHub {
     pub(crate) control: Control,
+    pub(crate) routes: Arc<RouteTable>,
     pub(crate) router: Router,
     pub(crate) ada: String,
     pub(crate) bob: String,
@@ -86,10 +88,11 @@ impl TestHub {
     pub(crate) async fn start_at(authority: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
-        let control = control(dir.path(), authority, builds.clone()).await;
+        let routes = Arc::<RouteTable>::default();
+        let control = control(dir.path(), authority, builds.clone(), routes.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
-        Self { control, router, ada, bob, builds, _dir: dir }
+        Self { control, routes, router, ada, bob, builds, _dir: dir }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -211,7 +214,7 @@ async fn user(control: &Control, name: &str) -> String {
     control.accounts().create_token(new).await.unwrap().expose().to_owned()
 }
 
-async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>) -> Control {
+async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>, routes: Arc<RouteTable>) -> Control {
     let keys = KeyStore::open(&dir.join("keys")).unwrap();
     let (db, _) = Db::open(&dir.join("store"), &keys, Options::default()).unwrap();
     let db = Arc::new(db);
@@ -237,7 +240,7 @@ async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>) -> Control
         backends: vec![Arc::new(Idle { builds })],
         backend_plugins: Arc::new(Vec::new),
         clock: clock.clone(),
-        routes: Arc::default(),
+        routes,
     };
     let fleet = Fleet::start(config, parts).await.unwrap();
     Control::new(ControlParts { db, repos, keys, fleet, clock })

@@ -10,6 +10,9 @@ pub enum FleetError {
     /// There is no such Space, or not any more.
     #[error("there is no Space {0}")]
     NoSuchSpace(SpaceId),
+    /// The Space has no such release, or not any more.
+    #[error("there is no release {0}: releases that are long past are removed")]
+    NoSuchRelease(u64),
     /// The change could not be stored. Nothing has changed.
     #[error("the change could not be stored")]
     Commit(#[from] CommitError),

@@ -150,7 +150,7 @@ fn load(db: &Db, plugins: Plugins<'_>) -> Result<Loaded, FleetError> {
     for (id, space) in db.spaces().scan()? {
         let state = states.remove(&id).unwrap_or_default();
         let manifest = match state.release {
-            Some(_) => db.newest_release(id)?.and_then(|built| manifest(&built, plugins)),
+            Some(release) => db.releases().get(&(id, release.number))?.and_then(|built| manifest(&built, plugins)),
             None => None,
         };
         let served_sdk = served_sdk(db, (id, &state), manifest.as_ref(), plugins)?;

@@ -3,6 +3,7 @@
 mod control;
 mod deploy;
 mod restart;
+mod rollback;
 mod sleep;
 
 use spaceport_core::space::Space;

@@ -26,6 +26,12 @@ pub enum ServiceError {
     /// There is a Space of that name already, at this path.
     #[error("You already created this space repo")]
     NameTaken(SpacePath),
+    /// The Space has another path now.
+    #[error("This Space is at {0} now")]
+    Moved(SpacePath),
+    /// The Space has no such release.
+    #[error("There is no release {0} of this Space: its list of releases has those that are kept")]
+    NoSuchRelease(u64),
     /// There is something else of that name already.
     #[error("{0}")]
     Conflict(String),

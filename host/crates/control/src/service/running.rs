@@ -1,6 +1,8 @@
 //! Stopping and starting Spaces, and watching them.
 
-use spaceport_core::lifecycle::Event;
+use std::time::Duration;
+
+use spaceport_core::lifecycle::{Event, Serving};
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied};
 use spaceport_db::BuiltRelease;
@@ -22,6 +24,9 @@ pub enum Restart {
     /// Build it from scratch, too.
     Factory,
 }
+
+/// How long a call to go back waits for the release to answer: most do within milliseconds.
+const ROLL_BACK_WAIT: Duration = Duration::from_secs(2);
 
 impl Control {
     /// How a Space runs.
@@ -52,6 +57,19 @@ impl Control {
         Ok(self.runtime_of(&space))
     }
 
+    /// Goes back to a release there is, without a build; what answers goes on until that one does. Waits for it a little, so
+    /// that whoever asked mostly finds it answering.
+    pub async fn roll_back(&self, actor: &Actor, path: &SpacePath, number: u64) -> ServiceResult<RuntimeView> {
+        let space = self.space(actor, path, Action::Write)?;
+        let mut changes = self.changes(actor, path)?;
+        self.inner.fleet.roll_back(space.id, number).await.map_err(fleet_failed)?;
+        tracing::info!(space = %space.path, release = number, "a Space goes back to a release");
+        let settled = changes.wait_for(|view| !is_swapping(&view.state.serving));
+        // However it goes on, the answer says how it is now.
+        let _ = tokio::time::timeout(ROLL_BACK_WAIT, settled).await;
+        Ok(self.runtime_of(&space))
+    }
+
     /// A log of a Space, from its start on.
     pub fn logs(&self, actor: &Actor, path: &SpacePath, kind: LogKind) -> ServiceResult<LogReader> {
         let space = self.space(actor, path, Action::SeeSettings)?;
@@ -67,13 +85,18 @@ impl Control {
     /// What was built, newest first.
     pub fn releases(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<Vec<ReleaseView>> {
         let space = self.space(actor, path, Action::See)?;
-        let live = self.runtime_of(&space).revision;
+        let live = self.inner.fleet.state(space.id).and_then(|view| view.state.served_release());
         let releases = self.inner.db.releases().under(&space.id).map_err(read_failed)?;
         let view = |built: BuiltRelease| ReleaseView {
             release: built.release,
             created_at: built.created_at,
-            is_live: live == Some(built.release.revision),
+            is_live: live == Some(built.release),
         };
         Ok(releases.into_iter().rev().map(|(_, built)| view(built)).collect())
     }
+}
+
+/// Whether something is about to answer that does not yet.
+fn is_swapping(serving: &Serving) -> bool {
+    matches!(serving, Serving::Starting { .. } | Serving::Live { next: Some(_), .. })
 }

@@ -44,6 +44,8 @@ pub enum Warning {
     ExposedSecret(String),
     /// The host sets the sleep time.
     FixedSleepTime(String),
+    /// A copy lacks secrets that the original has.
+    MissingSecrets(String),
 }
 
 impl Control {

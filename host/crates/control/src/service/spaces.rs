@@ -113,7 +113,7 @@ impl Control {
     }
 
     /// Who creates, and for whom.
-    fn creator<'a>(
+    pub(super) fn creator<'a>(
         &self,
         actor: &'a Actor,
         owner: Option<&OwnerName>,
@@ -140,7 +140,7 @@ impl Control {
     }
 
     /// The Space and what else is stored with it, with every rule checked, and what its owner may not expect of it.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         path: SpacePath,
         owner: AccountId,
@@ -203,7 +203,7 @@ impl Control {
     }
 
     /// Stores a new Space, under another subdomain if its own is taken.
-    async fn store_new(&self, mut space: Space, settings: Batch) -> ServiceResult<Space> {
+    pub(super) async fn store_new(&self, mut space: Space, settings: Batch) -> ServiceResult<Space> {
         loop {
             let mut batch = settings.clone();
             batch.insert_space(&self.inner.db, &space);

@@ -28,6 +28,7 @@ pub(super) fn commit_failed(error: CommitError) -> ServiceError {
 pub(super) fn fleet_failed(error: FleetError) -> ServiceError {
     match error {
         FleetError::NoSuchSpace(_) => Denied::Hidden.into(),
+        FleetError::NoSuchRelease(number) => ServiceError::NoSuchRelease(number),
         FleetError::Commit(error) => commit_failed(error),
         FleetError::Read(error) => read_failed(error),
         FleetError::Git(error) => git_failed(error),

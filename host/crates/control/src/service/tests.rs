@@ -188,7 +188,7 @@ async fn a_commit_that_the_fleet_was_not_told_of_is_built_when_it_is_sent_again(
     let head = host.repos.repo(space.id).commit(spec).await.unwrap();
     assert_eq!(host.control.commit(&host.ada, &space.path, "main", new).await.unwrap(), head);
     let state = host.control.fleet().state(space.id).unwrap().state;
-    assert_eq!(crate::supervisor::known_head(&state), Some(head));
+    assert_eq!(state.known_head(), Some(head));
 }
 
 #[tokio::test(flavor = "multi_thread")]

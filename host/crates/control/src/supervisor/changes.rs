@@ -1,12 +1,15 @@
 //! What a supervisor makes of each kind of news: the start of the host, heads, settings, builds, launches, crashes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use spaceport_core::id::BuildId;
 use spaceport_core::lifecycle::{
     Build, BuildFailure, Desired, Event, FailureKind, InstanceId, Release, Serving, State, decide,
 };
+use spaceport_core::manifest::Manifest;
+use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_db::{Batch, BuiltRelease};
 
@@ -38,7 +41,7 @@ impl Supervisor<'_> {
         if self.own.state.desired == Desired::Deleted {
             return Ok(());
         }
-        let Some(head) = self.head().await?.filter(|head| known_head(&self.own.state) != Some(*head)) else {
+        let Some(head) = self.head().await?.filter(|head| self.own.state.known_head() != Some(*head)) else {
             return Ok(());
         };
         tracing::info!(space = %self.own.profile.path, revision = %head, "building a commit that no build is recorded for");
@@ -50,6 +53,22 @@ impl Supervisor<'_> {
         let head = self.head().await?;
         let event = Event::RestartRequested { factory, build: new_build_id(), head };
         self.decide(event, Durability::First(Batch::default())).await
+    }
+
+    /// Launches a release there is in place of what answers, with the configuration that it was built with.
+    pub(super) async fn roll_back(&mut self, number: u64) -> Result<(), FleetError> {
+        let built = self.shared.db.releases().get(&(self.member.space, number))?;
+        let built = built.ok_or(FleetError::NoSuchRelease(number))?;
+        let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&self.shared.plugins));
+        let manifest = manifest.map_err(|_| FleetError::NoSuchRelease(number))?;
+        let before = self.own.manifest.replace(Arc::new(manifest));
+        let event = Event::RolledBack { release: built.release };
+        let decided = self.decide(event, Durability::First(Batch::default())).await;
+        if decided.is_err() {
+            self.own.manifest = before;
+        }
+        self.tidy().await;
+        decided
     }
 
     /// The deploy branch's head. Read while its message is dealt with: a head that waited in a message may be older than
@@ -178,6 +197,7 @@ impl Supervisor<'_> {
         };
         let mut batch = Batch::default();
         batch.put(releases, &(space, number), &record);
+        // One that is gone back to may be any of them.
         let serving = served_release(&self.own.state).map(|release| release.number);
         for old in earlier.into_iter().filter(|old| old + MAX_RELEASES <= number && Some(*old) != serving) {
             batch.delete(releases, &(space, old));
@@ -205,14 +225,6 @@ impl Supervisor<'_> {
         if !self.own.profile.has_storage && !uses_data && self.own.stopping == 0 {
             self.shared.checkouts.remove_storage(self.member.space).await;
         }
-    }
-}
-
-/// The commit that was pushed last, as far as the lifecycle knows.
-pub(crate) fn known_head(state: &State) -> Option<Oid> {
-    match (&state.build, &state.release) {
-        (Build::Running { revision, .. } | Build::Failed { revision, .. }, _) => Some(*revision),
-        (Build::None, release) => release.map(|release| release.revision),
     }
 }
 

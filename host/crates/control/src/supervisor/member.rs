@@ -62,6 +62,11 @@ pub(crate) enum Input {
         /// Build from scratch too.
         factory: bool,
     },
+    /// The owner goes back to a release; acknowledged once it is durable.
+    RollBack {
+        /// Its number.
+        number: u64,
+    },
     /// Somebody wants an answer from a sleeper.
     Visited,
     /// An instance can answer no more.

@@ -22,6 +22,7 @@ pub fn decide(state: State, event: Event, now: Millis) -> (State, Vec<Command>) 
         Event::Visited => visited(state),
         Event::IdleElapsed { instance } => idle_elapsed(state, instance),
         Event::RetryDue => retry_due(state, now),
+        Event::RolledBack { release } => rolled_back(state, release),
         Event::PauseRequested => stop_all(State { desired: Desired::Paused, ..state }),
         Event::RestartRequested { factory, build, head } => restart(state, factory, build, head),
         Event::SettingsChanged => settings_changed(state),
@@ -42,18 +43,10 @@ fn deleted(state: State, event: &Event) -> (State, Vec<Command>) {
 
 /// While paused a push is only noted, by the repository itself: restarting compares its head with what was built.
 fn pushed(state: State, build: BuildId, revision: Oid) -> (State, Vec<Command>) {
-    if state.desired == Desired::Paused || attempted(&state) == Some(revision) {
+    if state.desired == Desired::Paused || state.known_head() == Some(revision) {
         return (state, Vec::new());
     }
     start_build(state, build, revision, false)
-}
-
-/// The revision of the newest build, under way or ended.
-fn attempted(state: &State) -> Option<Oid> {
-    match (&state.build, state.release) {
-        (Build::Running { revision, .. } | Build::Failed { revision, .. }, _) => Some(*revision),
-        (Build::None, release) => release.map(|release| release.revision),
-    }
 }
 
 fn start_build(state: State, build: BuildId, revision: Oid, clean: bool) -> (State, Vec<Command>) {
@@ -76,7 +69,10 @@ fn build_ended(state: State, build: BuildId, outcome: Result<Release, BuildFailu
     }
     match outcome {
         Err(failure) => (State { build: Build::Failed { revision, failure }, ..state }, Vec::new()),
-        Ok(release) => launch_newest(State { build: Build::None, release: Some(release), ..state }, release),
+        Ok(release) => {
+            let state = State { build: Build::None, release: Some(release), set_aside: None, ..state };
+            launch_newest(state, release)
+        }
     }
 }
 
@@ -267,7 +263,7 @@ fn stop_all(mut state: State) -> (State, Vec<Command>) {
 /// builds in any case, and leaves what answers alone until that is done.
 fn restart(state: State, factory: bool, build: BuildId, head: Option<Oid>) -> (State, Vec<Command>) {
     let state = State { desired: Desired::Run, ..state };
-    let must_build = factory || matches!(state.build, Build::Failed { .. }) || attempted(&state) != head;
+    let must_build = factory || matches!(state.build, Build::Failed { .. }) || state.known_head() != head;
     let is_answering = matches!(state.serving, Serving::Live { .. } | Serving::Starting { .. });
     let (state, mut commands) = match state.release {
         Some(release) if !(factory && is_answering) => launch_newest(state, release),
@@ -294,6 +290,32 @@ fn settings_changed(state: State) -> (State, Vec<Command>) {
         (Desired::Run, Some(release)) if must_launch => launch_newest(state, release),
         _ => (state, Vec::new()),
     }
+}
+
+/// The release takes the place of what answers once it has answered its probe, as a new one does. The head that was dealt
+/// with last stays dealt with.
+fn rolled_back(mut state: State, release: Release) -> (State, Vec<Command>) {
+    let mut commands = cancel_build(&state.build);
+    state.set_aside = state.known_head().filter(|head| *head != release.revision);
+    state.build = Build::None;
+    state.release = Some(release);
+    match &mut state.serving {
+        serving if state.desired == Desired::Paused => {
+            *serving = Serving::Asleep { release };
+            state.trouble = None;
+        }
+        Serving::Asleep { release: old } if *old == release => state.trouble = None,
+        Serving::Live { release: old, next, .. } if *old == release => {
+            commands.extend(next.take().map(|next| Command::Stop { instance: next.instance }));
+            state.trouble = None;
+        }
+        _ => {
+            let (state, launch) = launch_newest(state, release);
+            commands.extend(launch);
+            return (state, commands);
+        }
+    }
+    (state, commands)
 }
 
 fn delete(state: State) -> (State, Vec<Command>) {
@@ -336,7 +358,7 @@ fn booted(state: State, build: BuildId, head: Option<Oid>) -> (State, Vec<Comman
     };
     let lacked_host = state.build.failed_for_want_of_host().is_some();
     match head {
-        Some(head) if was_building || lacked_host || attempted(&state) != Some(head) => {
+        Some(head) if was_building || lacked_host || state.known_head() != Some(head) => {
             let (state, build_commands) = start_build(state, build, head, false);
             commands.extend(build_commands);
             (state, commands)

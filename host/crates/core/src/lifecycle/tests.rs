@@ -384,3 +384,58 @@ fn a_static_space_reads_as_running_while_it_sleeps_and_wakes() {
     let (building, _) = play(asleep(1), [pushed(2)]);
     assert_eq!((building.stage(true), building.stage(false)), (Stage::RunningBuilding, Stage::Building));
 }
+
+fn rolled_back(n: u8) -> Event {
+    Event::RolledBack { release: release(n) }
+}
+
+#[test]
+fn going_back_swaps_as_a_new_release_does_and_the_head_stays_dealt_with() {
+    let (state, commands) = play(live(1, 2), [rolled_back(1)]);
+    assert_eq!(commands, [launch(2, 1, true)]);
+    assert_eq!((state.live_instance(), state.stage(false)), (Some(InstanceId(1)), Stage::RunningAppStarting));
+    let (state, commands) = play(state, [started(2)]);
+    assert_eq!((commands, state.served_release()), (vec![stop(1)], Some(release(1))));
+    assert_eq!((state.known_head(), state.set_aside), (Some(oid(2)), Some(oid(2))));
+    for event in [pushed(2), booted(9, Some(2)), restart(false, 9, Some(2))] {
+        let (state, commands) = play(state.clone(), [event.clone()]);
+        assert!(
+            !commands.iter().any(|command| matches!(command, Command::StartBuild { .. })),
+            "{event:?}: {commands:?}"
+        );
+        assert_eq!(state.release, Some(release(1)), "{event:?}");
+    }
+    let (state, _) = play(state, [pushed(3), built(3), started(3)]);
+    assert_eq!((state.served_release(), state.set_aside, state.known_head()), (Some(release(3)), None, Some(oid(3))));
+}
+
+#[test]
+fn going_back_ends_what_was_being_built_and_forgets_what_failed() {
+    let (state, commands) = play(live(1, 2), [pushed(3), rolled_back(1)]);
+    assert_eq!(commands, [Command::CancelBuild { build: build_id(3) }, launch(2, 1, true)]);
+    assert_eq!((state.build, state.set_aside), (Build::None, Some(oid(3))));
+    let (state, commands) = play(live(1, 2), [pushed(3), build_failed(3, FailureKind::BuildError), rolled_back(2)]);
+    assert_eq!((commands, state.stage(false)), (vec![], Stage::Running));
+    assert_eq!(state.known_head(), Some(oid(3)));
+    let (state, commands) = play(live(1, 2), [rolled_back(1), rolled_back(2)]);
+    assert_eq!((commands, state.served_release(), state.set_aside), (vec![stop(2)], Some(release(2)), None));
+}
+
+#[test]
+fn a_release_that_does_not_start_again_leaves_what_serves() {
+    let (state, commands) = play(live(1, 2), [rolled_back(1), start_failed(2)]);
+    assert_eq!((commands, state.served_release()), (vec![], Some(release(2))));
+    assert_eq!((state.stage(false), state.error_message()), (Stage::RuntimeError, Some("no port")));
+    let (state, _) = play(state, [rolled_back(2)]);
+    assert_eq!((state.stage(false), state.release), (Stage::Running, Some(release(2))));
+}
+
+#[test]
+fn going_back_while_nothing_runs() {
+    let (state, commands) = play(asleep(2), [Event::PauseRequested, rolled_back(1)]);
+    assert_eq!((commands, state.stage(false), state.served_release()), (vec![], Stage::Paused, Some(release(1))));
+    let (_, commands) = play(state, [restart(false, 9, Some(2))]);
+    assert_eq!(commands, [launch(1, 1, true)]);
+    let (state, commands) = play(asleep(2), [rolled_back(1)]);
+    assert_eq!((commands, state.served_release()), (vec![launch(1, 1, true)], Some(release(2))));
+}

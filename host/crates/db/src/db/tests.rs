@@ -259,7 +259,7 @@ async fn the_index_falls_back_to_memory_when_sled_fails() {
     let lock = std::fs::File::open(home.path("store/sled/db")).unwrap();
     lock.lock().unwrap();
     drop(lock);
-    assert_eq!(home.open().1.index, IndexReport::CaughtUp(4));
+    assert_eq!(home.open().1.index, IndexReport::CaughtUp(5));
 }
 
 #[tokio::test]
@@ -330,4 +330,62 @@ async fn the_large_files_of_a_space_are_copied_with_it_and_go_with_it() {
     let refused = db.commit(late).await;
     assert!(matches!(refused, Err(CommitError::Conflict { table: TableId::Spaces, .. })), "{refused:?}");
     assert!(db.linked_lfs().unwrap().is_empty());
+}
+
+/// Space 1 under another name.
+fn renamed(name: &str) -> spaceport_core::space::Space {
+    let path: spaceport_core::name::SpacePath = format!("Ada/{name}").parse().unwrap();
+    let subdomain = spaceport_core::name::Subdomain::derive(&path);
+    spaceport_core::space::Space { path, subdomain, ..space(1) }
+}
+
+async fn move_to(db: &Db, name: &str) -> Result<u64, CommitError> {
+    let (old, version) = db.spaces().get_versioned(&space_id(1)).unwrap().unwrap();
+    let mut batch = db.batch();
+    batch.move_space(db, &old, &renamed(name), version).unwrap();
+    db.commit(batch).await
+}
+
+#[tokio::test]
+async fn a_moved_space_is_found_by_its_new_name_and_known_by_its_old_one() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    db.commit(insert(&db, 1)).await.unwrap();
+    db.commit(insert(&db, 2)).await.unwrap();
+    let taken = move_to(&db, "space-2").await;
+    assert!(matches!(taken, Err(CommitError::Conflict { table: TableId::SpacePaths, .. })), "{taken:?}");
+    assert_eq!(db.spaces().get(&space_id(1)).unwrap(), Some(space(1)));
+
+    move_to(&db, "other").await.unwrap();
+    let (old, new) = (space(1).path, renamed("other").path);
+    assert_eq!(db.space_by_path(&old).unwrap(), None);
+    assert_eq!(db.space_by_path(&new).unwrap(), Some(renamed("other")));
+    assert_eq!(db.moved_from(&old).unwrap(), Some(renamed("other")));
+    assert_eq!(db.subdomains().get(&"ada-space-1".to_owned()).unwrap(), None);
+    assert_eq!(db.subdomains().get(&"ada-other".to_owned()).unwrap(), Some(space_id(1)));
+
+    move_to(&db, "space-1").await.unwrap();
+    assert_eq!(db.moved_from(&old).unwrap(), None, "it has its name again");
+    assert_eq!(db.moved_from(&new).unwrap(), Some(space(1)));
+    let mut batch = db.batch();
+    batch.remove_space(&db, &space(1)).unwrap();
+    db.commit(batch).await.unwrap();
+    assert_eq!(db.moved_paths().scan().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_new_space_has_its_name_for_itself() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    db.commit(insert(&db, 1)).await.unwrap();
+    move_to(&db, "other").await.unwrap();
+    let other = spaceport_core::space::Space { id: space_id(3), ..space(1) };
+    let mut batch = db.batch();
+    batch.insert_space(&db, &other);
+    db.commit(batch).await.unwrap();
+    assert_eq!(db.moved_from(&space(1).path).unwrap(), None);
+    for number in 0..60 {
+        move_to(&db, &format!("name-{number}")).await.unwrap();
+    }
+    assert_eq!(db.moved_paths().scan().unwrap().len(), 50);
 }

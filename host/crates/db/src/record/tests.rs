@@ -47,6 +47,13 @@ fn accounts_tokens_and_releases_read_back_as_written() {
     assert_eq!(survives(&link), r#"{"size":5368709120,"created_at":1}"#);
 }
 
+#[test]
+fn a_like_and_a_head_that_was_set_aside_read_back_as_written() {
+    assert_eq!(survives(&crate::Like { at: 7 }), r#"{"at":7}"#);
+    let state = State { set_aside: Some(Oid::from_bytes([9; 20])), ..State::default() };
+    assert!(survives(&state).ends_with(r#""set_aside":"0909090909090909090909090909090909090909"}"#));
+}
+
 /// Text that version 1 wrote: it must read the same for ever.
 const SPACE_V1: &str = r#"{"id":"000000000000000000000001","path":"Ada/space-1","subdomain":"ada-space-1","owner":"010101010101010101010101","creator":"020202020202020202020202","created_at":1,"updated_at":2,"visibility":"protected","sdk":"wasm","hardware":"cpu-basic","storage":"small","sleep_after":"never","variables":{"MODE":{"value":"on","description":"a switch","updated_at":3}},"secrets":{"TOKEN":{"description":null,"updated_at":4}}}"#;
 const RELEASE_V1: &str = r#"{"number":3,"revision":"0707070707070707070707070707070707070707","artifact":"component:abc","readme":"---\nsdk: wasm\n---\n","created_at":5}"#;
@@ -83,6 +90,7 @@ fn lifecycles_of_version_1_still_read() {
         },
         trouble: Some("t".into()),
         next_instance: 7,
+        set_aside: None,
     };
     let failed = State {
         desired: Desired::Paused,

@@ -12,6 +12,7 @@ use spaceport_core::permission::Actor;
 use spaceport_core::plugin::Plugins;
 use spaceport_core::space::{Sdk, Visibility};
 
+use super::not_offered::refuse_volumes;
 use super::types::{Setting, visibility};
 use super::{told_to, warned};
 use crate::auth::{Caller, Signed};
@@ -38,6 +39,7 @@ pub(crate) struct CreateRepo {
     #[serde(default)]
     variables: Option<Vec<Setting>>,
     license: Option<String>,
+    volumes: Option<Vec<Value>>,
 }
 
 /// The body of `DELETE /api/repos/delete`.
@@ -93,6 +95,7 @@ pub(crate) async fn delete(
 impl CreateRepo {
     fn into_space(self, plugins: Plugins<'_>) -> ApiResult<NewSpace> {
         only_spaces(self.kind.as_deref())?;
+        refuse_volumes(self.volumes.as_deref())?;
         let name = self.name.unwrap_or_default();
         let (owner, name) = match name.split_once('/') {
             Some((owner, name)) => (Some(owner.to_owned()), name.to_owned()),
@@ -114,7 +117,7 @@ impl CreateRepo {
     }
 }
 
-fn settings(list: Option<Vec<Setting>>) -> ApiResult<Vec<NewSetting>> {
+pub(super) fn settings(list: Option<Vec<Setting>>) -> ApiResult<Vec<NewSetting>> {
     list.unwrap_or_default().into_iter().map(Setting::into_setting).collect()
 }
 
@@ -128,13 +131,13 @@ fn sdk(text: Option<&str>, plugins: Plugins<'_>) -> ApiResult<Sdk> {
     })
 }
 
-fn only_spaces(kind: Option<&str>) -> ApiResult<()> {
+pub(super) fn only_spaces(kind: Option<&str>) -> ApiResult<()> {
     match kind {
         Some("space") => Ok(()),
         _ => Err(ApiError::bad_request("This host has Spaces only: send \"type\": \"space\" (--repo-type space)")),
     }
 }
 
-fn invalid_name(error: InvalidName) -> ApiError {
+pub(super) fn invalid_name(error: InvalidName) -> ApiError {
     ApiError::bad_request(error.to_string())
 }

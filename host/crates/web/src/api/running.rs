@@ -130,6 +130,18 @@ pub(crate) async fn events(
     Ok(event_stream(runtimes))
 }
 
+/// Goes back to a release, by its number.
+pub(crate) async fn roll_back(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    Param(number): Param,
+) -> ApiResult<Json<Runtime>> {
+    let number = number.parse().map_err(|_| ApiError::bad_request("A release is named by its number"))?;
+    let runtime = app.control.roll_back(&actor, &path, number).await.map_err(told_to(&actor))?;
+    Ok(Json(Runtime::from(&runtime)))
+}
+
 /// What was built, newest first.
 pub(crate) async fn releases(
     State(app): State<AppState>,

@@ -2,8 +2,10 @@
 
 mod admin;
 mod commits;
+mod duplicates;
 mod errors;
 mod files;
+mod moving;
 mod refs;
 mod settings;
 mod spaces;

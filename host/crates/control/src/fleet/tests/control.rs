@@ -10,7 +10,6 @@ use spaceport_core::stage::Stage;
 use super::{HELLO, app, files};
 use crate::fleet::{FleetError, WakeError};
 use crate::logs::LogKind;
-use crate::supervisor::known_head;
 use crate::supervisor::member::Input;
 use crate::testing::World;
 
@@ -97,7 +96,7 @@ async fn what_looks_for_the_head_builds_the_one_there_is_then() {
     let head = world.push(&space, &[("app.wasm", "told")]).await;
     member.ask(world.fleet.shared(), Input::CheckHead).await.unwrap();
     world.fleet.restart(space.id, false).await.unwrap();
-    assert_eq!(known_head(&world.fleet.state(space.id).unwrap().state), Some(head));
+    assert_eq!(world.fleet.state(space.id).unwrap().state.known_head(), Some(head));
     let head = world.commit(&space, &[("app.wasm", "untold again")]).await;
     member.ask(world.fleet.shared(), Input::CheckHead).await.unwrap();
     world.serves(&space, head).await;

@@ -23,6 +23,7 @@ enum Step {
     Visit,
     Settings,
     Pause,
+    RollBack(usize),
     Restart {
         factory: bool,
     },
@@ -49,6 +50,7 @@ struct World {
     builds: BTreeMap<BuildId, Oid>,
     timer: Option<Millis>,
     is_removed: bool,
+    releases: Vec<Release>,
     next_build: u64,
     next_release: u64,
     next_revision: u32,
@@ -93,7 +95,9 @@ impl World {
             Step::BuildSucceeds => {
                 let (build, revision) = self.builds.pop_first()?;
                 self.next_release += 1;
-                Event::BuildEnded { build, outcome: Ok(Release { number: self.next_release, revision }) }
+                let release = Release { number: self.next_release, revision };
+                self.releases.push(release);
+                Event::BuildEnded { build, outcome: Ok(release) }
             }
             Step::BuildFails(kind) => {
                 let (build, _) = self.builds.pop_first()?;
@@ -118,6 +122,10 @@ impl World {
             Step::Visit => Event::Visited,
             Step::Settings => Event::SettingsChanged,
             Step::Pause => Event::PauseRequested,
+            Step::RollBack(choice) => {
+                let count = self.releases.len();
+                Event::RolledBack { release: *self.releases.get(choice.checked_rem(count)?)? }
+            }
             Step::Restart { factory } => {
                 Event::RestartRequested { factory: *factory, build: self.build_id(), head: self.head }
             }
@@ -296,6 +304,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Visit),
         2 => Just(Step::Settings),
         1 => Just(Step::Pause),
+        2 => any::<usize>().prop_map(Step::RollBack),
         2 => any::<bool>().prop_map(|factory| Step::Restart { factory }),
         1 => Just(Step::Reboot),
         2 => (0u64..100_000).prop_map(Step::TimePasses),
@@ -326,7 +335,10 @@ proptest! {
         steps.iter().for_each(|step| world.play(step));
         world.play(&Step::Restart { factory: false });
         world.settle();
-        prop_assert_eq!(world.state.served_revision(), world.head);
+        // What the owner has gone back from stays where it is.
+        let is_set_aside = world.head.is_some() && world.state.set_aside == world.head;
+        let expected = if is_set_aside { world.state.release.map(|release| release.revision) } else { world.head };
+        prop_assert_eq!(world.state.served_revision(), expected);
         prop_assert_eq!(world.state.stage(false), if world.head.is_some() { Stage::Running } else { Stage::NoAppFile });
     }
 
@@ -339,11 +351,8 @@ proptest! {
         world.settle();
         prop_assert_eq!(world.state.desired, before.desired);
         if before.desired == Desired::Run {
-            let is_attempted = match (&world.state.build, world.state.release) {
-                (Build::Failed { revision, .. }, _) => Some(*revision) == world.head,
-                (_, release) => release.map(|release| release.revision) == world.head,
-            };
-            prop_assert!(is_attempted, "the head is built, or known to be bad: {:?}", world.state);
+            let is_known = world.state.known_head() == world.head;
+            prop_assert!(is_known, "the head is built, set aside, or known to be bad: {:?}", world.state);
             let was_up = matches!(before.serving, Serving::Live { .. } | Serving::Starting { .. });
             prop_assert!(!was_up || world.state.live_instance().is_some(), "what was up is up again");
         }

@@ -1,0 +1,50 @@
+//! Giving a Space another owner or name. The Space stays what it is: its repository, disk and releases lie under its id.
+//! What runs goes on until an instance that knows the new name has answered.
+
+use spaceport_core::name::{SpacePath, Subdomain};
+use spaceport_core::permission::{Action, Actor, Denied};
+use spaceport_core::space::Space;
+use spaceport_db::{Batch, CommitError, TableId};
+
+use super::Control;
+use super::error::{ServiceError, ServiceResult};
+use super::storage::{commit_failed, fleet_failed, read_failed};
+
+impl Control {
+    /// Moves a Space to another path, to which the old one leads from then on.
+    pub async fn move_space(&self, actor: &Actor, from: &SpacePath, to: &SpacePath) -> ServiceResult<Space> {
+        let found = self.space(actor, from, Action::Write)?;
+        let (_, owner, owner_name) = self.creator(actor, Some(&to.owner))?;
+        let to = SpacePath { owner: owner_name, name: to.name.clone() };
+        let _turn = self.settings_turn(found.id).await;
+        let (old, version) =
+            self.inner.db.spaces().get_versioned(&found.id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
+        if old.path == to {
+            return Ok(old);
+        }
+        if let Some(there) = self.inner.db.space_by_path(&to).map_err(read_failed)?.filter(|there| there.id != old.id) {
+            return Err(ServiceError::NameTaken(there.path));
+        }
+        let subdomain = Subdomain::derive(&to);
+        let mut new = Space { path: to, owner, subdomain, updated_at: self.inner.clock.now(), ..old.clone() };
+        loop {
+            let mut batch = Batch::default();
+            batch.move_space(&self.inner.db, &old, &new, version).map_err(read_failed)?;
+            let hashed = Subdomain::derive_with_hash(&new.path);
+            match self.inner.db.commit(batch).await {
+                Ok(_) => break,
+                Err(CommitError::Conflict { table: TableId::Subdomains, .. }) if new.subdomain != hashed => {
+                    new.subdomain = hashed;
+                }
+                Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
+                    return Err(ServiceError::NameTaken(new.path));
+                }
+                Err(error) => return Err(commit_failed(error)),
+            }
+        }
+        // The app is told its name and its host by its environment, so it is launched with the new ones.
+        self.inner.fleet.settings_changed(&new).await.map_err(fleet_failed)?;
+        tracing::info!(space = %new.path, before = %old.path, "a Space was moved");
+        Ok(new)
+    }
+}
