@@ -30,6 +30,7 @@ use spaceport_git::{Repo, Repos};
 use tokio::sync::watch;
 
 use crate::logs::{LogKind, LogReader};
+use crate::metrics::RequestCounts;
 use crate::ports::{Backend, BackendPlugins, Clock, Usage};
 use crate::publish::Profile;
 use crate::routes::{RouteEntry, RouteTable};
@@ -230,6 +231,11 @@ impl Fleet {
     /// What a Space has used since the host started.
     pub fn usage(&self, space: SpaceId) -> Usage {
         self.shared().member(space).map(|member| member.meter.lock().total()).unwrap_or_default()
+    }
+
+    /// What the edge has counted for a Space since the host started.
+    pub fn request_counts(&self, space: SpaceId) -> RequestCounts {
+        self.shared().member(space).map(|member| member.slot.metrics.counts()).unwrap_or_default()
     }
 
     /// What a Space did by the minute, from `since` on, at most the last 24 hours.

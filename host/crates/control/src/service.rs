@@ -14,13 +14,16 @@ mod git;
 mod git_tree;
 mod hardware;
 mod lfs;
+mod likes;
 mod listing;
 mod moving;
 mod password;
 mod preupload;
+mod profiles;
 mod readme;
 mod refs;
 mod running;
+mod search;
 mod settings;
 mod spaces;
 mod storage;
@@ -28,6 +31,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod usage;
 mod view;
 
 use std::collections::HashMap;
@@ -54,16 +58,20 @@ pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use git::GitPush;
 pub use lfs::{LFS_PART, LfsAct, LfsAnswer, LfsTicket};
+pub use likes::LikeCount;
 pub use listing::{SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};
+pub use profiles::Profile;
 pub use readme::ReadmeReport;
 pub use refs::{CommitPage, NamedRef, RefList};
 pub use running::Restart;
+pub use search::SpaceQuery;
 pub use settings::{NewSetting, Settled, Warning};
-pub use spaceport_db::{AccessToken, Account};
+pub use spaceport_db::{AccessToken, Account, AccountKind};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};
 pub use token::{TOKEN_PREFIX, TokenText};
+pub use usage::UsageView;
 pub use view::{ReleaseView, RuntimeView, SpaceView};
 
 /// The operations. Cheap to clone.

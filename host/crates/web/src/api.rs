@@ -2,15 +2,20 @@
 //! `Control`. The shapes are those that clients of the Hub read; they live in [`types`] and never leave this crate.
 
 pub(crate) mod accounts;
+pub(crate) mod catalogue;
 pub(crate) mod commit;
 mod commit_lines;
+pub(crate) mod discussions;
 pub(crate) mod duplicate;
 pub(crate) mod files;
 pub(crate) mod hardware;
+pub(crate) mod likes;
+pub(crate) mod metrics;
 pub(crate) mod moving;
 pub(crate) mod not_offered;
 mod page;
 pub(crate) mod probes;
+pub(crate) mod profiles;
 mod range;
 pub(crate) mod refs;
 pub(crate) mod repos;

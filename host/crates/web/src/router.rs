@@ -63,7 +63,14 @@ fn pages() -> Router<AppState> {
 
 /// `hf auth`.
 fn accounts() -> Router<AppState> {
-    Router::new().route("/api/whoami-v2", get(api::accounts::whoami))
+    Router::new()
+        .route("/api/whoami-v2", get(api::accounts::whoami))
+        .route("/api/users/{param}/overview", get(api::profiles::user))
+        .route("/api/users/{param}/likes", get(api::likes::liked_by))
+        .route("/api/users/{param}/followers", get(api::profiles::nobody_of_user))
+        .route("/api/users/{param}/following", get(api::profiles::nobody_of_user))
+        .route("/api/organizations/{param}/overview", get(api::profiles::organization))
+        .route("/api/organizations/{param}/followers", get(api::profiles::nobody_of_organization))
 }
 
 /// `hf repos`.
@@ -80,6 +87,9 @@ fn catalogue() -> Router<AppState> {
     Router::new()
         .route("/api/spaces", get(api::spaces::list))
         .route("/api/spaces/hardware", get(api::hardware::list))
+        .route("/api/spaces/templates", get(api::catalogue::templates))
+        .route("/api/spaces/semantic-search", get(api::catalogue::search))
+        .route("/api/spaces/zero-gpu/quota", get(api::catalogue::gpu_quota))
         .route("/api/spaces/by-subdomain/{param}", get(api::spaces::by_subdomain))
 }
 
@@ -90,6 +100,10 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/revision/{rev}", get(api::spaces::info_at))
         .route("/api/spaces/{owner}/{name}/settings", put(api::spaces::change_settings))
         .route("/api/spaces/{owner}/{name}/duplicate", post(api::duplicate::duplicate))
+        .route("/api/spaces/{owner}/{name}/like", post(api::likes::like).delete(api::likes::unlike))
+        .route("/api/spaces/{owner}/{name}/likers", get(api::likes::likers))
+        .route("/api/spaces/{owner}/{name}/discussions", get(api::discussions::list).post(api::discussions::open))
+        .route("/api/spaces/{owner}/{name}/discussions/{param}", get(api::discussions::one))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))
         .route("/api/spaces/{owner}/{name}/auth-check/write", get(api::spaces::auth_check_write))
@@ -117,6 +131,7 @@ fn running() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/restart", post(api::running::restart))
         .route("/api/spaces/{owner}/{name}/logs/{param}", get(api::running::logs))
         .route("/api/spaces/{owner}/{name}/events", get(api::running::events))
+        .route("/api/spaces/{owner}/{name}/metrics", get(api::metrics::metrics))
         .route("/api/spaces/{owner}/{name}/dev-mode", post(api::not_offered::dev_mode))
         .route("/api/spaces/{owner}/{name}/replicas", post(api::not_offered::replicas))
         .route(

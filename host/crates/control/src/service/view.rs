@@ -14,6 +14,7 @@ use spaceport_git::TreeEntry;
 
 use super::Control;
 use super::files::Head;
+use super::likes::LikeCount;
 use crate::publish::sleep_after;
 
 /// A Space with what its repository and its runtime say.
@@ -35,6 +36,8 @@ pub struct SpaceView {
     pub large: BTreeMap<Oid, LfsPointer>,
     /// How it runs.
     pub runtime: RuntimeView,
+    /// How many like it.
+    pub likes: LikeCount,
 }
 
 /// How a Space runs.

@@ -6,11 +6,11 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{NewSetting, NewSpace, ServiceError, Settled};
+use spaceport_control::service::{NewCopy, NewSetting, NewSpace, ServiceError, ServiceResult, Settled};
 use spaceport_core::name::{InvalidName, OwnerName, SpacePath};
-use spaceport_core::permission::Actor;
+use spaceport_core::permission::{Actor, Denied};
 use spaceport_core::plugin::Plugins;
-use spaceport_core::space::{Sdk, Visibility};
+use spaceport_core::space::{Sdk, Space, Visibility};
 
 use super::not_offered::refuse_volumes;
 use super::types::{Setting, visibility};
@@ -40,6 +40,8 @@ pub(crate) struct CreateRepo {
     variables: Option<Vec<Setting>>,
     license: Option<String>,
     volumes: Option<Vec<Value>>,
+    /// A Space to start from.
+    template: Option<String>,
 }
 
 /// The body of `DELETE /api/repos/delete`.
@@ -57,9 +59,14 @@ pub(crate) async fn create(
     Signed(signed): Signed,
     JsonBody(body): JsonBody<CreateRepo>,
 ) -> ApiResult<Response> {
+    let template = body.template.clone();
     let new = body.into_space(app.control.plugins())?;
     let actor = Actor::User(signed.user.clone());
-    match app.control.create_space(&actor, new).await {
+    let created = match template {
+        Some(template) => from_template(&app, &actor, &template, new).await,
+        None => app.control.create_space(&actor, new).await,
+    };
+    match created {
         Ok(Settled { value: space, warnings }) => {
             let url = app.control.addresses().page_url(&space.path);
             let body = json!({ "url": url, "name": space.path.to_string(), "id": space.id.to_string() });
@@ -71,6 +78,27 @@ pub(crate) async fn create(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes a Space as a copy of a template, of which its history stays.
+async fn from_template(app: &AppState, actor: &Actor, template: &str, new: NewSpace) -> ServiceResult<Settled<Space>> {
+    let missing =
+        || ServiceError::Invalid(format!("There is no template {template:?}: GET /api/spaces/templates lists them"));
+    let from: SpacePath = template.parse().map_err(|_| missing())?;
+    let copy = NewCopy {
+        owner: new.owner,
+        name: new.name,
+        visibility: Some(new.visibility),
+        hardware: new.hardware,
+        storage: new.storage,
+        sleep_after: new.sleep_after,
+        variables: new.variables,
+        secrets: new.secrets,
+    };
+    app.control.duplicate_space(actor, &from, copy).await.map_err(|error| match error {
+        ServiceError::Denied(Denied::Hidden) | ServiceError::Moved(_) => missing(),
+        error => error,
+    })
 }
 
 /// Deletes a Space.

@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{SortBy, SpaceChanges, SpaceFilter};
+use spaceport_control::service::{SortBy, SpaceChanges, SpaceFilter, SpaceView};
 use spaceport_core::permission::Action;
 
 use super::page::Page;
@@ -19,6 +20,10 @@ use crate::router::AppState;
 
 /// Spaces on a page of the list, unless fewer are asked for.
 const MAX_PAGE: usize = 1000;
+/// The same where each is told with its files, for which its repository is read.
+const FULL_PAGE: usize = 100;
+/// Repositories read for it at the same time: git has more to do.
+const REPOSITORIES: usize = 4;
 
 /// The body of `PUT …/settings`.
 #[derive(Deserialize)]
@@ -35,27 +40,61 @@ pub(crate) async fn list(
     query: QueryPairs,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let filter = SpaceFilter {
-        // A name that nobody can have has no Spaces.
-        owner: match query.get("author").map(str::parse) {
-            Some(Ok(owner)) => Some(owner),
-            Some(Err(_)) => return Ok(Json(json!([])).into_response()),
-            None => None,
-        },
-        search: query.get("search").map(str::to_owned),
-        tags: query.all("filter").into_iter().map(str::to_owned).collect(),
-        sort: if query.get("sort") == Some("createdAt") { SortBy::CreatedAt } else { SortBy::LastModified },
-    };
-    let page = Page::of(&query, MAX_PAGE);
+    let Some(filter) = filter(&query)? else { return Ok(Json(json!([])).into_response()) };
+    let detail = detail(&query);
+    let needs_repositories = query.is_set("full") || detail.expand.iter().any(|name| name == "siblings");
+    let page = Page::of(&query, if needs_repositories { FULL_PAGE } else { MAX_PAGE });
 
     let views = app.control.spaces(&actor, &filter)?;
-    let detail = detail(&query);
-    let list: Vec<Value> =
-        views.iter().skip(page.start).take(page.limit).map(|view| space_json(view, &detail)).collect();
+    let total = views.len();
+    let shown = views.into_iter().skip(page.start).take(page.limit);
+    let list: Vec<Value> = match needs_repositories {
+        true => stream::iter(shown).map(|view| whole(&app, view)).buffered(REPOSITORIES).collect::<Vec<_>>().await,
+        false => shown.collect(),
+    }
+    .iter()
+    .map(|view| space_json(view, &detail))
+    .collect();
     let mut response = Json(list).into_response();
     let address = format!("{}/api/spaces", origin(&app, &headers));
-    page.link_and_count(&mut response, &address, &query, views.len());
+    page.link_and_count(&mut response, &address, &query, total);
     Ok(response)
+}
+
+/// The filter of a query; `None` if nothing can pass it.
+fn filter(query: &QueryPairs) -> ApiResult<Option<SpaceFilter>> {
+    let texts = |name: &str| query.all(name).into_iter().map(str::to_owned).collect();
+    let owner = match query.get("author").map(str::parse) {
+        // A name that nobody can have has no Spaces.
+        Some(Err(_)) => return Ok(None),
+        Some(Ok(owner)) => Some(owner),
+        None => None,
+    };
+    let sort = match query.get("sort") {
+        None | Some("lastModified" | "last_modified") => SortBy::LastModified,
+        Some("createdAt" | "created_at") => SortBy::CreatedAt,
+        Some("likes") => SortBy::Likes,
+        Some("trendingScore" | "trending_score") => SortBy::Trending,
+        Some(other) => {
+            let message = format!("sort {other:?} is not known; use lastModified, createdAt, likes or trendingScore");
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    Ok(Some(SpaceFilter {
+        owner,
+        search: query.get("search").map(str::to_owned),
+        tags: texts("filter"),
+        models: texts("models"),
+        datasets: texts("datasets"),
+        is_linked: query.is_set("linked"),
+        sort,
+        is_ascending: query.get("direction") == Some("1"),
+    }))
+}
+
+/// A listed Space with what its repository says; as it is if that cannot be read, since it may be on its way out.
+async fn whole(app: &AppState, view: SpaceView) -> SpaceView {
+    app.control.with_repository(view.clone(), None).await.unwrap_or(view)
 }
 
 /// One Space at the head of its deploy branch.

@@ -5,6 +5,7 @@ mod commits;
 mod duplicates;
 mod errors;
 mod files;
+mod lists;
 mod moving;
 mod refs;
 mod settings;

@@ -152,8 +152,8 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     put("visibility", json!(visibility_word(space.visibility)));
     put("gated", json!(false));
     put("disabled", json!(false));
-    put("likes", json!(0));
-    put("trendingScore", json!(0));
+    put("likes", json!(view.likes.total));
+    put("trendingScore", json!(view.likes.recent));
     put("tags", json!(view.tags()));
     put("sdk", json!(view.sdk.as_str()));
     put("subdomain", json!(space.subdomain.as_str()));

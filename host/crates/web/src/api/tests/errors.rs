@@ -18,7 +18,7 @@ async fn every_error_carries_code_message_body_and_request_id() {
         (Method::PATCH, "/api/whoami-v2", None, (405, "MethodNotAllowed")),
         (Method::GET, "/api/spaces/ada/nope", None, (404, "RepoNotFound")),
         (Method::GET, "/api/spaces/ada/bad--name", None, (404, "RepoNotFound")),
-        (Method::GET, "/api/spaces/zero-gpu/quota", None, (404, "RepoNotFound")),
+        (Method::GET, "/api/spaces/zero-gpu/none", None, (404, "RepoNotFound")),
         (Method::GET, "/api/spaces/ada/page/logs/other", None, (404, "NotFound")),
         (Method::POST, "/api/spaces/ada/page/variables", Some(json!([])), (400, "BadRequest")),
         (Method::POST, "/api/spaces/ada/page/variables", Some(huge), (413, "PayloadTooLarge")),
