@@ -125,7 +125,8 @@ impl App {
             admin::metrics_router(parts.control.clone(), panics),
             stop.clone(),
         )?;
-        let (hub, control_runtime) = (hub_router(AppState::new(parts.control)), Handle::current());
+        let state = AppState::new(parts.control).with_rate_limits(config.rates);
+        let (hub, control_runtime) = (hub_router(state), Handle::current());
         let shutdown = stop.clone();
         let edge = data_runtime.spawn(async move {
             let listeners = listeners.into_public()?;

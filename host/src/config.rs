@@ -5,6 +5,7 @@
 mod authority;
 mod backends;
 mod catalogue;
+mod rates;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::limits::{Bytes, OperatorLimits};
+use spaceport_web::RateLimits;
 use spaceport_web::edge::config::{self as edge, Deadlines};
 use toml::{Table, Value};
 
@@ -31,8 +33,19 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 10] =
-    ["http", "admin", "limits", "lifecycle", "egress", "static", "keys", "backends", "hardware", "storage"];
+const TABLES: [&str; 11] = [
+    "http",
+    "admin",
+    "limits",
+    "rate_limits",
+    "lifecycle",
+    "egress",
+    "static",
+    "keys",
+    "backends",
+    "hardware",
+    "storage",
+];
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +60,8 @@ pub struct Config {
     pub cache: Bytes,
     /// `[limits]`, as far as they hold for visitors' connections.
     pub visitors: VisitorLimits,
+    /// `[rate_limits]`: what one user or address may ask of the hub.
+    pub rates: RateLimits,
     /// `[lifecycle] sleep_after`: idle time after which a Space on free hardware sleeps.
     pub sleep_after: Duration,
     /// `[egress] allow`: ranges exempted from the private-address rule.
@@ -125,6 +140,7 @@ impl Config {
         let http = Http::read(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
         let (limits, cache, visitors) = read_limits(&file, &mut findings);
+        let rates = rates::read(&file, &mut findings);
         let sleep_after = read_lifecycle(&file, &mut findings);
         let egress_allow = read_egress(&file, &mut findings);
         let expose_secrets = read_static(&file, &mut findings);
@@ -140,6 +156,7 @@ impl Config {
             limits,
             cache,
             visitors,
+            rates,
             sleep_after,
             egress_allow,
             expose_secrets,

@@ -167,3 +167,19 @@ fn text_that_is_not_toml_is_one_problem_with_its_place() {
     let ConfigError(problems) = read("[limits\n").unwrap_err();
     assert!(problems[0].contains("line 1"), "{problems:?}");
 }
+
+#[test]
+fn quotas_are_numbers_above_zero() {
+    let (config, printed) = read("[rate_limits]\napi = 5\npages = 99999999999\n").unwrap();
+    assert_eq!((config.rates.api, config.rates.pages, config.rates.resolvers), (5, u32::MAX, 100_000));
+    assert!(printed.contains("[rate_limits]"), "{printed}");
+    let error = read("[rate_limits]\napi = 0\npage = 1\nresolvers = \"many\"\n").unwrap_err();
+    assert_eq!(
+        error.0,
+        [
+            "rate_limits.resolvers: write a whole number, zero or more",
+            "rate_limits.page: no such key; did you mean \"pages\"?",
+            "rate_limits.api: write a number above zero",
+        ]
+    );
+}

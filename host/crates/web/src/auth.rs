@@ -25,6 +25,10 @@ pub(crate) struct Caller(pub(crate) Actor);
 /// A request that somebody has signed.
 pub(crate) struct Signed(pub(crate) Arc<SignedIn>);
 
+/// Left in a request by [`crate::rate`], which has looked up the token already.
+#[derive(Clone)]
+pub(crate) struct Known(pub(crate) Arc<SignedIn>);
+
 /// The token that a request carries, if it carries any.
 pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
     [&X_HF_AUTHORIZATION, &header::AUTHORIZATION]
@@ -49,12 +53,15 @@ fn credentials(value: &str) -> Option<String> {
 
 async fn signed_in(parts: &Parts, state: &AppState) -> Result<Option<Arc<SignedIn>>, ApiError> {
     let Some(token) = token(&parts.headers) else { return Ok(None) };
-    let signed = state.control.accounts().authenticate(&token)?.ok_or_else(ApiError::invalid_token)?;
+    let signed = match parts.extensions.get::<Known>() {
+        Some(Known(signed)) => signed.clone(),
+        None => Arc::new(state.control.accounts().authenticate(&token)?.ok_or_else(ApiError::invalid_token)?),
+    };
     if let Some(note) = parts.extensions.get::<ActorNote>() {
         // The first extractor of a request has written it already.
         let _ = note.0.set(signed.user.name.to_string());
     }
-    Ok(Some(Arc::new(signed)))
+    Ok(Some(signed))
 }
 
 impl FromRequestParts<AppState> for Caller {

@@ -12,10 +12,12 @@ pub mod error;
 mod extract;
 mod git;
 pub mod middleware;
+pub mod rate;
 pub mod router;
 mod sse;
 #[cfg(test)]
 mod testing;
 mod ui;
 
+pub use rate::RateLimits;
 pub use router::{AppState, hub_router};

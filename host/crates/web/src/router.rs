@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 use spaceport_control::service::Control;
 use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
+use crate::rate::{self, RateLimits, Rates};
 use crate::{api, git, middleware, ui};
 
 /// Commits with much content that are taken in at once: each holds its content in memory.
@@ -24,12 +25,23 @@ pub struct AppState {
     pub control: Control,
     /// Turns for commits with much content.
     pub(crate) large_commits: Arc<Semaphore>,
+    /// What everybody has asked for lately.
+    pub(crate) rates: Arc<Rates>,
 }
 
 impl AppState {
     /// State over the operations.
     pub fn new(control: Control) -> Self {
-        Self { control, large_commits: Arc::new(Semaphore::new(LARGE_COMMITS)) }
+        Self {
+            control,
+            large_commits: Arc::new(Semaphore::new(LARGE_COMMITS)),
+            rates: Arc::new(Rates::new(RateLimits::default())),
+        }
+    }
+
+    /// The same with quotas of the operator's choice.
+    pub fn with_rate_limits(self, limits: RateLimits) -> Self {
+        Self { rates: Arc::new(Rates::new(limits)), ..self }
     }
 }
 
@@ -47,6 +59,7 @@ pub fn hub_router(state: AppState) -> Router {
         .merge(git())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(from_fn_with_state(state.clone(), rate::limit))
         .layer(from_fn(middleware::observe))
         .with_state(state)
 }

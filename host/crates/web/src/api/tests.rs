@@ -7,6 +7,7 @@ mod errors;
 mod files;
 mod lists;
 mod moving;
+mod rates;
 mod refs;
 mod settings;
 mod spaces;
