@@ -8,7 +8,7 @@ use spaceport_control::fleet::WakeError;
 use spaceport_control::routes::RouteEntry;
 use spaceport_control::service::Control;
 use spaceport_core::id::SpaceId;
-use spaceport_core::permission::{Action, Actor, Subject, can};
+use spaceport_core::permission::Subject;
 use spaceport_web::edge::{Platform, WakeRefusal};
 
 /// The door from the edge to everything else.
@@ -29,14 +29,11 @@ impl Platform for FleetPlatform {
         async move { control.fleet().wake(space).await.map_err(refusal) }.boxed()
     }
 
-    fn may_visit(&self, token: String, subject: Subject) -> BoxFuture<'static, bool> {
+    fn may_visit(&self, token: String, space: SpaceId, subject: Subject) -> BoxFuture<'static, bool> {
         let control = self.control.clone();
         async move {
-            let signed_in = tokio::task::spawn_blocking(move || control.accounts().authenticate(&token)).await;
-            match signed_in {
-                Ok(Ok(Some(signed_in))) => can(&Actor::User(signed_in.user), Action::VisitApp, subject).is_ok(),
-                _ => false,
-            }
+            let may = tokio::task::spawn_blocking(move || control.may_visit(&token, space, subject)).await;
+            matches!(may, Ok(Ok(true)))
         }
         .boxed()
     }

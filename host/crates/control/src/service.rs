@@ -17,6 +17,7 @@ mod lfs;
 mod likes;
 mod listing;
 mod moving;
+mod passes;
 mod password;
 mod preupload;
 mod profiles;

@@ -28,6 +28,7 @@ mod flights;
 mod headers;
 mod hub;
 mod io;
+mod pass;
 mod proxy;
 mod range;
 mod refusal;
@@ -62,8 +63,8 @@ pub trait Platform: Send + Sync + 'static {
     /// Wakes a sleeping Space and waits for it; one start for any number of waiters, with a deadline of its own.
     fn wake(&self, space: SpaceId) -> BoxFuture<'static, Result<Arc<RouteEntry>, WakeRefusal>>;
 
-    /// Whether the bearer of this token may visit the app of a private Space.
-    fn may_visit(&self, token: String, subject: Subject) -> BoxFuture<'static, bool>;
+    /// Whether the bearer of this token, or of a pass to this Space, may visit its app, which is private.
+    fn may_visit(&self, token: String, space: SpaceId, subject: Subject) -> BoxFuture<'static, bool>;
 }
 
 /// How many Spaces a request came through before this one; in the extensions of the request that an upstream gets, unless

@@ -118,6 +118,7 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/discussions", get(api::discussions::list).post(api::discussions::open))
         .route("/api/spaces/{owner}/{name}/discussions/{param}", get(api::discussions::one))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
+        .route("/api/spaces/{owner}/{name}/jwt", get(api::spaces::jwt))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))
         .route("/api/spaces/{owner}/{name}/auth-check/write", get(api::spaces::auth_check_write))
         .route(

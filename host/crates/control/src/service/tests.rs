@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use spaceport_core::egress::EgressPolicy;
+use spaceport_core::id::AccountId;
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::permission::TokenRole;
 use spaceport_core::space::{Sdk, Visibility};
@@ -20,6 +21,7 @@ struct Host {
     ada: Actor,
     token: TokenText,
     repos: Arc<Repos>,
+    clock: Arc<ManualClock>,
     dir: TempDir,
 }
 
@@ -53,9 +55,9 @@ impl Host {
             routes: Arc::default(),
         };
         let fleet = Fleet::start(config, parts).await.unwrap();
-        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock });
+        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock: clock.clone() });
         let (ada, token) = user(&control).await;
-        Self { control, ada, token, repos, dir }
+        Self { control, ada, token, repos, clock, dir }
     }
 
     async fn create(&self, name: &str) -> ServiceResult<Space> {
@@ -254,4 +256,38 @@ async fn a_read_token_changes_nothing() {
     assert!(matches!(refused, Err(ServiceError::Denied(Denied::Forbidden))), "{refused:?}");
     let refused = host.control.create_space(&reader, new_space("other")).await;
     assert!(matches!(refused, Err(ServiceError::Forbidden(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_lets_its_bearer_visit_one_space_for_a_day() {
+    let host = Host::start().await;
+    let (space, other) = (host.create("page").await.unwrap(), host.create("other").await.unwrap());
+    let subject = Subject { owner: space.owner, visibility: Visibility::Private };
+    let pass = host.control.visitor_pass(&host.ada, &space.path).unwrap();
+    let visits = |pass: &str, id| host.control.may_visit(pass, id, subject).unwrap();
+    assert!(visits(&pass, space.id) && visits(host.token.expose(), space.id));
+    assert!(!visits(&pass, other.id), "it is for one Space");
+    assert!(host.control.accounts().authenticate(&pass).unwrap().is_none(), "and for its app alone");
+    let parts: Vec<&str> = pass.split('.').collect();
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    for forged in [
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        format!("{}.{}x.{}", parts[0], parts[1], parts[2]),
+        format!("{}.{}.{}", parts[0], parts[1], "A".repeat(parts[2].len())),
+        parts[1].to_owned(),
+        String::new(),
+        "..".to_owned(),
+        "x".repeat(1 << 20),
+    ] {
+        assert!(!visits(&forged, space.id), "{}", &forged[..forged.len().min(200)]);
+    }
+    let foreign = Subject { owner: AccountId::from_bytes([9; 12]), visibility: Visibility::Private };
+    assert!(!host.control.may_visit(&pass, space.id, foreign).unwrap(), "the Space has gone to somebody else");
+    host.clock.advance(24 * 60 * 60 * 1000);
+    assert!(!visits(&pass, space.id) && visits(host.token.expose(), space.id));
+    assert!(matches!(
+        host.control.visitor_pass(&Actor::Nobody, &space.path),
+        Err(ServiceError::Denied(Denied::SignIn))
+    ));
 }

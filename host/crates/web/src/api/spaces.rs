@@ -146,6 +146,16 @@ pub(crate) async fn host(
     Ok(Json(json!({ "subdomain": space.subdomain.as_str(), "host": url })))
 }
 
+/// A pass to the app, for an address: `?__sign=<token>`.
+pub(crate) async fn jwt(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<Json<Value>> {
+    let token = app.control.visitor_pass(&actor, &path).map_err(told_to(&actor))?;
+    Ok(Json(json!({ "token": token })))
+}
+
 /// The Space whose app answers at a subdomain.
 pub(crate) async fn by_subdomain(
     State(app): State<AppState>,

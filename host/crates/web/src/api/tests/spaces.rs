@@ -172,3 +172,17 @@ async fn whoami_names_the_user_and_the_token() {
     assert_eq!(who["auth"]["accessToken"]["role"], "write");
     assert_eq!(who["auth"]["accessToken"]["displayName"], "test");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_is_for_those_who_may_visit() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    hub.call(Method::PUT, "/api/spaces/ada/page/settings", Some(json!({ "private": true }))).await.expect(200);
+    let token = hub.get("/api/spaces/ada/page/jwt").await.expect(200).json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(token.split('.').count(), 3);
+    // It opens nothing of the hub.
+    assert_eq!(hub.send(request(Method::GET, "/api/spaces/ada/page", Some(&token), None)).await.refusal().0, 401);
+    let path = "/api/spaces/ada/page/jwt";
+    assert_eq!(hub.send(request(Method::GET, path, Some(&hub.bob), None)).await.refusal(), (404, "RepoNotFound"));
+    assert_eq!(hub.send(request(Method::GET, path, None, None)).await.refusal(), (401, "RepoNotFound"));
+}

@@ -21,6 +21,7 @@ use spaceport_core::stage::Stage;
 use crate::edge::body::EdgeBody;
 use crate::edge::conditional::Wants;
 use crate::edge::headers::{self, X_SPACEPORT_HOP};
+use crate::edge::pass::Pass;
 use crate::edge::refusal::Refusal;
 use crate::edge::request_body::{BodyCut, BodyWatch, WatchedBody};
 use crate::edge::{Edge, Hops, WakeRefusal};
@@ -42,13 +43,23 @@ pub(super) async fn answer(
     mut visit: Visit,
     slot: Arc<RouteSlot>,
     site: Site,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     kept: Option<Lookup>,
 ) -> Response<EdgeBody> {
+    let entry = slot.entry.load_full();
     let token = headers::hub_token(request.headers());
-    let mut route = Route { entry: slot.entry.load_full(), slot, edge: &edge, token };
+    // An app that everybody may visit has that word of an address for itself.
+    let pass = if entry.visibility == Visibility::Private { Pass::take(&mut request) } else { None };
+    let of_address = pass.as_ref().map(|pass| pass.as_str().to_owned());
+    let token = token.or(of_address).or_else(|| Pass::of_cookie(request.headers()));
+    let mut route = Route { entry, slot, edge: &edge, token };
     match route.attempt(&mut visit, &site, request, kept).await {
-        Ok(Answered { response, is_hit }) => visit.finish(&edge, &route.entry, response, is_hit),
+        Ok(Answered { mut response, is_hit }) => {
+            if let Some(cookie) = pass.and_then(|pass| pass.cookie(visit.scheme)) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            visit.finish(&edge, &route.entry, response, is_hit)
+        }
         // To a visitor who may not see it, a Space and its absence look the same.
         Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => visit.refuse(&edge, None, &refusal),
         Err(refusal) => visit.refuse(&edge, Some(&route.entry), &refusal),
@@ -138,7 +149,7 @@ impl Route<'_> {
             return Ok(());
         }
         let token = self.token.clone().ok_or(Refusal::NotFound)?;
-        match self.edge.platform.may_visit(token, self.entry.subject()).await {
+        match self.edge.platform.may_visit(token, self.entry.space, self.entry.subject()).await {
             true => Ok(()),
             false => Err(Refusal::NotFound),
         }

@@ -135,3 +135,32 @@ async fn a_request_that_goes_in_circles_is_stopped() {
     let reply = front.get_with(&space.host, "/", &[("x-spaceport-hop", "5")]).await;
     assert_eq!((reply.status.as_u16(), reply.error().as_str()), (508, "loop_detected"));
 }
+
+#[tokio::test]
+async fn an_address_with_a_pass_is_let_in_and_the_app_sees_nothing_of_it() {
+    let front = Front::start().await;
+    let space = front.space("hidden", |_| async { says(&[("set-cookie", "app=1")], "the secret") });
+    let cookies = |reply: &Reply| -> Vec<String> {
+        reply.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
+    };
+    // An app that everybody may visit keeps its own parameters.
+    front.get(&space.host, "/page?__sign=a.pass.here").await;
+    assert_eq!(space.seen().uri(), "/page?__sign=a.pass.here");
+
+    space.change(|entry| entry.visibility = Visibility::Private);
+    let reply = front.get(&space.host, "/page?a=1&__sign=a.pass.here&b=%2F").await;
+    assert_eq!((reply.text(), space.seen().uri().to_string()), ("the secret", "/page?a=1&b=%2F".into()));
+    let [of_app, ours] = &cookies(&reply)[..] else { panic!("{:?}", reply.headers) };
+    assert_eq!(of_app, "app=1");
+    let ours = ours.split(';').next().unwrap().to_owned();
+    let reply = front.get_with(&space.host, "/style.css", &[("cookie", &format!("x=y; {ours}"))]).await;
+    assert_eq!((reply.text(), cookies(&reply).len()), ("the secret", 1));
+    assert_eq!(space.seen().headers()["cookie"], "x=y");
+
+    let calls = space.calls();
+    for path in ["/?__sign=another.pass.here", "/?__sign=", "/?__sign=sp_member"] {
+        let reply = front.get(&space.host, path).await;
+        assert_eq!((reply.error().as_str(), cookies(&reply).len()), ("not_found", 0), "{path}");
+    }
+    assert_eq!(space.calls(), calls);
+}
