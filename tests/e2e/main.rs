@@ -12,6 +12,7 @@ mod files;
 mod git;
 mod h2_abuse;
 mod hostile;
+mod hub_api;
 mod isolation;
 mod lifecycle;
 mod limits;
