@@ -195,6 +195,11 @@ impl Fleet {
         Some(view)
     }
 
+    /// Configuration of the newest built revision of a Space; before the first, of what was read last.
+    pub(crate) fn manifest(&self, space: SpaceId) -> Option<Arc<Manifest>> {
+        self.shared().member(space)?.view.borrow().manifest.clone()
+    }
+
     /// A Space now and from now on. The queue's position is that of the last change.
     pub fn watch(&self, space: SpaceId) -> Option<watch::Receiver<FleetView>> {
         Some(self.shared().member(space)?.view.subscribe())

@@ -60,7 +60,7 @@ pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use git::GitPush;
 pub use lfs::{LFS_PART, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
-pub use listing::{SortBy, SpaceFilter};
+pub use listing::{Listing, SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use profiles::Profile;
 pub use readme::ReadmeReport;

@@ -15,6 +15,7 @@ use crate::error::{CommitError, OpenError};
 use crate::index::Index;
 use crate::keys::KeyStore;
 use crate::open::{self, OpenReport, Opened, Options};
+use crate::shelf::Shelf;
 use crate::table::{Table, TableId};
 use crate::watchdog::{self, Pulse};
 use crate::writer::{QUEUE, Status, Waiting, Writer};
@@ -33,6 +34,7 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     status: Arc<Status>,
     index: Arc<Index>,
+    shelf: Shelf,
     /// While it is there the writer is watched.
     _watched: std::sync::mpsc::Sender<()>,
     /// Let go of last: until then no other process may open what is still being written.
@@ -74,7 +76,15 @@ impl Db {
         let writer = writer.map_err(OpenError::io("start the writer of", dir))?;
         let watchdog = thread("db-watchdog").spawn(move || watchdog::watch(&pulse, &open));
         watchdog.map_err(OpenError::io("start the watchdog of", dir))?;
-        let inner = Inner { batches: Some(batches), writer: Some(writer), status, index, _watched, _lock: lock };
+        let inner = Inner {
+            batches: Some(batches),
+            writer: Some(writer),
+            status,
+            index,
+            shelf: Shelf::default(),
+            _watched,
+            _lock: lock,
+        };
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
@@ -106,6 +116,10 @@ impl Db {
 
     pub(crate) fn index(&self) -> &Index {
         &self.inner.index
+    }
+
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.inner.shelf
     }
 
     fn batches(&self) -> &mpsc::Sender<Waiting> {

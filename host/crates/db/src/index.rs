@@ -8,11 +8,13 @@ mod on_disk;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
 use crate::error::ReadError;
 use crate::journal::Change;
+use crate::table::TableId;
 
 pub(crate) use on_disk::{DiskIndex, IndexFailure};
 
@@ -29,6 +31,8 @@ pub(crate) struct Row {
 /// Where reads go.
 pub(crate) struct Index {
     home: RwLock<Home>,
+    /// Raised whenever rows of Spaces may have changed.
+    space_changes: AtomicU64,
 }
 
 enum Home {
@@ -38,11 +42,11 @@ enum Home {
 
 impl Index {
     pub(crate) fn on_disk(disk: DiskIndex) -> Self {
-        Self { home: RwLock::new(Home::Disk(disk)) }
+        Self { home: RwLock::new(Home::Disk(disk)), space_changes: AtomicU64::new(0) }
     }
 
     pub(crate) fn in_memory(rows: Rows) -> Self {
-        Self { home: RwLock::new(Home::Memory(rows)) }
+        Self { home: RwLock::new(Home::Memory(rows)), space_changes: AtomicU64::new(0) }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, ReadError> {
@@ -66,18 +70,28 @@ impl Index {
 
     /// Applies changes in order, each with the number of its batch; all or none of them survive a crash.
     pub(crate) fn apply(&self, changes: &[(u64, Change)]) -> Result<(), IndexFailure> {
-        match &mut *self.home.write() {
+        let applied = match &mut *self.home.write() {
             Home::Disk(disk) => disk.apply(changes),
             Home::Memory(rows) => {
                 changes.iter().for_each(|(version, change)| apply_change(rows, *version, change.clone()));
                 Ok(())
             }
+        };
+        if changes.iter().any(|(_, change)| change.key.first() == Some(&(TableId::Spaces as u8))) {
+            self.space_changes.fetch_add(1, Ordering::Release);
         }
+        applied
+    }
+
+    /// How often rows of Spaces may have changed since the start.
+    pub(crate) fn space_changes(&self) -> u64 {
+        self.space_changes.load(Ordering::Acquire)
     }
 
     /// Goes on in memory with these rows, and lets go of the disk.
     pub(crate) fn move_to_memory(&self, rows: Rows) {
         let disk = std::mem::replace(&mut *self.home.write(), Home::Memory(rows));
+        self.space_changes.fetch_add(1, Ordering::Release);
         // Closing what has failed may take its whole time, which neither readers nor the writer have to wait for.
         let closing = std::thread::Builder::new().name("db-leave".into()).spawn(move || drop(disk));
         if let Err(error) = closing {

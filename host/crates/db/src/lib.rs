@@ -36,6 +36,7 @@ mod metrics;
 mod open;
 mod record;
 mod release;
+mod shelf;
 mod space;
 mod table;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use spaceport_core::space::Space;
 
 use crate::account::{AccessToken, Account, TokenHash};
 use crate::error::ReadError;
-use crate::index::Index;
+use crate::index::{Index, Row};
 use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
 use crate::lfs::LfsLink;
@@ -123,6 +123,12 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
         self.rows(&[self.id as u8])
     }
 
+    /// Every row as it is stored, in the order of the keys.
+    pub(crate) fn scan_stored(self) -> Result<Vec<(K, Row)>, ReadError> {
+        let rows = self.index.scan(&[self.id as u8])?.into_iter();
+        rows.map(|(key, row)| Ok((self.key(&key)?, row))).collect()
+    }
+
     /// The rows whose key starts with `parent`, in order: the releases of a Space, its secrets.
     pub fn under<P: Key>(self, parent: &P) -> Result<Vec<(K, V)>, ReadError>
     where
@@ -140,15 +146,15 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
     }
 
     fn rows(self, prefix: &[u8]) -> Result<Vec<(K, V)>, ReadError> {
-        let decode = |(key, row): (Vec<u8>, crate::index::Row)| {
-            let key = K::decode(&key[1..])
-                .ok_or_else(|| ReadError::Row { table: self.id, why: "its key is malformed".into() })?;
-            Ok((key, self.value(&row.value)?))
-        };
+        let decode = |(key, row): (Vec<u8>, Row)| Ok((self.key(&key)?, self.value(&row.value)?));
         self.index.scan(prefix)?.into_iter().map(decode).collect()
     }
 
-    fn value(self, stored: &[u8]) -> Result<V, ReadError> {
+    fn key(self, stored: &[u8]) -> Result<K, ReadError> {
+        K::decode(&stored[1..]).ok_or_else(|| ReadError::Row { table: self.id, why: "its key is malformed".into() })
+    }
+
+    pub(crate) fn value(self, stored: &[u8]) -> Result<V, ReadError> {
         let (version, bytes) = stored.split_first().unwrap_or((&0, &[]));
         V::decode(*version, bytes).map_err(|RecordError(why)| ReadError::Row { table: self.id, why })
     }

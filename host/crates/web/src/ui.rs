@@ -25,14 +25,14 @@ const MAX_SHOWN: usize = 200;
 
 /// The Spaces that the visitor may see.
 pub(crate) async fn front_page(State(app): State<AppState>, Caller(actor): Caller) -> ApiResult<Response> {
-    let views = app.control.spaces(&actor, &SpaceFilter::default())?;
+    let views = app.control.list(&actor, &SpaceFilter::default(), 0, MAX_SHOWN)?.views;
     let mut body = Html::default();
     body.raw("<h1>Spaces</h1>");
     if views.is_empty() {
         body.raw("<p>There is no Space yet. Create one with <code>hf repos create NAME --repo-type space --space-sdk static</code>.</p>");
     }
     body.raw("<ul>");
-    for view in views.iter().take(MAX_SHOWN) {
+    for view in &views {
         let path = view.space.path.to_string();
         body.raw("<li><a href=\"/spaces/").text(&path).raw("\">").text(&title(view)).raw("</a> <span>");
         body.text(&path).raw("</span> ").raw("<b>").text(view.runtime.stage.as_str()).raw("</b></li>");

@@ -1,5 +1,9 @@
 //! Finding Spaces, and telling of one with its repository.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use spaceport_core::manifest::Manifest;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
 use spaceport_core::space::Space;
@@ -36,6 +40,15 @@ pub struct SpaceFilter {
     pub is_ascending: bool,
 }
 
+/// A part of a list.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// How many there are on the whole list.
+    pub total: usize,
+    /// Those of the part.
+    pub views: Vec<SpaceView>,
+}
+
 /// The order of a list, the newest or the most first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SortBy {
@@ -51,34 +64,54 @@ pub enum SortBy {
 }
 
 impl Control {
-    /// The Spaces that the actor may see, by default newest first. One read of all of them.
+    /// The Spaces that the actor may see, by default newest first.
     pub fn spaces(&self, actor: &Actor, filter: &SpaceFilter) -> ServiceResult<Vec<SpaceView>> {
-        let all = self.inner.db.spaces().scan().map_err(read_failed)?;
-        let likes = self.like_counts()?;
-        let mut views: Vec<SpaceView> = all
-            .into_iter()
-            .map(|(_, space)| space)
-            .filter(|space| {
-                can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
-            })
-            .filter(|space| filter.owner.as_ref().is_none_or(|owner| is_owner(space, owner)))
-            .map(|space| {
-                let likes = likes.get(&space.id).copied().unwrap_or_default();
-                self.listed(space, likes)
-            })
-            .filter(|view| filter.matches(view))
-            .collect();
-        views.sort_by_cached_key(|view| {
-            let rank = match filter.sort {
-                SortBy::LastModified => view.space.updated_at,
-                SortBy::CreatedAt => view.space.created_at,
-                SortBy::Likes => view.likes.total,
-                SortBy::Trending => view.likes.recent,
-            };
-            let rank = if filter.is_ascending { rank } else { u64::MAX - rank };
-            (rank, view.space.path.key())
+        Ok(self.list(actor, filter, 0, usize::MAX)?.views)
+    }
+
+    /// A part of them. Only what is shown is looked at closely, so a page of a long list costs little more than one of a short.
+    pub fn list(&self, actor: &Actor, filter: &SpaceFilter, skip: usize, limit: usize) -> ServiceResult<Listing> {
+        let found = self.find(actor, filter)?;
+        let total = found.len();
+        let shown = found.into_iter().skip(skip).take(limit);
+        let views = shown.map(|space| {
+            let likes = self.like_count(space.id)?;
+            Ok(self.listed(Space::clone(&space), likes))
         });
-        Ok(views)
+        Ok(Listing { total, views: views.collect::<ServiceResult<_>>()? })
+    }
+
+    /// The Spaces that the actor may see and that pass a filter, in its order.
+    pub(super) fn find(&self, actor: &Actor, filter: &SpaceFilter) -> ServiceResult<Vec<Arc<Space>>> {
+        let likes = match filter.sort {
+            SortBy::Likes | SortBy::Trending => self.like_counts()?,
+            SortBy::LastModified | SortBy::CreatedAt => HashMap::new(),
+        };
+        let rank = |space: &Space| {
+            let likes = || likes.get(&space.id).copied().unwrap_or_default();
+            match filter.sort {
+                SortBy::LastModified => space.updated_at,
+                SortBy::CreatedAt => space.created_at,
+                SortBy::Likes => likes().total,
+                SortBy::Trending => likes().recent,
+            }
+        };
+        let is_seen = |space: &Space| {
+            can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
+        };
+        let all = self.inner.db.all_spaces().map_err(read_failed)?;
+        let mut found: Vec<(u64, Arc<Space>)> = all
+            .iter()
+            .filter(|space| filter.owner.as_ref().is_none_or(|owner| is_owner(space, owner)))
+            .filter(|space| is_seen(space))
+            .filter(|space| filter.is_plain() || filter.matches(space, self.inner.fleet.manifest(space.id).as_deref()))
+            .map(|space| (rank(space), space.clone()))
+            .collect();
+        found.sort_by(|(a_rank, a), (b_rank, b)| {
+            let by_rank = if filter.is_ascending { a_rank.cmp(b_rank) } else { b_rank.cmp(a_rank) };
+            by_rank.then_with(|| a.path.cmp(&b.path))
+        });
+        Ok(found.into_iter().map(|(_, space)| space).collect())
     }
 
     /// A Space with its repository at a revision, by default the deploy branch's head.
@@ -111,10 +144,9 @@ impl Control {
     }
 
     /// What is known without a look into the repository: the card of the newest build.
-    fn listed(&self, space: Space, likes: LikeCount) -> SpaceView {
+    pub(super) fn listed(&self, space: Space, likes: LikeCount) -> SpaceView {
         let runtime = self.runtime_of(&space);
-        let card =
-            self.inner.fleet.state(space.id).and_then(|view| view.manifest).map(|manifest| manifest.card.clone());
+        let card = self.inner.fleet.manifest(space.id).map(|manifest| manifest.card.clone());
         SpaceView {
             sdk: runtime.sdk,
             app_url: self.addresses().app_url(&space.subdomain, runtime.sdk),
@@ -130,28 +162,44 @@ impl Control {
 }
 
 impl SpaceFilter {
-    fn matches(&self, view: &SpaceView) -> bool {
-        let is_plain = self.tags.is_empty() && self.models.is_empty() && self.datasets.is_empty() && !self.is_linked;
-        if is_plain && self.search.is_none() {
-            return true;
-        }
-        let card = view.card_json();
+    /// Whether it asks nothing of what an author wrote.
+    fn is_plain(&self) -> bool {
+        let has_lists = [&self.tags, &self.models, &self.datasets].iter().any(|list| !list.is_empty());
+        !has_lists && !self.is_linked && self.search.is_none()
+    }
+
+    fn matches(&self, space: &Space, manifest: Option<&Manifest>) -> bool {
         let is_found = self.search.as_ref().is_none_or(|search| {
             let search = search.to_lowercase();
-            let title = card.get("title").and_then(|title| title.as_str()).unwrap_or_default();
-            view.space.path.key().contains(&search) || title.to_lowercase().contains(&search)
+            let title = manifest.and_then(|manifest| manifest.title.as_deref()).unwrap_or_default();
+            space.path.key().contains(&search) || title.to_lowercase().contains(&search)
         });
-        let tags = view.tags_of(&card);
-        let uses = |key: &str, wanted: &[String]| {
-            let used = texts(&card, key);
-            wanted.iter().all(|wanted| used.contains(&wanted.as_str()))
+        let sdk = manifest.map_or(space.sdk, |manifest| manifest.sdk);
+        let tags: Vec<&String> = self.tags.iter().filter(|tag| tag.as_str() != sdk.as_str()).collect();
+        let wanted: Vec<&String> = tags.iter().copied().chain(&self.models).chain(&self.datasets).collect();
+        if !is_found || (wanted.is_empty() && !self.is_linked) {
+            return is_found;
+        }
+        // Most front matters say nothing of it, which shows without reading them as JSON.
+        let text = manifest.map_or("{}", |manifest| manifest.card.as_str());
+        if !wanted.iter().all(|word| may_hold(text, word)) {
+            return false;
+        }
+        let card: Card = serde_json::from_str(text).unwrap_or_default();
+        let has = |key: &str, wanted: &[&String]| {
+            let written = texts(&card, key);
+            wanted.iter().all(|word| written.contains(&word.as_str()))
         };
-        is_found
-            && self.tags.iter().all(|wanted| tags.contains(wanted))
-            && uses("models", &self.models)
-            && uses("datasets", &self.datasets)
+        has("tags", &tags)
+            && has("models", &self.models.iter().collect::<Vec<_>>())
+            && has("datasets", &self.datasets.iter().collect::<Vec<_>>())
             && (!self.is_linked || ["models", "datasets"].iter().any(|key| !texts(&card, key).is_empty()))
     }
+}
+
+/// Whether a text may be in JSON: not, if it is not there as it is and nothing of it would be escaped.
+fn may_hold(json: &str, text: &str) -> bool {
+    json.contains(text) || text.chars().any(|c| c.is_control() || matches!(c, '"' | '\\'))
 }
 
 impl SpaceView {
@@ -167,11 +215,8 @@ impl SpaceView {
 
     /// The kind and the tags of the front matter.
     pub fn tags(&self) -> Vec<String> {
-        self.tags_of(&self.card_json())
-    }
-
-    fn tags_of(&self, card: &Card) -> Vec<String> {
-        let written = texts(card, "tags").into_iter().map(str::to_owned);
+        let card = self.card_json();
+        let written = texts(&card, "tags").into_iter().map(str::to_owned);
         std::iter::once(self.sdk.as_str().to_owned()).chain(written).collect()
     }
 }

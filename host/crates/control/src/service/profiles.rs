@@ -35,7 +35,7 @@ impl Control {
             return Err(missing());
         }
         let filter = SpaceFilter { owner: Some(account.name.clone()), ..SpaceFilter::default() };
-        let spaces = self.spaces(actor, &filter)?.len();
+        let spaces = self.find(actor, &filter)?.len();
         let likes = self.inner.db.likes().scan().map_err(read_failed)?;
         let likes = likes.iter().filter(|((_, liker), _)| *liker == account.id).count();
         Ok(Profile { account, spaces, likes })

@@ -1,6 +1,7 @@
 //! Finding Spaces by words: how well a Space fits is told by where the words of a query stand in what its author wrote.
 
 use spaceport_core::permission::Actor;
+use spaceport_core::space::Space;
 use spaceport_core::stage::Stage;
 
 use super::Control;
@@ -39,8 +40,21 @@ impl Control {
     pub fn search_spaces(&self, actor: &Actor, query: &SpaceQuery) -> ServiceResult<Vec<(SpaceView, f64)>> {
         let wanted: Vec<String> = words(&query.text).take(MAX_WORDS).collect();
         let filter = SpaceFilter { tags: query.tags.clone(), ..SpaceFilter::default() };
+        let may_fit = |space: &Space| {
+            let card = self.inner.fleet.manifest(space.id).map(|manifest| manifest.card.to_lowercase());
+            let (card, key) = (card.unwrap_or_default(), space.path.key());
+            // Text in JSON may be escaped, but not within a word.
+            wanted.iter().any(|word| key.contains(word) || card.contains(word) || space.sdk.as_str().contains(word))
+        };
         let mut found: Vec<(SpaceView, f64)> = self
-            .spaces(actor, &filter)?
+            .find(actor, &filter)?
+            .into_iter()
+            .filter(|space| may_fit(space))
+            .map(|space| {
+                let likes = self.like_count(space.id)?;
+                Ok(self.listed(Space::clone(&space), likes))
+            })
+            .collect::<ServiceResult<Vec<_>>>()?
             .into_iter()
             .filter(|view| query.sdk.as_deref().is_none_or(|sdk| view.sdk.as_str() == sdk))
             .filter(|view| query.is_any_stage || is_to_be_visited(view.runtime.stage))

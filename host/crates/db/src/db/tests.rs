@@ -389,3 +389,38 @@ async fn a_new_space_has_its_name_for_itself() {
     }
     assert_eq!(db.moved_paths().scan().unwrap().len(), 50);
 }
+
+#[tokio::test]
+async fn the_list_at_hand_is_always_that_of_the_table() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    let check = |db: &Db| {
+        let rows: Vec<_> = db.spaces().scan().unwrap().into_iter().map(|(_, space)| space).collect();
+        let list = db.all_spaces().unwrap();
+        assert_eq!(list.iter().map(|space| (**space).clone()).collect::<Vec<_>>(), rows);
+        list
+    };
+    assert!(check(&db).is_empty());
+    for number in 1..=3 {
+        db.commit(insert(&db, number)).await.unwrap();
+        assert_eq!(check(&db).len(), number as usize);
+    }
+    let before = check(&db);
+    let mut batch = db.batch();
+    batch.put(db.releases(), &(space_id(1), 1), &release(1));
+    db.commit(batch).await.unwrap();
+    assert!(std::sync::Arc::ptr_eq(&before, &check(&db)), "nothing of a Space has changed");
+
+    move_to(&db, "other").await.unwrap();
+    let after = check(&db);
+    assert!(std::sync::Arc::ptr_eq(&before[1], &after[1]), "what has not changed is not read again");
+    let mut batch = db.batch();
+    batch.remove_space(&db, &space(2)).unwrap();
+    db.commit(batch).await.unwrap();
+    assert_eq!(check(&db).len(), 2);
+    let loaded = crate::journal::Journal::open(&home.path("store/journal"), 0, u64::MAX);
+    let rows = loaded.unwrap_or_else(|readable| panic!("{}", readable.error)).1.rows;
+    db.index().move_to_memory(rows);
+    db.commit(insert(&db, 4)).await.unwrap();
+    assert_eq!(check(&db).len(), 3);
+}

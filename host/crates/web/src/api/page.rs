@@ -26,6 +26,14 @@ impl Page {
         Self { start: number("cursor").unwrap_or(0), limit: number("limit").unwrap_or(most).clamp(1, most) }
     }
 
+    /// The same of at most `usual` items where the query names no limit.
+    pub(super) fn unless_said(self, query: &QueryPairs, usual: usize) -> Self {
+        match query.get("limit") {
+            Some(_) => self,
+            None => Self { limit: self.limit.min(usual), ..self },
+        }
+    }
+
     /// Adds the address of the next page, if there is one, of a list of `total` items.
     pub(super) fn link(self, response: &mut Response, address: &str, query: &QueryPairs, total: usize) {
         let next = self.start.saturating_add(self.limit);
@@ -61,6 +69,8 @@ mod tests {
             assert_eq!(page(query).limit, limit, "{query}");
         }
         assert_eq!(page("cursor=-1").start, 0);
+        let usual = |query: &str| page(query).unless_said(&QueryPairs::parse(query), 10).limit;
+        assert_eq!((usual(""), usual("limit=70"), usual("limit=700")), (10, 70, 100));
     }
 
     #[test]

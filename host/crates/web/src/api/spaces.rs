@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{SortBy, SpaceChanges, SpaceFilter, SpaceView};
+use spaceport_control::service::{Listing, SortBy, SpaceChanges, SpaceFilter, SpaceView};
 use spaceport_core::permission::Action;
 
 use super::page::Page;
@@ -18,7 +18,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param, QueryPairs, RevisionName, SpaceAt};
 use crate::router::AppState;
 
-/// Spaces on a page of the list, unless fewer are asked for.
+/// Spaces on a page of the list.
+const PAGE: usize = 100;
+/// The most that may be asked for.
 const MAX_PAGE: usize = 1000;
 /// The same where each is told with its files, for which its repository is read.
 const FULL_PAGE: usize = 100;
@@ -43,11 +45,11 @@ pub(crate) async fn list(
     let Some(filter) = filter(&query)? else { return Ok(Json(json!([])).into_response()) };
     let detail = detail(&query);
     let needs_repositories = query.is_set("full") || detail.expand.iter().any(|name| name == "siblings");
-    let page = Page::of(&query, if needs_repositories { FULL_PAGE } else { MAX_PAGE });
+    let most = if needs_repositories { FULL_PAGE } else { MAX_PAGE };
+    let page = Page::of(&query, most).unless_said(&query, PAGE);
 
-    let views = app.control.spaces(&actor, &filter)?;
-    let total = views.len();
-    let shown = views.into_iter().skip(page.start).take(page.limit);
+    let Listing { total, views } = app.control.list(&actor, &filter, page.start, page.limit)?;
+    let shown = views.into_iter();
     let list: Vec<Value> = match needs_repositories {
         true => stream::iter(shown).map(|view| whole(&app, view)).buffered(REPOSITORIES).collect::<Vec<_>>().await,
         false => shown.collect(),
