@@ -124,7 +124,9 @@ impl ApiError {
 
     /// Tells a Space that may not be told of as "sign in" to those who have not.
     pub(crate) fn for_anonymous(self) -> Self {
-        if self.code == REPO_NOT_FOUND && self.status == StatusCode::NOT_FOUND { Self::sign_in() } else { self }
+        // Where a Space has gone is told only to those who may see it.
+        let is_hidden = self.code == REPO_NOT_FOUND && self.status == StatusCode::NOT_FOUND && self.moved_to.is_none();
+        if is_hidden { Self::sign_in() } else { self }
     }
 }
 

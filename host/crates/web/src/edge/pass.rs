@@ -69,7 +69,8 @@ fn split(query: &str) -> Option<(String, Pass)> {
         (name == PARAMETER && is_pass(value)).then(|| value.to_owned())
     };
     let pass = query.split('&').find_map(value)?;
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with(PARAMETER)).collect();
+    let is_ours = |pair: &&str| pair.split('=').next() == Some(PARAMETER);
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
     Some((kept.join("&"), Pass(pass)))
 }
 
@@ -94,7 +95,8 @@ mod tests {
         let pass = Some(Pass("a.b.c".into()));
         assert_eq!(taken("/?__sign=a.b.c"), (pass.clone(), "/".into()));
         assert_eq!(taken("/x%20y?a=1&__sign=a.b.c&b=%2F"), (pass.clone(), "/x%20y?a=1&b=%2F".into()));
-        assert_eq!(taken("http://h.test/p?__sign=a.b.c&__sign=x"), (pass, "http://h.test/p".into()));
+        assert_eq!(taken("http://h.test/p?__sign=a.b.c&__sign=x"), (pass.clone(), "http://h.test/p".into()));
+        assert_eq!(taken("/?__signature=1&__sign=a.b.c"), (pass, "/?__signature=1".into()));
         for other in ["/", "/?a=1", "/?__sign=ab", "/?__sign=a.b.c%0d", "/?__sign=", "/?x__sign=a.b.c"] {
             assert_eq!(taken(other), (None, other.into()));
         }

@@ -57,6 +57,8 @@ async fn the_old_name_leads_to_the_new_one_until_somebody_takes_it() {
         assert_eq!(answer.header("location"), Some(new));
         assert_eq!(answer.header("x-error-code"), None);
     }
+    let nobody = hub.send(request(Method::GET, "/api/spaces/ada/page", None, None)).await.expect(307);
+    assert_eq!(nobody.header("location"), Some("/api/spaces/ada/other"), "everybody may see where it is");
     hub.call(Method::DELETE, "/api/repos/delete", Some(json!({ "name": "page", "type": "space" }))).await.expect(404);
     hub.call(Method::PUT, "/api/spaces/ada/other/settings", Some(json!({ "private": true }))).await.expect(200);
     let bob = hub.send(request(Method::GET, "/api/spaces/ada/page", Some(&hub.bob), None)).await;
