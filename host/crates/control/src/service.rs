@@ -62,7 +62,7 @@ pub use lfs::{LFS_PART, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};
-pub use profiles::Profile;
+pub use profiles::{OwnedSpace, Profile};
 pub use readme::ReadmeReport;
 pub use refs::{CommitPage, NamedRef, RefList};
 pub use running::Restart;

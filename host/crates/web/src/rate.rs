@@ -127,6 +127,7 @@ impl Quota {
         match parts.as_slice() {
             ["healthz" | "readyz"] => None,
             ["api", "spaces", _, _, "runtime" | "logs" | "events" | "metrics", ..] => None,
+            ["api", "lfs", ..] => Some(Self::Resolvers),
             ["api", ..] => Some(Self::Api),
             ["spaces", _, _, "resolve" | "raw" | "info" | "git-upload-pack" | "git-receive-pack" | "lfs", ..] => {
                 Some(Self::Resolvers)

@@ -78,6 +78,8 @@ fn pages() -> Router<AppState> {
 fn accounts() -> Router<AppState> {
     Router::new()
         .route("/api/whoami-v2", get(api::accounts::whoami))
+        .route("/api/settings/repositories", get(api::profiles::repositories))
+        .route("/api/organizations/{param}/settings/repositories", get(api::profiles::repositories_of_organization))
         .route("/api/users/{param}/overview", get(api::profiles::user))
         .route("/api/users/{param}/likes", get(api::likes::liked_by))
         .route("/api/users/{param}/followers", get(api::profiles::nobody_of_user))

@@ -1,12 +1,14 @@
 //! What is told of users and organizations.
 
-use spaceport_core::permission::Actor;
+use spaceport_core::name::OwnerName;
+use spaceport_core::permission::{Actor, Denied};
+use spaceport_core::space::Space;
 use spaceport_db::{Account, AccountKind};
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::listing::SpaceFilter;
-use super::storage::read_failed;
+use super::storage::{git_failed, read_failed};
 
 /// An account with what there is of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,41 @@ pub struct Profile {
     pub likes: usize,
 }
 
+/// A Space with what its repository takes on disk, in bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedSpace {
+    /// The Space.
+    pub space: Space,
+    /// Bytes of its repository.
+    pub bytes: u64,
+}
+
 impl Control {
+    /// A part of the Spaces that the actor, or an owner whose Spaces it may change, has: how many there are, and those of
+    /// the part.
+    pub async fn owned_spaces(
+        &self,
+        actor: &Actor,
+        owner: Option<&OwnerName>,
+        skip: usize,
+        limit: usize,
+    ) -> ServiceResult<(usize, Vec<OwnedSpace>)> {
+        let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
+        let owner = match owner {
+            None => user.name.clone(),
+            Some(owner) => self.creator(actor, Some(owner))?.2,
+        };
+        let filter = SpaceFilter { owner: Some(owner), ..SpaceFilter::default() };
+        let found = self.find(actor, &filter)?;
+        let total = found.len();
+        let mut owned = Vec::new();
+        for space in found.into_iter().skip(skip).take(limit) {
+            let bytes = self.inner.repos.repo(space.id).disk_bytes().await.map_err(git_failed)?;
+            owned.push(OwnedSpace { space: Space::clone(&space), bytes });
+        }
+        Ok((total, owned))
+    }
+
     /// The user or the organization of this name, or of this id.
     pub fn profile(&self, actor: &Actor, name: &str, kind: AccountKind) -> ServiceResult<Profile> {
         let missing = || ServiceError::AccountNotFound(name.to_owned());

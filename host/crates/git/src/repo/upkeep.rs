@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 use super::Repo;
 use crate::error::GitError;
-use crate::process::Call;
+use crate::process::{Call, READ_DEADLINE};
 use crate::repos::sweep::sweep_import;
 use crate::repos::sync_dir;
 
@@ -54,6 +54,19 @@ impl Repo {
         // Git removes the folders of a removed ref that are empty then.
         let is_there = |folder: &PathBuf| folder.is_dir();
         sync_directories(folders.into_iter().filter(is_there).collect()).await
+    }
+
+    /// Bytes that the objects of the repository take on disk.
+    pub async fn disk_bytes(&self) -> Result<u64, GitError> {
+        let call = Call { command: "count-objects", args: &["-v"], max_output: 4096, deadline: READ_DEADLINE };
+        let output = self.run(call, Vec::new()).await?.ok("count-objects")?;
+        let text = String::from_utf8_lossy(&output);
+        // Lines such as `size-pack: 12`, in KiB.
+        let size = |line: &str| {
+            let (name, number) = line.split_once(": ")?;
+            matches!(name, "size" | "size-pack" | "size-garbage").then(|| number.trim().parse::<u64>().ok())?
+        };
+        Ok(text.lines().filter_map(size).sum::<u64>() << 10)
     }
 
     /// Merges packs if there are many; to be called now and then after commits, which wait for it. A failure costs speed

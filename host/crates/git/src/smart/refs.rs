@@ -8,12 +8,10 @@ use spaceport_core::revision::Oid;
 use super::request::RefCommand;
 use crate::error::GitError;
 use crate::process::{Call, READ_DEADLINE};
-use crate::repo::Repo;
+use crate::repo::{MAX_REFS, Repo};
 
 /// Refs that this host keeps for itself.
 pub(crate) const OURS: &str = "refs/spaceport/";
-/// Refs a repository may have: each is a file, and all of them are told to whoever fetches.
-const MAX_REFS: usize = 2_000;
 /// `update-ref` says little.
 const OUTPUT: usize = 64 << 10;
 

@@ -1,15 +1,24 @@
 //! What is told of users and organizations. Plans, papers and followers do not exist here; clients want the members anyway.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use spaceport_control::service::{AccountKind, Profile};
+use spaceport_control::service::{AccountKind, OwnedSpace, Profile};
+use spaceport_core::name::OwnerName;
+use spaceport_core::permission::Actor;
 
+use super::origin;
+use super::page::Page;
 use super::time::iso;
-use crate::auth::Caller;
-use crate::error::ApiResult;
-use crate::extract::Param;
+use super::types::visibility_word;
+use crate::auth::{Caller, Signed};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{Param, QueryPairs};
 use crate::router::AppState;
+
+/// Repositories on a page: each is measured.
+const PAGE: usize = 50;
 
 /// A user, by name or id.
 pub(crate) async fn user(
@@ -82,4 +91,54 @@ pub(crate) async fn nobody_of_organization(
 ) -> ApiResult<Json<Value>> {
     app.control.profile(&actor, &name, AccountKind::Organization)?;
     Ok(Json(json!([])))
+}
+
+/// The caller's repositories and what they take on disk.
+pub(crate) async fn repositories(
+    State(app): State<AppState>,
+    Signed(signed): Signed,
+    query: QueryPairs,
+    request: Request,
+) -> ApiResult<Response> {
+    let actor = Actor::User(signed.user.clone());
+    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
+    owned(&app, &actor, None, &query, &address).await
+}
+
+/// The same of an organization.
+pub(crate) async fn repositories_of_organization(
+    State(app): State<AppState>,
+    Signed(signed): Signed,
+    Param(name): Param,
+    query: QueryPairs,
+    request: Request,
+) -> ApiResult<Response> {
+    let actor = Actor::User(signed.user.clone());
+    let owner: OwnerName = name.parse().map_err(|_| ApiError::not_found())?;
+    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
+    owned(&app, &actor, Some(&owner), &query, &address).await
+}
+
+async fn owned(
+    app: &AppState,
+    actor: &Actor,
+    owner: Option<&OwnerName>,
+    query: &QueryPairs,
+    address: &str,
+) -> ApiResult<Response> {
+    let page = Page::of(query, PAGE);
+    let (total, owned) = app.control.owned_spaces(actor, owner, page.start, page.limit).await?;
+    let item = |OwnedSpace { space, bytes }: &OwnedSpace| {
+        json!({
+            "id": space.path.to_string(),
+            "type": "space",
+            "updatedAt": iso(space.updated_at),
+            "visibility": visibility_word(space.visibility),
+            "storage": bytes,
+        })
+    };
+    let list: Value = owned.iter().map(item).collect();
+    let mut response = Json(list).into_response();
+    page.link_and_count(&mut response, address, query, total);
+    Ok(response)
 }

@@ -226,3 +226,25 @@ async fn usage_comes_as_events_for_the_owner() {
     assert_eq!(hub.send(metrics(Some(hub.bob.as_str()))).await.status, 403);
     assert_eq!(hub.send(metrics(None)).await.status, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_sees_what_repositories_take() {
+    let hub = three().await;
+    let path = "/api/settings/repositories";
+    let page = hub.get(&format!("{path}?limit=2")).await.expect(200);
+    assert_eq!((page.json().as_array().unwrap().len(), page.header("x-total-count")), (2, Some("3")));
+    assert!(page.header("link").unwrap().contains("/api/settings/repositories?limit=2&cursor=2>"));
+    let before = hub.get(path).await.json()[0].clone();
+    assert_eq!(
+        (&before["id"], &before["type"], &before["visibility"]),
+        (&json!("ada/gamma"), &json!("space"), &json!("public"))
+    );
+    let noise: String =
+        (0..20_000u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 24) as u8 % 90)).collect();
+    hub.commit("gamma", &[("noise.txt", &noise)]).await.expect(200);
+    let after = hub.get(path).await.json()[0].clone();
+    assert!(after["storage"].as_u64() > before["storage"].as_u64(), "{before} {after}");
+    hub.send(request(Method::GET, path, None, None)).await.expect(401);
+    assert_eq!(as_bob(&hub, Method::GET, path).await.expect(200).json(), json!([]));
+    as_bob(&hub, Method::GET, "/api/organizations/ada/settings/repositories").await.expect(403);
+}
