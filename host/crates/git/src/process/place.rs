@@ -13,7 +13,7 @@ use crate::error::GitError;
 const MEMORY: u64 = 2 << 30;
 /// Seconds on a CPU that each of its processes may use: minutes for the largest repositories, and an end for a small pack
 /// that unpacks to terabytes.
-const CPU: u64 = 900;
+const CPU: u64 = 300;
 /// The largest file that it may write: somewhat above the largest pack.
 const FILE: u64 = 4 << 30;
 

@@ -291,6 +291,9 @@ fn refusal(said: &str, ended_by_itself: bool) -> GitError {
     if !ended_by_itself {
         return GitError::Request("this push takes too much to unpack, and was stopped".to_owned());
     }
+    if said.contains("Out of memory") {
+        return GitError::Request("this push takes too much memory to unpack: a file in it is too large".to_owned());
+    }
     if said.contains("exceeds maximum allowed size") {
         return GitError::Request(format!(
             "a push may have at most {} GiB: push the history in parts, and large files with git-lfs",

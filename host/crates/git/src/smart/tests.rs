@@ -18,6 +18,14 @@ use crate::tree::FileMode;
 
 const MAIN: &str = "refs/heads/main";
 
+/// A pack of two files: one of 64 KiB, and a difference from it by which the other has 8 GiB.
+const BOMB: &str = "5041434b0000000200000002b08020789cedc101010000008090feafee080a00000000000000000000000000000000000000 \
+    00000000000000000000000000000000000000000000000000000000000000000000000000000000000000006a000f0001f8 \
+    8040c97c12f9b0a24bfc19c74a2b265a97c924137775789cedc1310100300cc0a067422a35d2db6332807a9d090000000000 \
+    0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 \
+    0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 \
+    000000000000000000000000000000000000000000e05b55a51225edb19d8b677480f04fe016123bf220cdff77535f";
+
 /// A repository to push to, and one to push from.
 struct Fixture {
     server: Repo,
@@ -352,4 +360,17 @@ async fn a_conversation_goes_on_after_a_pack_that_is_refused() {
     let mut push = Push::begin(&fixture.server, &mut receiver, output).await.unwrap().unwrap();
     let taken = tokio::time::timeout(std::time::Duration::from_secs(60), push.take_pack(&mut receiver)).await;
     assert!(matches!(taken, Ok(Err(GitError::Request(_)))), "{taken:?}");
+}
+
+#[tokio::test]
+async fn a_few_bytes_that_unpack_to_gigabytes_are_refused() {
+    let fixture = Fixture::new().await;
+    let digits: String = BOMB.split_whitespace().collect();
+    let pack: Vec<u8> =
+        (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap()).collect();
+    let bytes = request(&[(None, Some(Oid::from_bytes([1; 20])), MAIN)], "report-status", &pack);
+    let (done, told) = push(&fixture.server, &bytes).await;
+    assert!(matches!(done, Err(GitError::Request(_))), "{done:?}");
+    assert!(told.contains("takes too much memory to unpack"), "{told}");
+    fixture.is_clean().await;
 }
