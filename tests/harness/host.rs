@@ -51,6 +51,9 @@ pub struct TestHost {
     token: String,
 }
 
+/// What a host says in its log when it can answer.
+const SAYS_READY: &str = r#""message":"ready""#;
+
 impl TestHost {
     /// A host with the tests' settings.
     #[track_caller]
@@ -104,6 +107,7 @@ impl TestHost {
     pub fn boot(&mut self) {
         let ready = self.dir.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
+        let said_before = self.log().len();
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let process = self
             .command()
@@ -122,7 +126,9 @@ impl TestHost {
         let found = wait::until(START, || {
             let ended = self.process.as_mut().and_then(|process| process.try_wait().unwrap());
             assert!(ended.is_none(), "the host ended at once: {ended:?}\n{}", self.log());
-            std::fs::read(&ready).ok()
+            // Log lines are written a little later than they are said: what comes before this one can be read then.
+            let has_said_so = self.log().get(said_before..).is_some_and(|said| said.contains(SAYS_READY));
+            if has_said_so { std::fs::read(&ready).ok() } else { None }
         });
         let found = found.unwrap_or_else(|| panic!("the host was not ready in time\n{}", self.log()));
         self.ready = serde_json::from_slice(&found).unwrap();
