@@ -28,8 +28,9 @@ const MAX_PROCESSES: usize = 16;
 const MAX_STREAMS: usize = 32;
 /// Clones and fetches at a time. Each packs objects, and then goes on at the pace of who reads.
 const MAX_FETCHES: usize = 32;
-/// Pushes at a time, each of which may take two cores while its objects are checked.
-const MAX_PUSHES: usize = 16;
+/// Pushes at a time, each of which may take two cores while its objects are checked, and gigabytes of memory for one that
+/// was made to.
+const MAX_PUSHES: usize = 4;
 /// For what only reads small things.
 pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// For what writes or reads as many bytes as a revision may have.

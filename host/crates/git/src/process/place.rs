@@ -60,6 +60,8 @@ impl Place<'_> {
             return Ok(());
         }
         let Some(pid) = child.pid() else { return Ok(()) };
+        // If the machine's memory runs out, this ends and not the host. Best effort: not every system lets it be said.
+        let _ = std::fs::write(format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero()), "1000");
         for (resource, most) in
             [(Resource::As, MEMORY), (Resource::Cpu, CPU), (Resource::Fsize, FILE), (Resource::Core, 0)]
         {

@@ -14,6 +14,8 @@ use crate::repo::Repo;
 const MAX_OBJECTS: usize = 1_000_000;
 /// Files that are too large, as far as they are named: the author sees the pattern in a few.
 const MAX_NAMED: usize = 10;
+/// Small files, which may be pointers, whose paths are kept.
+const MAX_NAMED_CANDIDATES: usize = 1_000;
 /// Of a path that is named, the bytes that are shown.
 const MAX_SHOWN: usize = 200;
 /// How long a line of git's may be: an id and a path.
@@ -66,7 +68,11 @@ impl Repo {
             return Err(GitError::Request(format!("objects are missing from this push: {said}")));
         }
         passed?;
-        sizer.end().await;
+        // One that was killed has not told of all.
+        let status = sizer.wait(BULK_DEADLINE, "cat-file").await?;
+        if !status.is_some_and(|status| status.success()) {
+            return Err(GitError::Git { command: "cat-file", message: "it ended before its work was done".to_owned() });
+        }
         let pointers = self.lfs_pointers(&candidates.iter().map(|(oid, _)| *oid).collect()).await?;
         let pointer = |(oid, path)| Some((path, *pointers.get(&oid)?));
         audit.pointers = candidates.into_iter().filter_map(pointer).collect();
@@ -98,7 +104,9 @@ async fn sort(from: impl tokio::io::AsyncRead + Unpin, largest: u64) -> Result<(
         if size > largest && audit.too_large.len() < MAX_NAMED {
             audit.too_large.push((path(), size));
         } else if (MIN_POINTER..=MAX_POINTER).contains(&size) {
-            candidates.push((oid, path()));
+            // Small files may be many and their paths long; a name is only for telling which pointer lacks its content.
+            let name = if candidates.len() < MAX_NAMED_CANDIDATES { path() } else { String::new() };
+            candidates.push((oid, name));
         }
     }
 }

@@ -63,7 +63,7 @@ async fn serve(piped: Piped, mut input: impl AsyncRead + Unpin, pieces: &mpsc::S
     let Piped { mut child, mut stdin, stdout, stderr } = piped;
     // A request that breaks off is a request that ends early: git says what is missing.
     let ask = async move {
-        let _ = tokio::io::copy(&mut input, &mut stdin).await;
+        let _ = timeout(STALL, tokio::io::copy(&mut input, &mut stdin)).await;
         let _ = stdin.shutdown().await;
         drop(stdin);
         std::future::pending::<()>().await;

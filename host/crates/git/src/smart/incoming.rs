@@ -33,7 +33,9 @@ impl Incoming {
         let name = format!("{NAME}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = repository.join("objects").join(name);
         let made = Self { path: path.clone() };
-        tokio::fs::create_dir_all(path.join("pack")).await.map_err(GitError::io("make room for a push"))?;
+        // Not the folders above: a repository that was removed meanwhile must not come back.
+        tokio::fs::create_dir(&path).await.map_err(GitError::io("make room for a push"))?;
+        tokio::fs::create_dir(path.join("pack")).await.map_err(GitError::io("make room for a push"))?;
         Ok(made)
     }
 

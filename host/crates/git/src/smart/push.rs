@@ -25,6 +25,8 @@ use crate::repo::Repo;
 
 /// The largest pack, compressed as it comes: what large files do not go into.
 const MAX_PACK: u64 = 2 << 30;
+/// What pushes leave free on the disk, so that everything else can still be written.
+const RESERVE: u64 = 1 << 30;
 /// Of a push that was refused while it was still coming, what is read on, so that the client gets to read why.
 const MAX_DISCARDED: u64 = 1 << 30;
 /// Longest wait for a turn.
@@ -107,7 +109,14 @@ impl Push {
         if head.ends_with(&[0; 4]) {
             return Ok(());
         }
-        let most = format!("--max-input-size={MAX_PACK}");
+        let disk = rustix::fs::statvfs(self.repo.folder());
+        let disk = disk.map_err(|errno| GitError::io("look at the disk")(errno.into()))?;
+        // Half of what is left: the pack may be written twice.
+        let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(RESERVE) / 2;
+        if room == 0 {
+            return Err(GitError::StorageFull);
+        }
+        let most = format!("--max-input-size={}", MAX_PACK.min(room));
         let mut args = vec!["--stdin", "--fix-thin", "--strict", &most];
         if !self.wishes.is_quiet {
             args.push("--show-resolving-progress");
