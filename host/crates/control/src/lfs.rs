@@ -44,6 +44,8 @@ const MAX_UPLOADS: usize = 16;
 const TURN: Duration = Duration::from_secs(30);
 /// Bytes of large files that one Space may have: ten revisions of the largest size.
 pub(crate) const MAX_SPACE_BYTES: u64 = 100 << 30;
+/// Large files that one Space may have: they are listed whole, and change hands in one batch of the database.
+const MAX_SPACE_FILES: usize = 20_000;
 /// What uploads leave free on the disk, so that everything else can still be written.
 const RESERVE: u64 = 1 << 30;
 /// The directory below the data directory.
@@ -151,11 +153,19 @@ impl LfsStore {
 
     /// Refuses what a Space may not have, or the disk cannot hold, before a byte of it is sent.
     pub(crate) fn admit(&self, space: SpaceId, size: u64) -> Result<(), LfsError> {
+        self.admit_beside(&self.of(space)?, size)
+    }
+
+    /// The same beside the files that the Space has.
+    pub(crate) fn admit_beside(&self, has: &HashMap<LfsOid, u64>, size: u64) -> Result<(), LfsError> {
+        if has.len() >= MAX_SPACE_FILES {
+            return Err(LfsError::TooLarge(format!("a Space may have at most {MAX_SPACE_FILES} large files")));
+        }
         if size > MAX_LARGE_FILE {
             let most = MAX_LARGE_FILE >> 30;
             return Err(LfsError::TooLarge(format!("a file may have at most {most} GiB, and this has {size} bytes")));
         }
-        let has: u64 = self.of(space)?.values().sum();
+        let has: u64 = has.values().sum();
         if has.saturating_add(size) > MAX_SPACE_BYTES {
             let most = MAX_SPACE_BYTES >> 30;
             return Err(LfsError::TooLarge(format!(

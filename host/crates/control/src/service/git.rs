@@ -23,6 +23,8 @@ use super::storage::{git_failed, read_failed};
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
 /// Passwords that are checked at a time: each takes a core and 19 MiB for a moment, and anybody may send one.
 static PASSWORD_CHECKS: Semaphore = Semaphore::const_new(2);
+/// How long one waits for its turn: those that come beyond are told to try again, and do not queue up.
+const PASSWORD_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a client is told that its push is still being looked at: proxies end a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a client is told of each ref when what it pushes is not accepted; the reasons stand before it.
@@ -66,7 +68,8 @@ impl Control {
             return Ok(None);
         }
         let busy = || ServiceError::Unavailable("Too many sign in at the same time: try again".to_owned());
-        let _turn = PASSWORD_CHECKS.acquire().await.map_err(|_| busy())?;
+        let turn = tokio::time::timeout(PASSWORD_PATIENCE, PASSWORD_CHECKS.acquire()).await;
+        let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         let account = self.inner.accounts.authenticate_password(&name, secret.to_owned()).await?;
         // Whoever administers the host does that with a token.
         Ok(account.map(|account| User {

@@ -59,16 +59,14 @@ impl Control {
         wanted: &[(LfsOid, u64)],
     ) -> ServiceResult<(SpaceId, Vec<LfsAnswer>)> {
         let space = self.space(actor, path, if is_upload { Action::Write } else { Action::See })?.id;
+        let has = self.large().of(space).map_err(lfs_failed)?;
         let mut answers = Vec::with_capacity(wanted.len());
         for (oid, size) in wanted {
-            let there = self.large().find(space, *oid).map_err(lfs_failed)?;
-            answers.push(match there {
-                Some(link) if link.size != *size => {
-                    LfsAnswer::Refused(format!("this file has {} bytes, not {size}", link.size))
-                }
+            answers.push(match has.get(oid) {
+                Some(there) if there != size => LfsAnswer::Refused(format!("this file has {there} bytes, not {size}")),
                 Some(_) if is_upload => LfsAnswer::Present,
                 Some(_) => LfsAnswer::Fetch,
-                None if is_upload => match self.large().admit(space, *size) {
+                None if is_upload => match self.large().admit_beside(&has, *size) {
                     Ok(()) => LfsAnswer::Send,
                     Err(error @ LfsError::TooLarge(_)) => LfsAnswer::Refused(error.to_string()),
                     Err(error) => return Err(lfs_failed(error)),

@@ -87,7 +87,10 @@ pub(crate) async fn batch(
     if body.objects.len() > MAX_OBJECTS {
         return Err(ApiError::too_large(format!("Ask about at most {MAX_OBJECTS} files at once")).into());
     }
-    let in_parts = is_upload && body.transfers.iter().any(|transfer| transfer == "multipart");
+    // A client that was told of parts takes every file for one in parts.
+    let in_parts = is_upload
+        && body.transfers.iter().any(|transfer| transfer == "multipart")
+        && body.objects.iter().any(|object| object.size > LFS_PART);
     // What is no id gets its answer with the others.
     let named = body.objects.iter().map(|object| Some((object.oid.parse::<LfsOid>().ok()?, object.size)));
     let named: Vec<Option<(LfsOid, u64)>> = named.collect();
@@ -214,7 +217,7 @@ impl Links<'_> {
             LfsAnswer::Refused(why) => return refused(&oid.to_string(), size, 422, why),
             LfsAnswer::Fetch => json!({ "download": self.action(LfsAct::Fetch, oid, size) }),
             LfsAnswer::Send => {
-                let upload = match in_parts && size > LFS_PART {
+                let upload = match in_parts && size > 0 {
                     true => self.upload_in_parts(oid, size),
                     false => self.action(LfsAct::Send, oid, size),
                 };

@@ -35,7 +35,10 @@ async fn a_fetch_brings_what_is_new() {
     // Many refs on both sides make a request that git packs with gzip.
     for number in 0..60 {
         git.git(&clone, &["tag", &format!("t{number}")]).await.ok();
-        git.git(&clone, &["commit", "--quiet", "--allow-empty", "-m", &number.to_string()]).await.ok();
+        // Each younger than what both sides have, so that all of them are offered before that is found.
+        let date = format!("{} +0000", 4_000_000_000_u64 + number);
+        let commit = ["commit", "--quiet", "--allow-empty", "-m", &number.to_string()];
+        git.git_with(&clone, &[("GIT_COMMITTER_DATE", &date)], &commit).await.ok();
     }
     git.hub.commit("site", &[("newer.txt", "newer")]).await.expect(200);
     let fetched = git.git_with(&clone, &[("GIT_TRACE_CURL", "1")], &["fetch", "origin"]).await.ok();
