@@ -306,7 +306,9 @@ fn rolled_back(mut state: State, release: Release) -> (State, Vec<Command>) {
         }
         Serving::Asleep { release: old } if *old == release => state.trouble = None,
         Serving::Live { release: old, next, .. } if *old == release => {
-            commands.extend(next.take().map(|next| Command::Stop { instance: next.instance }));
+            // The same release on its way has newer settings than the one that answers.
+            let other = next.take_if(|next| next.release != release);
+            commands.extend(other.map(|next| Command::Stop { instance: next.instance }));
             state.trouble = None;
         }
         _ => {

@@ -422,6 +422,14 @@ fn going_back_ends_what_was_being_built_and_forgets_what_failed() {
 }
 
 #[test]
+fn going_back_to_what_serves_keeps_its_new_settings_on_their_way() {
+    let (state, commands) = play(live(1, 2), [Event::SettingsChanged, rolled_back(2)]);
+    assert!(!commands.contains(&stop(2)), "a secret that was replaced must not serve on: {commands:?}");
+    let (state, commands) = play(state, [started(2)]);
+    assert_eq!((commands, state.served_release()), (vec![stop(1)], Some(release(2))));
+}
+
+#[test]
 fn a_release_that_does_not_start_again_leaves_what_serves() {
     let (state, commands) = play(live(1, 2), [rolled_back(1), start_failed(2)]);
     assert_eq!((commands, state.served_release()), (vec![], Some(release(2))));
