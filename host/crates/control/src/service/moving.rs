@@ -2,7 +2,7 @@
 //! What runs goes on until an instance that knows the new name has answered.
 
 use spaceport_core::name::{SpacePath, Subdomain};
-use spaceport_core::permission::{Action, Actor, Denied};
+use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, CommitError, TableId};
 
@@ -19,6 +19,8 @@ impl Control {
         let _turn = self.settings_turn(found.id).await;
         let (old, version) =
             self.inner.db.spaces().get_versioned(&found.id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
+        // It may have got another owner while this waited for its turn.
+        can(actor, Action::Write, Subject { owner: old.owner, visibility: old.visibility })?;
         if old.path == to {
             return Ok(old);
         }

@@ -8,7 +8,7 @@ use spaceport_db::{Account, AccountKind};
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::listing::SpaceFilter;
-use super::storage::{git_failed, read_failed};
+use super::storage::git_failed;
 
 /// An account with what there is of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +72,7 @@ impl Control {
         }
         let filter = SpaceFilter { owner: Some(account.name.clone()), ..SpaceFilter::default() };
         let spaces = self.find(actor, &filter)?.len();
-        let likes = self.inner.db.likes().scan().map_err(read_failed)?;
-        let likes = likes.iter().filter(|((_, liker), _)| *liker == account.id).count();
+        let likes = self.liked_by(actor, &account.name)?.len();
         Ok(Profile { account, spaces, likes })
     }
 }

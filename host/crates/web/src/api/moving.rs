@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use http::{StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::ServiceError;
@@ -12,7 +12,7 @@ use spaceport_core::name::SpacePath;
 use super::repos::{invalid_name, only_spaces};
 use super::told_to;
 use crate::auth::Caller;
-use crate::error::{ApiError, ApiResult, header_text};
+use crate::error::{ApiError, ApiResult};
 use crate::extract::JsonBody;
 use crate::router::AppState;
 
@@ -59,9 +59,9 @@ pub(crate) async fn move_repo(
 /// Makes an answer lead to where a Space is now. The method and the body are to be sent there again, so it is a 307; names
 /// may be given to others later, so nobody is to remember it for ever.
 pub(crate) fn lead_on(response: &mut Response, asked: &Uri, now: &SpacePath) {
-    if let Some(target) = moved_address(asked, now) {
+    if let Some(Ok(target)) = moved_address(asked, now).map(HeaderValue::try_from) {
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-        response.headers_mut().insert(header::LOCATION, header_text(&target));
+        response.headers_mut().insert(header::LOCATION, target);
         response.headers_mut().remove(crate::error::X_ERROR_CODE);
         response.headers_mut().remove(crate::error::X_ERROR_MESSAGE);
     }

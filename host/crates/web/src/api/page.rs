@@ -4,7 +4,6 @@
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 
-use crate::error::header_text;
 use crate::extract::QueryPairs;
 
 /// How many there are on all pages together.
@@ -40,7 +39,9 @@ impl Page {
         if next < total {
             let query = query.with("cursor", &next.to_string());
             let link = format!("<{address}?{query}>; rel=\"next\"");
-            response.headers_mut().insert(header::LINK, header_text(&link));
+            if let Ok(link) = HeaderValue::try_from(link) {
+                response.headers_mut().insert(header::LINK, link);
+            }
         }
     }
 

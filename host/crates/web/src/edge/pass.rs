@@ -37,9 +37,12 @@ impl Pass {
     /// The pass that an earlier visit has left in a cookie.
     pub(super) fn of_cookie(headers: &HeaderMap) -> Option<String> {
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let is_ours = |name: &str| name == SECURE_COOKIE_NAME || name == COOKIE_NAME;
-        pairs.find(|(name, value)| is_ours(name) && is_pass(value)).map(|(_, value)| value.to_owned())
+        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let passes: Vec<_> = pairs.filter(|(_, value)| is_pass(value)).collect();
+        let named =
+            |wanted: &str| passes.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        // Other Spaces can set the plain name for the domain above, not the one that is bound to this host.
+        named(SECURE_COOKIE_NAME).or_else(|| named(COOKIE_NAME))
     }
 
     /// The pass itself.
@@ -115,5 +118,13 @@ mod tests {
             assert_eq!(Pass::of_cookie(&headers).as_deref(), Some(pass.as_str()), "{cookie:?}");
         }
         assert_eq!(Pass::of_cookie(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_cookie_that_others_can_set_does_not_hide_the_one_that_they_cannot() {
+        let mut headers = HeaderMap::new();
+        let both = format!("{COOKIE_NAME}=x.y.z; {SECURE_COOKIE_NAME}=a.b.c");
+        headers.append(COOKIE, both.parse().unwrap());
+        assert_eq!(Pass::of_cookie(&headers).as_deref(), Some("a.b.c"));
     }
 }
