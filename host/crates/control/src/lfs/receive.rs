@@ -19,7 +19,7 @@ const PIECE: usize = 256 << 10;
 /// Pieces that wait for the disk.
 const WAITING: usize = 4;
 
-/// What [`write`] makes of what comes.
+/// What [`write()`] makes of what comes.
 pub(super) trait Sink: Send + 'static {
     /// What it has to say in the end.
     type Done: Send + 'static;
