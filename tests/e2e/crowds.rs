@@ -34,14 +34,19 @@ fn heads_that_do_not_come_are_not_waited_for() {
     neighbour.unharmed_by(|| {
         let began = Instant::now();
         let beginnings: [&[u8]; 4] = [b"", b"GET / HTTP/1.1\r\nhost: x", b"PRI * HTTP/2.0\r\n\r\n", b"PRI * HT"];
+        let mut held = 0;
         let mut streams: Vec<TcpStream> = (0..SLOW)
             .map(|n| {
                 let mut stream = raw::connect(&host);
                 stream.write_all(beginnings[n % beginnings.len()]).unwrap();
+                // On a busy machine the first are over their time before the last are there.
+                if n % 50 == 49 {
+                    held = held.max(host.open_files());
+                }
                 stream
             })
             .collect();
-        assert!(host.open_files() > before + SLOW / 2, "they are not held at all");
+        assert!(held > before + 40, "they are not held at all");
         let closed = wait::until(SOON, || {
             // One byte after the other buys no time.
             streams.iter_mut().skip(1).step_by(2).for_each(|stream| drop(stream.write(b"a")));
