@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_secs(20);
 #[test]
 fn heads_that_do_not_come_are_not_waited_for() {
     raw::raise_file_limit();
-    let host = TestHost::start_with("[limits]\nfirst_head = \"2s\"\n");
+    let host = TestHost::start_with("[limits]\nfirst_head = \"5s\"\n");
     let neighbour = Neighbour::of(&host);
     let before = host.open_files();
     neighbour.unharmed_by(|| {
@@ -46,7 +46,7 @@ fn heads_that_do_not_come_are_not_waited_for() {
                 stream
             })
             .collect();
-        assert!(held > before + 40, "they are not held at all");
+        assert!(held > before + SLOW / 2, "they are not held at all");
         let closed = wait::until(SOON, || {
             // One byte after the other buys no time.
             streams.iter_mut().skip(1).step_by(2).for_each(|stream| drop(stream.write(b"a")));
