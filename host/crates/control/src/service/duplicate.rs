@@ -9,10 +9,10 @@ use spaceport_core::space::{Space, Visibility};
 use spaceport_db::Batch;
 
 use super::Control;
-use super::error::{ServiceError, ServiceResult};
+use super::error::ServiceResult;
 use super::settings::{NewSetting, Settled, Warning};
 use super::spaces::NewSpace;
-use super::storage::{fleet_failed, git_failed, read_failed};
+use super::storage::{git_failed, read_failed};
 
 /// A copy to be made.
 pub struct NewCopy {
@@ -43,11 +43,7 @@ impl Control {
         copy: NewCopy,
     ) -> ServiceResult<Settled<Space>> {
         let original = self.space(actor, from, Action::See)?;
-        let (user, owner, owner_name) = self.creator(actor, copy.owner.as_ref())?;
-        let path = SpacePath { owner: owner_name, name: copy.name.clone() };
-        if let Some(there) = self.inner.db.space_by_path(&path).map_err(read_failed)? {
-            return Err(ServiceError::NameTaken(there.path));
-        }
+        let (user, owner, path) = self.free_place(actor, copy.owner.as_ref(), &copy.name)?;
         let mut warnings: Vec<Warning> = secrets_to_fill_in(&original, &copy.secrets).into_iter().collect();
         let new = self.as_new(&original, copy);
         warnings.extend(self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty()));
@@ -55,21 +51,7 @@ impl Control {
         warnings.extend(fixed);
         let id = space.id;
         let _turn = self.settings_turn(id).await;
-        self.inner.fleet.announce(id).await.map_err(fleet_failed)?;
-        let (space, head) = match self.copy_and_store(original.id, space, batch).await {
-            Ok(made) => made,
-            Err(error) => {
-                // Whether it was stored may be unknown then; the next start knows.
-                if !matches!(error, ServiceError::Unavailable(_)) {
-                    self.inner.fleet.discard(id).await;
-                }
-                return Err(error);
-            }
-        };
-        self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
-        if let Some(head) = head {
-            self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
-        }
+        let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;
         tracing::info!(space = %space.path, original = %original.path, actor = %user.name, "a Space was duplicated");
         Ok(Settled { value: space, warnings })
     }

@@ -55,22 +55,44 @@ pub struct SpaceChanges {
 impl Control {
     /// Creates a Space with its first commit.
     pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Settled<Space>> {
-        let (user, owner, owner_name) = self.creator(actor, new.owner.as_ref())?;
-        let path = SpacePath { owner: owner_name, name: new.name.clone() };
-        if let Some(there) = self.inner.db.space_by_path(&path).map_err(read_failed)? {
-            return Err(ServiceError::NameTaken(there.path));
-        }
+        let (user, owner, path) = self.free_place(actor, new.owner.as_ref(), &new.name)?;
         let license = new.license.clone();
         let exposed = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty());
         let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
         let id = space.id;
         // A commit that follows at once must be heard of after the first.
         let _turn = self.settings_turn(id).await;
-        self.inner.fleet.announce(id).await.map_err(fleet_failed)?;
         let made = async {
             let head = self.first_commit(&space, user, license.as_deref()).await?;
-            Ok((self.store_new(space, batch).await?, head))
+            Ok((self.store_new(space, batch).await?, Some(head)))
         };
+        let space = self.bring_in(id, made).await?;
+        tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
+        Ok(Settled { value: space, warnings: exposed.into_iter().chain(fixed).collect() })
+    }
+
+    /// Who creates at a path that is free, and for whom.
+    pub(super) fn free_place<'a>(
+        &self,
+        actor: &'a Actor,
+        owner: Option<&OwnerName>,
+        name: &SpaceName,
+    ) -> ServiceResult<(&'a User, AccountId, SpacePath)> {
+        let (user, owner, owner_name) = self.creator(actor, owner)?;
+        let path = SpacePath { owner: owner_name, name: name.clone() };
+        match self.inner.db.space_by_path(&path).map_err(read_failed)? {
+            Some(there) => Err(ServiceError::NameTaken(there.path)),
+            None => Ok((user, owner, path)),
+        }
+    }
+
+    /// Takes in a Space that is being made with its repository and stored; what is made is taken away if that fails.
+    pub(super) async fn bring_in(
+        &self,
+        id: SpaceId,
+        made: impl Future<Output = ServiceResult<(Space, Option<Oid>)>>,
+    ) -> ServiceResult<Space> {
+        self.inner.fleet.announce(id).await.map_err(fleet_failed)?;
         let (space, head) = match made.await {
             Ok(made) => made,
             Err(error) => {
@@ -82,9 +104,10 @@ impl Control {
             }
         };
         self.inner.fleet.add(&space).await.map_err(fleet_failed)?;
-        self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
-        tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
-        Ok(Settled { value: space, warnings: exposed.into_iter().chain(fixed).collect() })
+        if let Some(head) = head {
+            self.inner.fleet.pushed(id, head).await.map_err(fleet_failed)?;
+        }
+        Ok(space)
     }
 
     /// Changes settings that are no part of what an app sees.
