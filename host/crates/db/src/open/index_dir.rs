@@ -86,7 +86,7 @@ impl IndexDir {
             },
             Found::Usable(disk, applied) => match catch_up(&disk, applied, &loaded) {
                 Ok(report) => return (Index::on_disk(disk), report),
-                Err(why) => self.close_and_move(disk, why),
+                Err(failure) => self.close_and_move(disk, failure.0),
             },
             Found::Unusable(unusable) => unusable,
         };
@@ -146,17 +146,17 @@ impl IndexDir {
 }
 
 /// Applies what the index lacks and compares it with the journal; the error says why it cannot be trusted.
-fn catch_up(disk: &DiskIndex, applied: u64, loaded: &Loaded) -> Result<IndexReport, String> {
-    if loaded.snapshot.is_some_and(|snapshot| applied < snapshot) {
-        // The batches in between have become part of the snapshot, so only a comparison tells what is missing.
-        return disk.reconcile(&loaded.rows, loaded.last).map(IndexReport::CaughtUp).map_err(|failure| failure.0);
-    }
-    disk.apply(&loaded.since).map_err(|failure| failure.0)?;
-    match disk.differences(&loaded.rows).map_err(|failure| failure.0)?.len() {
-        0 if loaded.since.is_empty() => Ok(IndexReport::Current),
-        0 => Ok(IndexReport::CaughtUp(loaded.since.len() as u64)),
-        differences => Err(format!("{differences} of its rows differed from the journal")),
-    }
+fn catch_up(disk: &DiskIndex, applied: u64, loaded: &Loaded) -> Result<IndexReport, IndexFailure> {
+    // Batches that have become part of the snapshot are no longer there to be applied, so a comparison tells what is missing.
+    let lacks_merged = loaded.snapshot.is_some_and(|snapshot| applied < snapshot);
+    let missing = if lacks_merged {
+        disk.reconcile(&loaded.rows, loaded.last)?
+    } else {
+        disk.apply(&loaded.since)?;
+        loaded.since.len() as u64
+    };
+    disk.check(&loaded.rows)?;
+    Ok(if missing == 0 { IndexReport::Current } else { IndexReport::CaughtUp(missing) })
 }
 
 /// A path that does not exist yet: this one, or this one with a number.
