@@ -28,6 +28,7 @@ use spaceport_engine::cap::http_out::own_addresses;
 use spaceport_engine::{Engine, EngineConfig};
 use spaceport_git::Repos;
 use spaceport_web::edge::config::EdgeConfig;
+use spaceport_web::edge::tls::Tls;
 use spaceport_web::edge::{Edge, server};
 use spaceport_web::{AppState, admin, hub_router};
 use tokio::runtime::Handle;
@@ -105,7 +106,7 @@ impl App {
         addresses::warn_of_shared_site(&addresses);
         let parts = Parts::open(&data, &config, &addresses, accept_loss, data_runtime.clone()).await?;
         let edge = Edge::new(
-            edge_config(&config, &addresses),
+            edge_config(&config, &addresses)?,
             parts.routes.clone(),
             Arc::new(FleetPlatform::new(parts.control.clone())),
             parts.clock.clone(),
@@ -302,7 +303,7 @@ fn fleet_config(data: &Path, config: &Config, addresses: &Addresses, keys: KeySt
     }
 }
 
-fn edge_config(config: &Config, addresses: &Addresses) -> EdgeConfig {
+fn edge_config(config: &Config, addresses: &Addresses) -> anyhow::Result<EdgeConfig> {
     let mut edge = EdgeConfig::new(&addresses.hub);
     edge.spaces_domain.clone_from(&addresses.spaces);
     edge.public_scheme = addresses::edge_scheme(config.http.public_scheme);
@@ -314,7 +315,8 @@ fn edge_config(config: &Config, addresses: &Addresses) -> EdgeConfig {
         edge.max_connections = connections;
     }
     edge.max_connections_per_ip = config.visitors.connections_per_client;
-    edge
+    edge.tls = config.tls.clone().map(Tls::open).transpose().context("use the certificate of [tls]")?;
+    Ok(edge)
 }
 
 /// The edge cannot go on, so the host cannot either.

@@ -19,6 +19,7 @@ use spaceport_core::hardware::Catalogue;
 use spaceport_core::limits::{Bytes, OperatorLimits};
 use spaceport_web::RateLimits;
 use spaceport_web::edge::config::{self as edge, Deadlines};
+use spaceport_web::edge::tls::TlsFiles;
 use toml::{Table, Value};
 
 pub use authority::Authority;
@@ -33,8 +34,9 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "http",
+    "tls",
     "admin",
     "limits",
     "rate_limits",
@@ -52,6 +54,8 @@ const TABLES: [&str; 11] = [
 pub struct Config {
     /// `[http]`.
     pub http: Http,
+    /// `[tls]`: the certificate, where the host ends TLS itself.
+    pub tls: Option<TlsFiles>,
     /// `[admin] listen`: where metrics are served.
     pub admin_listen: SocketAddr,
     /// `[limits]`, as far as they hold for single Spaces.
@@ -116,7 +120,7 @@ pub struct Overrides {
 pub enum Scheme {
     /// `http`.
     Http,
-    /// `https`: a proxy in front ends TLS.
+    /// `https`: this host or a proxy in front ends TLS.
     Https,
 }
 
@@ -138,6 +142,7 @@ impl Config {
             findings.problems.push(format!("{key}: no such table{}", nearest(key, &TABLES)));
         }
         let http = Http::read(&file, &mut findings);
+        let tls = read_tls(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
         let (limits, cache, visitors) = read_limits(&file, &mut findings);
         let rates = rates::read(&file, &mut findings);
@@ -152,6 +157,7 @@ impl Config {
         }
         let config = Self {
             http,
+            tls,
             admin_listen,
             limits,
             cache,
@@ -197,8 +203,13 @@ impl Http {
             "spaces_domain",
             "Domain below which Spaces answer; unset: the hub's. Outside localhost better another registrable domain.",
         );
-        let public_scheme =
-            section.parsed("public_scheme", Scheme::Http, "Scheme of every printed URL: http or https.");
+        let has_certificate = file.get("tls").is_some_and(|tls| tls.get("cert").is_some());
+        let usual = if has_certificate { Scheme::Https } else { Scheme::Http };
+        let public_scheme = section.parsed(
+            "public_scheme",
+            usual,
+            "Scheme of every printed URL: http or https; unset: https with [tls], otherwise http.",
+        );
         let trusted_proxies = section.list(
             "trusted_proxies",
             "Networks of proxies whose X-Forwarded-For is believed.",
@@ -227,6 +238,21 @@ impl std::fmt::Display for Scheme {
             Self::Http => "http",
             Self::Https => "https",
         })
+    }
+}
+
+fn read_tls(file: &Table, findings: &mut Findings) -> Option<TlsFiles> {
+    let mut section = Section::open(file, "tls", "The certificate, if no proxy in front ends TLS.", findings);
+    let cert = section.text("cert", "PEM file of the certificate and those it rests on; read again when it changes.");
+    let key = section.text("key", "PEM file of its private key.");
+    section.close();
+    match (cert, key) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.into(), key: key.into() }),
+        (None, None) => None,
+        _ => {
+            findings.problems.push("tls: write both cert and key, or neither".to_owned());
+            None
+        }
     }
 }
 

@@ -56,6 +56,17 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
 }
 
 #[test]
+fn a_certificate_makes_the_public_scheme_https() {
+    let (config, _) = read("[tls]\ncert = \"a.pem\"\nkey = \"b.pem\"").unwrap();
+    assert_eq!(config.tls, Some(TlsFiles { cert: "a.pem".into(), key: "b.pem".into() }));
+    assert_eq!(config.http.public_scheme, Scheme::Https);
+    let (config, _) = read("[tls]").unwrap();
+    assert_eq!((config.tls, config.http.public_scheme), (None, Scheme::Http));
+    let refused = read("[tls]\ncert = \"a.pem\"").unwrap_err().to_string();
+    assert_eq!(refused, "tls: write both cert and key, or neither");
+}
+
+#[test]
 fn every_key_that_is_printed_is_explained() {
     let (_, printed) = read("").unwrap();
     let lines: Vec<&str> = printed.lines().collect();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::context::Scheme;
+use super::tls::Tls;
 
 /// From accept to the end of the first request's head. A browser needs milliseconds; a client that dribbles bytes to hold
 /// a connection gets no more than this.
@@ -55,6 +56,8 @@ pub struct EdgeConfig {
     pub max_request_body: u64,
     /// Weight of the response cache, in bytes.
     pub cache_bytes: u64,
+    /// The operator's certificate; without one connections are plain, as from a proxy that has ended TLS.
+    pub tls: Option<Tls>,
 }
 
 /// How long things may take; see the constants of this module for the reasons.
@@ -94,6 +97,7 @@ impl EdgeConfig {
             max_connections_per_ip: CONNECTIONS_PER_IP,
             max_request_body: REQUEST_BODY,
             cache_bytes: CACHE_BYTES,
+            tls: None,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! One connection: HTTP/1.1 or h2c, whichever its first bytes say, from its first byte to its end.
+//! One connection: HTTP/1.1 or h2, whichever its first bytes say, plain or in TLS, from its first byte to its end.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -15,8 +15,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::body::EdgeBody;
@@ -186,9 +187,26 @@ pub(super) fn http_builder(tasks: TaskTracker) -> auto::Builder<TrackedExecutor>
 
 /// Serves one connection to its end. `permit` is given back then.
 pub(super) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: Arc<Peer>, permit: Permit) {
-    let io = TokioIo::new(GuardedIo::new(stream, peer.clone(), shared.edge.config.deadlines));
+    let deadlines = shared.edge.config.deadlines;
+    let guard = |stream| GuardedIo::new(stream, peer.clone(), deadlines);
+    match &shared.edge.config.tls {
+        None => serve(&shared, guard(stream), &peer).await,
+        Some(tls) => {
+            let accepted = timeout(deadlines.first_head, tls.accept(stream, guard));
+            match unless_told(&peer, accepted).await {
+                Some(Ok(Ok(stream))) => serve(&shared, stream, &peer).await,
+                Some(Ok(Err(error))) => tracing::debug!(peer = %peer.ip, %error, "connection ended before it began"),
+                Some(Err(_)) | None => {}
+            }
+        }
+    }
+    drop(permit);
+}
+
+/// Serves requests until the peer or the server ends the connection.
+async fn serve(shared: &Arc<Shared>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: &Arc<Peer>) {
     let visitor = Visitor { shared: shared.clone(), peer: peer.clone() };
-    let mut connection = Box::pin(shared.http.serve_connection(io, visitor));
+    let mut connection = Box::pin(shared.http.serve_connection(TokioIo::new(io), visitor));
     let mut is_draining = false;
     let ended = poll_fn(|cx: &mut Context<'_>| {
         peer.waker.register(cx.waker());
@@ -206,7 +224,19 @@ pub(super) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: Arc<Peer>,
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.ip, error = %error, "connection ended early");
     }
-    drop(permit);
+}
+
+/// Does what comes before the first request; `None` if the connection is told to end first.
+async fn unless_told<T>(peer: &Peer, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx: &mut Context<'_>| {
+        peer.waker.register(cx.waker());
+        match peer.signal.load(Ordering::Acquire) {
+            0 => work.as_mut().poll(cx).map(Some),
+            _ => Poll::Ready(None),
+        }
+    })
+    .await
 }
 
 /// Runs what hyper spawns for h2 streams where the server's end waits for it.

@@ -1,6 +1,7 @@
 //! The edge over real sockets, with fakes for the Spaces and the control plane.
 
 mod caching;
+mod encrypted;
 mod faults;
 mod files;
 mod harness;
