@@ -58,7 +58,7 @@ pub use duplicate::NewCopy;
 pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use git::GitPush;
-pub use lfs::{LFS_PART, LfsAct, LfsAnswer, LfsTicket};
+pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
 pub use preupload::{PlannedUpload, UploadPlan};

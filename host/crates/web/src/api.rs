@@ -9,6 +9,7 @@ pub(crate) mod discussions;
 pub(crate) mod duplicate;
 pub(crate) mod files;
 pub(crate) mod hardware;
+pub(crate) mod lfs_files;
 pub(crate) mod likes;
 pub(crate) mod metrics;
 pub(crate) mod moving;

@@ -192,3 +192,5 @@ fn git() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/xet-read-token/{rev}", get(api::xet::token))
         .route(api::xet::REFUSAL_PATH, get(api::xet::refuse))
 }
+        .route("/api/spaces/{owner}/{name}/lfs-files", get(api::lfs_files::list))
+        .route("/api/spaces/{owner}/{name}/lfs-files/batch", post(api::lfs_files::delete))

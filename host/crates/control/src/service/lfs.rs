@@ -4,6 +4,7 @@
 //! *ticket*, signed and good for some hours, since clients send no token there.
 
 mod attributes;
+mod list;
 mod ticket;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use super::storage::git_failed;
 use crate::lfs::{LargeContent, LfsError, LfsStore};
 
 pub use crate::lfs::PART as LFS_PART;
+pub use list::LargeFile;
 pub use ticket::{LfsAct, LfsTicket};
 
 /// The file that tells clients which paths are large files.

@@ -114,6 +114,7 @@ pub(super) fn refuse_volumes(volumes: Option<&[Value]>) -> ApiResult<()> {
     }
 }
 
-fn not_offered(message: &str) -> ApiError {
+/// A refusal that says what there is instead.
+pub(super) fn not_offered(message: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "NotOffered", message)
 }

@@ -283,3 +283,23 @@ async fn sha256(git: &GitHub, content: &[u8]) -> String {
     let output = tokio::process::Command::new("sha256sum").arg(&file).output().await.unwrap();
     String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_that_a_space_keeps_are_listed() {
+    let git = GitHub::start().await;
+    git.hub.create("site", "static").await;
+    let ada = git.hub.ada.clone();
+    assert_eq!(git.hub.get("/api/spaces/ada/site/lfs-files").await.expect(200).json(), json!([]));
+    send_hello(&git, "ada/site", &ada).await;
+    let listed = git.hub.get("/api/spaces/ada/site/lfs-files").await.expect(200).json();
+    assert_eq!((&listed[0]["filename"], &listed[0]["ref"]), (&json!(HELLO), &Value::Null));
+    commit_lines(&git, "site", &[lfs_line("a/model.bin")]).await.expect(200);
+    let listed = git.hub.get("/api/spaces/ada/site/lfs-files").await.expect(200).json();
+    let file = &listed[0];
+    assert_eq!((&file["filename"], &file["ref"]), (&json!("a/model.bin"), &json!("refs/heads/main")));
+    assert_eq!((&file["oid"], &file["fileOid"], &file["size"]), (&json!(HELLO), &json!(HELLO), &json!(5)));
+    git.hub.send(Request::get("/api/spaces/ada/site/lfs-files").body(Body::empty()).unwrap()).await.expect(401);
+    let deletion = json!({ "deletions": { "sha": [HELLO], "rewriteHistory": true } });
+    let refused = git.hub.post("/api/spaces/ada/site/lfs-files/batch", deletion).await.expect(400);
+    assert!(refused.text().contains("older revisions"), "{}", refused.text());
+}
