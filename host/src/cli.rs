@@ -32,6 +32,8 @@ pub enum Command {
     Token(TokenCommand),
     /// Publish a folder as a Space.
     Push(PushArgs),
+    /// Copy a Space or any git repository here, with its history.
+    Import(ImportArgs),
     /// Say which world a component fits, what it imports and what it would be refused for.
     Check {
         /// A component (`app.wasm`) or the folder of a Space.
@@ -143,13 +145,40 @@ pub struct PushArgs {
     /// Ask for a persistent disk of this tier at /data.
     #[arg(long, value_name = "TIER")]
     pub storage: Option<String>,
+    /// Which hub, and who asks.
+    #[command(flatten)]
+    pub hub: HubArgs,
+    /// Commit message.
+    #[arg(long, short, default_value = "Upload with spaceport push")]
+    pub message: String,
+}
+
+/// `spaceport import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A git repository: a folder, a URL, or hf://spaces/owner/name.
+    pub source: String,
+    /// The Space (default: your name and the source's).
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub to: Option<SpacePath>,
+    /// Replace what a Space of that name holds.
+    #[arg(long)]
+    pub force: bool,
+    /// Where hf:// leads.
+    #[arg(long, env = "SPACEPORT_HF_BASE", value_name = "URL", default_value = "https://huggingface.co")]
+    pub hf_base: String,
+    /// Which hub, and who asks.
+    #[command(flatten)]
+    pub hub: HubArgs,
+}
+
+/// Which hub, and who asks.
+#[derive(Debug, Args)]
+pub struct HubArgs {
     /// The hub.
     #[arg(long, env = "HF_ENDPOINT", value_name = "URL", default_value = "http://localhost:7860")]
     pub endpoint: String,
     /// An access token with the role "write".
     #[arg(long, env = "HF_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// Commit message.
-    #[arg(long, short, default_value = "Upload with spaceport push")]
-    pub message: String,
 }

@@ -2,6 +2,8 @@
 
 mod account;
 mod check;
+mod hub;
+mod import;
 mod push;
 mod serve;
 
@@ -14,6 +16,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::User(command) => account::user(command),
         Command::Token(command) => account::token(command),
         Command::Push(args) => push::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Check { path } => check::run(&path),
     }
 }

@@ -45,7 +45,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let line: Vec<&str> = words.filter(|line| !line.is_empty()).collect();
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            say("error: say what to do: serve, user, token, push or check (`spaceport --help` tells more)");
+            say("error: say what to do: serve, user, token, push, import or check (`spaceport --help` tells more)");
         }
         _ => say(&line.join(" ")),
     }

@@ -13,6 +13,8 @@ mod git;
 mod h2_abuse;
 mod hostile;
 mod hub_api;
+mod hub_rows;
+mod import;
 mod isolation;
 mod lifecycle;
 mod limits;
