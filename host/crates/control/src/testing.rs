@@ -433,5 +433,6 @@ pub(crate) fn space(name: &str) -> Space {
         sleep_after: SleepAfter::HostDefault,
         variables: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        preview: None,
     }
 }

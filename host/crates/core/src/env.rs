@@ -116,6 +116,7 @@ mod tests {
                 })
                 .collect(),
             secrets: BTreeMap::new(),
+            preview: None,
         }
     }
 

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 pub const MAX_NAME: usize = 96;
 /// Longest label of a host name (RFC 1035).
 pub const MAX_LABEL: usize = 63;
+/// Longest part of a ref in a preview's label that needs a hash: what it belongs to shall be read there, too.
+const MAX_SLUG: usize = 20;
 /// Hexadecimal digits of the hash that tells colliding or overlong subdomains apart.
 const HASH_DIGITS: usize = 8;
 
@@ -137,8 +139,7 @@ impl Subdomain {
 
     /// The label for a path whose plain one is taken.
     pub fn derive_with_hash(path: &SpacePath) -> Self {
-        let digest = Sha256::digest(path.key().as_bytes());
-        let hash: String = digest.iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
+        let hash = short_hash(&path.key());
         let mut stem = String::new();
         for part in flatten(path).split('-').filter(|part| !part.is_empty()) {
             if !stem.is_empty() {
@@ -151,10 +152,45 @@ impl Subdomain {
         Self(if stem.is_empty() { format!("space-{hash}") } else { format!("{stem}-{hash}") })
     }
 
+    /// The label of a preview of a ref beside the app of this one: `<this>--<ref>`, the ref in lower case and every run of
+    /// other characters a `-`. One that would be too long, or whose ref is a number and so reads as a port, gets a hash.
+    pub fn preview(&self, reference: &str) -> Self {
+        let slug = slug(reference);
+        let label = format!("{self}--{slug}");
+        let reads_as_port = slug.bytes().all(|byte| byte.is_ascii_digit());
+        if label.len() > MAX_LABEL || reads_as_port { self.preview_with_hash(reference) } else { Self(label) }
+    }
+
+    /// The same for a ref whose plain label is taken.
+    pub fn preview_with_hash(&self, reference: &str) -> Self {
+        let hash = short_hash(&format!("{self} {reference}"));
+        let part = |text: &str, most: usize| text[..text.len().min(most)].trim_matches('-').to_owned();
+        let slug = part(&slug(reference), MAX_SLUG);
+        let stem = part(&self.0, MAX_LABEL - "--".len() - slug.len() - "-".len() - HASH_DIGITS);
+        Self(format!("{stem}--{}", format!("{slug}-{hash}").trim_start_matches('-')))
+    }
+
     /// The label.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A ref as a part of a label.
+fn slug(reference: &str) -> String {
+    let mut slug = String::new();
+    for character in reference.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Display for Subdomain {
@@ -206,6 +242,34 @@ mod tests {
             ("microsoft/TRELLIS.2", "microsoft-trellis-2"),
         ] {
             assert_eq!(Subdomain::derive(&path(text)).as_str(), label);
+        }
+    }
+
+    #[test]
+    fn a_preview_is_named_by_its_ref() {
+        let subdomain = Subdomain::derive(&path("ada/hello"));
+        for (reference, label) in [
+            ("dev", "ada-hello--dev"),
+            ("Feature/New_Look", "ada-hello--feature-new-look"),
+            ("refs/pr/12", "ada-hello--refs-pr-12"),
+            ("v1.2..x", "ada-hello--v1-2-x"),
+        ] {
+            assert_eq!(subdomain.preview(reference).as_str(), label);
+        }
+        let long = Subdomain::derive(&path(&format!("{}/{}", "a".repeat(60), "b".repeat(60))));
+        for (subdomain, reference) in [
+            (&subdomain, "8080".to_owned()),
+            (&subdomain, "ä".into()),
+            (&subdomain, "x".repeat(200)),
+            (&long, "dev".into()),
+            (&long, "-".repeat(9)),
+        ] {
+            let label = subdomain.preview(&reference);
+            let (stem, slug) = label.as_str().split_once("--").unwrap();
+            assert!(label.as_str().len() <= MAX_LABEL && stem.starts_with("a") && !slug.is_empty(), "{label}");
+            assert!(!label.as_str().ends_with('-') && !slug.starts_with('-'), "{label}");
+            assert!(!slug.bytes().all(|byte| byte.is_ascii_digit()) || reference != "8080", "{label}");
+            assert_ne!(label, subdomain.preview(&format!("{reference}1")));
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hardware::DEFAULT_FLAVOR;
 use crate::id::{AccountId, SpaceId};
 use crate::lifecycle::Millis;
 use crate::name::{SpacePath, Subdomain};
@@ -139,6 +140,53 @@ pub struct Space {
     pub variables: BTreeMap<String, Variable>,
     /// Secrets by name, without their values.
     pub secrets: BTreeMap<String, SecretInfo>,
+    /// What it shows, if it is a preview and no Space of its own.
+    pub preview: Option<Preview>,
+}
+
+/// A branch or a pull request of a Space, built and run beside it. It runs as a Space does; all that people see and set is
+/// the Space it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The Space it belongs to.
+    pub of: SpaceId,
+    /// The ref it shows, such as `refs/heads/dev`.
+    pub reference: String,
+}
+
+/// What the refs of pull requests begin with.
+pub const PULL_REQUESTS: &str = "refs/pr/";
+
+impl Preview {
+    /// Whether it is given secrets: what a stranger proposes is not.
+    pub fn has_secrets(&self) -> bool {
+        !self.reference.starts_with(PULL_REQUESTS)
+    }
+}
+
+impl Space {
+    /// A preview as it runs, beside the Space it belongs to as that is now: at an address of its own, on free hardware,
+    /// without a disk that stays.
+    pub fn beside(&self, of: &Self) -> Self {
+        let has_secrets = self.preview.as_ref().is_some_and(Preview::has_secrets);
+        Self {
+            id: self.id,
+            subdomain: self.subdomain.clone(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            sdk: self.sdk,
+            hardware: DEFAULT_FLAVOR.to_owned(),
+            storage: None,
+            sleep_after: SleepAfter::HostDefault,
+            secrets: if has_secrets { of.secrets.clone() } else { BTreeMap::new() },
+            preview: self.preview.clone(),
+            path: of.path.clone(),
+            owner: of.owner,
+            creator: of.creator,
+            visibility: of.visibility,
+            variables: of.variables.clone(),
+        }
+    }
 }
 
 /// When a Space is to sleep, as its owner wishes.

@@ -14,13 +14,21 @@ use crate::table::Version;
 const MAX_MOVED_PATHS: usize = 50;
 
 impl Batch {
-    /// Adds a Space that was never built, over the mark that was left before its repository was made. Conflicts in
+    /// Adds a Space or a preview that was never built, over the mark that was left before its repository was made. Conflicts in
     /// `SpacePaths` or `Subdomains` if one of the two is taken.
     pub fn insert_space(&mut self, db: &Db, space: &Space) -> &mut Self {
-        self.insert_new(db.space_paths(), &space.path.key(), &space.id);
+        match &space.preview {
+            Some(preview) => {
+                self.expect(db.spaces(), &preview.of, Expect::Present);
+                self.insert_new(db.previews(), &(preview.of, preview.reference.clone()), &space.id);
+            }
+            None => {
+                self.insert_new(db.space_paths(), &space.path.key(), &space.id);
+                // Whoever had the name before is not to be found by it any more.
+                self.delete(db.moved_paths(), &space.path.key());
+            }
+        }
         self.insert_new(db.subdomains(), &space.subdomain.as_str().to_owned(), &space.id);
-        // Whoever had the name before is not to be found by it any more.
-        self.delete(db.moved_paths(), &space.path.key());
         self.insert_new(db.spaces(), &space.id, space);
         self.put(db.lifecycles(), &space.id, &State::default())
     }
@@ -69,7 +77,10 @@ impl Batch {
             self.delete(db.moved_paths(), &key);
         }
         self.expect(db.spaces(), &space.id, Expect::Present);
-        self.delete(db.space_paths(), &space.path.key());
+        match &space.preview {
+            Some(preview) => self.delete(db.previews(), &(preview.of, preview.reference.clone())),
+            None => self.delete(db.space_paths(), &space.path.key()),
+        };
         self.delete(db.subdomains(), &space.subdomain.as_str().to_owned());
         self.delete(db.lifecycles(), &space.id);
         Ok(self.delete(db.spaces(), &space.id))
@@ -77,6 +88,18 @@ impl Batch {
 }
 
 impl Db {
+    /// A Space; a preview as it runs now, with the settings of the Space it belongs to.
+    pub fn running_space(&self, id: SpaceId) -> Result<Option<Space>, ReadError> {
+        let Some(space) = self.spaces().get(&id)? else { return Ok(None) };
+        let Some(preview) = &space.preview else { return Ok(Some(space)) };
+        Ok(self.spaces().get(&preview.of)?.map(|of| space.beside(&of)))
+    }
+
+    /// The previews of a Space by their refs.
+    pub fn previews_of(&self, space: SpaceId) -> Result<Vec<(String, SpaceId)>, ReadError> {
+        Ok(self.previews().under(&space)?.into_iter().map(|((_, reference), id)| (reference, id)).collect())
+    }
+
     /// The id of the Space at a path, regardless of case.
     pub fn space_id(&self, path: &SpacePath) -> Result<Option<SpaceId>, ReadError> {
         self.space_paths().get(&path.key())

@@ -52,6 +52,8 @@ pub enum TableId {
     Likes = 21,
     /// Large files of Spaces.
     LfsLinks = 40,
+    /// Previews by the Space they belong to and their ref.
+    Previews = 46,
 }
 
 impl TableId {
@@ -71,6 +73,7 @@ impl TableId {
             Self::MovedPaths => "moved_paths",
             Self::Likes => "likes",
             Self::LfsLinks => "lfs_links",
+            Self::Previews => "previews",
         }
     }
 }
@@ -197,4 +200,6 @@ tables! {
     likes: Likes, (SpaceId, AccountId) => Like;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
+    /// Previews, by the Space they belong to and their ref.
+    previews: Previews, (SpaceId, String) => SpaceId;
 }

@@ -69,6 +69,7 @@ pub(crate) fn space(number: u32) -> Space {
         sleep_after: SleepAfter::Never,
         variables: [("MODE".to_owned(), variable)].into(),
         secrets: [("TOKEN".to_owned(), SecretInfo { description: None, updated_at: 4 })].into(),
+        preview: None,
     }
 }
 

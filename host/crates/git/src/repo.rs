@@ -275,7 +275,7 @@ impl Repo {
     }
 
     /// Moves a branch from `old` to `new`; whether it still was at `old`.
-    async fn move_branch(&self, branch: &str, new: Oid, old: Option<Oid>) -> Result<bool, GitError> {
+    pub(crate) async fn move_branch(&self, branch: &str, new: Oid, old: Option<Oid>) -> Result<bool, GitError> {
         let name = branch::full_name(branch)?;
         let (new_text, old_text) = (new.to_string(), old.unwrap_or(Oid::from_bytes([0; 20])).to_string());
         let args = ["--no-deref", &name, &new_text, &old_text];

@@ -4,6 +4,7 @@
 //! appears and disappears by one rename, so a crash leaves none by halves.
 
 mod copy;
+mod show;
 pub(crate) mod sweep;
 
 use std::collections::HashMap;

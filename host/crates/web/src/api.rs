@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 pub(crate) mod moving;
 pub(crate) mod not_offered;
 mod page;
+pub(crate) mod previews;
 pub(crate) mod probes;
 pub(crate) mod profiles;
 mod range;

@@ -154,6 +154,10 @@ fn running() -> Router<AppState> {
             "/api/spaces/{owner}/{name}/volumes",
             put(api::not_offered::set_volumes).delete(api::not_offered::delete_volumes),
         )
+        .route(
+            "/api/spaces/{owner}/{name}/previews",
+            get(api::previews::list).post(api::previews::open).delete(api::previews::end),
+        )
         .route("/api/spaces/{owner}/{name}/releases", get(api::running::releases))
         .route("/api/spaces/{owner}/{name}/releases/{param}/rollback", post(api::running::roll_back))
 }
@@ -188,9 +192,9 @@ fn git() -> Router<AppState> {
         .route("/spaces/{owner}/{name}/info/lfs/locks", get(git::lfs::locks).post(git::lfs::locks))
         .route("/spaces/{owner}/{name}/info/lfs/locks/verify", post(git::lfs::locks))
         .route("/api/lfs/{param}", get(git::lfs::get).put(git::lfs::put).post(git::lfs::post))
+        .route("/api/spaces/{owner}/{name}/lfs-files", get(api::lfs_files::list))
+        .route("/api/spaces/{owner}/{name}/lfs-files/batch", post(api::lfs_files::delete))
         .route("/api/spaces/{owner}/{name}/xet-write-token/{rev}", get(api::xet::token))
         .route("/api/spaces/{owner}/{name}/xet-read-token/{rev}", get(api::xet::token))
         .route(api::xet::REFUSAL_PATH, get(api::xet::refuse))
 }
-        .route("/api/spaces/{owner}/{name}/lfs-files", get(api::lfs_files::list))
-        .route("/api/spaces/{owner}/{name}/lfs-files/batch", post(api::lfs_files::delete))

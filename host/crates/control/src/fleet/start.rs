@@ -148,6 +148,10 @@ fn load(db: &Db, plugins: Plugins<'_>) -> Result<Loaded, FleetError> {
     let mut states: HashMap<SpaceId, State> = db.lifecycles().scan()?.into_iter().collect();
     let mut spaces = Vec::new();
     for (id, space) in db.spaces().scan()? {
+        let space = match &space.preview {
+            Some(_) => db.running_space(id)?.unwrap_or(space),
+            None => space,
+        };
         let state = states.remove(&id).unwrap_or_default();
         let manifest = match state.release {
             Some(release) => db.releases().get(&(id, release.number))?.and_then(|built| manifest(&built, plugins)),

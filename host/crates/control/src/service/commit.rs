@@ -91,6 +91,8 @@ impl Control {
             // Also of a head that was there: the commit before this one may be the same, sent again because the fleet
             // could not be told of it.
             self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+        } else {
+            self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         if before != Some(head) {
             self.keep_sdk(space.id, sdk).await?;

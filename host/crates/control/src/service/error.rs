@@ -32,6 +32,9 @@ pub enum ServiceError {
     /// The Space has no such release.
     #[error("There is no release {0} of this Space: its list of releases has those that are kept")]
     NoSuchRelease(u64),
+    /// The Space has no preview of such a ref.
+    #[error("There is no preview of {0:?}: open one with POST …/previews")]
+    NoSuchPreview(String),
     /// There is something else of that name already.
     #[error("{0}")]
     Conflict(String),

@@ -254,6 +254,9 @@ impl GitPush {
         for RefCommand { name, new, .. } in &moved {
             tracing::info!(space = %self.space.path, name, new = ?new, actor = %self.user.name, "a ref was pushed");
         }
+        for RefCommand { name, new, .. } in &moved {
+            control.preview_follows(self.space.id, name, *new).await;
+        }
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
         match deployed.and_then(|command| command.new) {
             Some(head) => self.deploy(head).await,

@@ -139,7 +139,7 @@ impl Control {
     /// The path of the Space that answers at a subdomain, if the actor may see it.
     pub fn by_subdomain(&self, actor: &Actor, subdomain: &str) -> ServiceResult<SpacePath> {
         let id = self.inner.db.subdomains().get(&subdomain.to_owned()).map_err(read_failed)?.ok_or(Denied::Hidden)?;
-        let space = self.inner.db.spaces().get(&id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
+        let space = self.inner.db.running_space(id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
         Ok(self.space(actor, &space.path, Action::See)?.path)
     }
 

@@ -128,8 +128,10 @@ impl Control {
             let message = format!("The branch {DEPLOY_BRANCH:?} is the one that is deployed: it cannot be deleted");
             return Err(ServiceError::Forbidden(message));
         }
+        let _turn = self.settings_turn(space.id).await;
         let removed = self.inner.repos.repo(space.id).delete_branch(name).await.map_err(git_failed)?;
         was_there(removed, name)?;
+        self.preview_follows(space.id, &format!("refs/heads/{name}"), None).await;
         tracing::info!(space = %space.path, branch = name, "a branch was removed");
         Ok(())
     }
@@ -188,6 +190,8 @@ impl Control {
         })?;
         if branch == DEPLOY_BRANCH {
             self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+        } else {
+            self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         self.store_change(space.id, |_, _| Ok(())).await?;
         self.inner.fleet.tidy(repo);

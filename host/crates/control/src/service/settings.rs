@@ -151,6 +151,7 @@ impl Control {
         let _turn = self.settings_turn(id).await;
         let space = self.store_change(id, change).await?;
         self.inner.fleet.settings_changed(&space).await.map_err(fleet_failed)?;
+        self.previews_changed(&space).await?;
         Ok(space)
     }
 

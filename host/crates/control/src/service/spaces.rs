@@ -123,6 +123,7 @@ impl Control {
             })
             .await?;
         self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
+        self.previews_changed(&space).await?;
         Ok(space)
     }
 
@@ -130,6 +131,7 @@ impl Control {
     pub async fn delete_space(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<()> {
         let space = self.space(actor, path, Action::Write)?;
         let _turn = self.settings_turn(space.id).await;
+        self.end_previews(space.id).await?;
         self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, "a Space was deleted");
         Ok(())
@@ -193,6 +195,7 @@ impl Control {
             sleep_after: sleep.unwrap_or(SleepAfter::HostDefault),
             variables: Default::default(),
             secrets: Default::default(),
+            preview: None,
         };
         for variable in new.variables {
             check_setting(&variable)?;

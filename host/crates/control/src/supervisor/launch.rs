@@ -126,7 +126,7 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
     };
     let db = &shared.db;
     let space =
-        db.spaces().get(&order.space).map_err(unreadable)?.ok_or_else(|| LaunchError::app("the Space is gone"))?;
+        db.running_space(order.space).map_err(unreadable)?.ok_or_else(|| LaunchError::app("the Space is gone"))?;
     let built = db.releases().get(&(order.space, order.release.number)).map_err(unreadable)?;
     let missing = || format!("release {} is not recorded: restart from scratch", order.release.number);
     let built = built.ok_or_else(|| LaunchError::app(missing()))?;
@@ -138,8 +138,13 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
         }
     };
     let mut secrets = Vec::new();
-    for ((_, name), sealed) in db.secrets().under(&order.space).map_err(unreadable)? {
-        let value = shared.config.keys.open_secret(order.space, &name, &sealed).map_err(|error| {
+    // A preview's are those of the Space it belongs to, as far as it is given any.
+    let owner = space.preview.as_ref().map_or(order.space, |preview| preview.of);
+    for ((_, name), sealed) in db.secrets().under(&owner).map_err(unreadable)? {
+        if !space.secrets.contains_key(&name) {
+            continue;
+        }
+        let value = shared.config.keys.open_secret(owner, &name, &sealed).map_err(|error| {
             tracing::error!(space = %space.path, secret = name, %error, "a secret cannot be opened");
             LaunchError::app(format!("the secret {name} cannot be decrypted: set it again"))
         })?;

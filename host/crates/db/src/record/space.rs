@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::name::{SpacePath, Subdomain};
-use spaceport_core::space::{Sdk, SecretInfo, SleepAfter, Space, Variable, Visibility};
+use spaceport_core::space::{Preview, Sdk, SecretInfo, SleepAfter, Space, Variable, Visibility};
 
 use crate::record::record_by_json;
 
@@ -29,6 +29,15 @@ pub(super) struct SpaceV1 {
     sleep_after: SleepAfterV1,
     variables: BTreeMap<String, VariableV1>,
     secrets: BTreeMap<String, SecretInfoV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preview: Option<PreviewV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewV1 {
+    of: SpaceId,
+    reference: String,
 }
 
 /// JSON has one `null`, so the two ways to say no number get words.
@@ -76,6 +85,7 @@ impl From<&Space> for SpaceV1 {
             },
             variables: space.variables.iter().map(|(name, variable)| (name.clone(), variable.into())).collect(),
             secrets: space.secrets.iter().map(|(name, secret)| (name.clone(), secret.into())).collect(),
+            preview: space.preview.clone().map(|Preview { of, reference }| PreviewV1 { of, reference }),
         }
     }
 }
@@ -101,6 +111,7 @@ impl From<SpaceV1> for Space {
             },
             variables: stored.variables.into_iter().map(|(name, variable)| (name, variable.into())).collect(),
             secrets: stored.secrets.into_iter().map(|(name, secret)| (name, secret.into())).collect(),
+            preview: stored.preview.map(|PreviewV1 { of, reference }| Preview { of, reference }),
         }
     }
 }

@@ -109,7 +109,8 @@ fn copy_folder(from: &Dir, to: &Dir, path: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn link_folder(from: &Dir, to: &Dir, path: &str) -> io::Result<()> {
+/// Links every file of a folder that the other does not have.
+pub(super) fn link_folder(from: &Dir, to: &Dir, path: &str) -> io::Result<()> {
     to.create_dir_all(path)?;
     for entry in from.entries()? {
         let entry = entry?;
@@ -120,9 +121,14 @@ fn link_folder(from: &Dir, to: &Dir, path: &str) -> io::Result<()> {
         }
         if entry.file_type()?.is_dir() {
             link_folder(&from.open_dir(&name)?, to, &path)?;
-        } else if from.hard_link(&name, to, &path).is_err() {
+            continue;
+        }
+        match from.hard_link(&name, to, &path) {
+            Ok(()) => {}
+            // An object is the same wherever it is.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // Some file systems have no links.
-            from.copy(&name, to, &path)?;
+            Err(_) => from.copy(&name, to, &path).map(drop)?,
         }
     }
     Ok(())

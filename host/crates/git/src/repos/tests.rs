@@ -155,3 +155,23 @@ async fn a_copy_has_the_history_and_outlives_the_original() {
     let missing = repos.copy(SPACE, SpaceId::from_bytes([0x0c; 12])).await;
     assert!(matches!(missing, Err(GitError::NoRepository(SPACE))), "{missing:?}");
 }
+
+#[tokio::test]
+async fn a_repository_shows_a_revision_of_another_and_follows_it() {
+    const PREVIEW: SpaceId = SpaceId::from_bytes([0x0b; 12]);
+    let folder = tempfile::tempdir().unwrap();
+    let repos = Repos::open(folder.path()).await.unwrap();
+    let origin = repos.create(SPACE).await.unwrap();
+    let first = origin.commit(spec("1")).await.unwrap();
+    let preview = repos.show(SPACE, PREVIEW, first).await.unwrap();
+    assert_eq!(preview.head("main").await.unwrap(), Some(first));
+    let second = origin.commit(spec("2")).await.unwrap();
+    assert_eq!(preview.head("main").await.unwrap(), Some(first), "until it is told");
+    for shown in [second, second, first] {
+        repos.show(SPACE, PREVIEW, shown).await.unwrap();
+        assert_eq!(preview.head("main").await.unwrap(), Some(shown));
+    }
+    repos.remove(SPACE).await.unwrap();
+    assert_eq!(preview.read(second, "a").await.unwrap().unwrap(), "2", "it needs nobody else");
+    assert!(repos.show(SPACE, PREVIEW, first).await.is_err());
+}

@@ -59,7 +59,7 @@ pub(crate) async fn restart(
     Ok(Json(Runtime::from(&runtime)))
 }
 
-/// A log, from its start on or from the last `tail` lines, for as long as the client listens.
+/// A log of the Space or of its `preview`, from its start on or from the last `tail` lines, for as long as the client listens.
 pub(crate) async fn logs(
     State(app): State<AppState>,
     Caller(actor): Caller,
@@ -77,7 +77,11 @@ pub(crate) async fn logs(
         Some(Ok(lines)) => Some(lines),
         Some(Err(_)) => return Err(ApiError::bad_request("\"tail\" is a number of lines")),
     };
-    let mut reader = app.control.logs(&actor, &path, kind).map_err(told_to(&actor))?;
+    let reader = match query.get("preview") {
+        Some(reference) => app.control.preview_logs(&actor, &path, reference, kind),
+        None => app.control.logs(&actor, &path, kind),
+    };
+    let mut reader = reader.map_err(told_to(&actor))?;
     let last = match tail {
         Some(count) => last_lines(&mut reader, count).await,
         None => VecDeque::new(),

@@ -7,6 +7,7 @@ mod errors;
 mod files;
 mod lists;
 mod moving;
+mod previews;
 mod rates;
 mod refs;
 mod settings;
