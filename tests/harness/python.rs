@@ -5,12 +5,30 @@ use std::process::{Command, Output};
 
 use crate::TestHost;
 
-/// A program of the clients' environment, such as `hf` or `python`.
+/// Which of the environments.
+#[derive(Debug, Clone, Copy)]
+pub enum Clients {
+    /// The newest official client.
+    Newest,
+    /// An older one that is still common, with the client of Gradio apps, which asks for one like it.
+    Older,
+}
+
+/// A program of the newest client's environment, such as `hf` or `python`.
 #[track_caller]
 pub fn program(host: &TestHost, name: &str) -> Command {
-    let bin = std::env::var_os("SPACEPORT_CLIENTS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv/clients"), PathBuf::from)
-        .join("bin");
+    program_of(Clients::Newest, host, name)
+}
+
+/// A program of one of the environments.
+#[track_caller]
+pub fn program_of(clients: Clients, host: &TestHost, name: &str) -> Command {
+    let (variable, folder) = match clients {
+        Clients::Newest => ("SPACEPORT_CLIENTS", "clients"),
+        Clients::Older => ("SPACEPORT_OLDER_CLIENTS", "older-clients"),
+    };
+    let target = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv").join(folder);
+    let bin = std::env::var_os(variable).map_or_else(target, PathBuf::from).join("bin");
     assert!(bin.join(name).exists(), "{} is missing; run `cargo xtask test`", bin.join(name).display());
     let mut command = Command::new(bin.join(name));
     command
@@ -21,6 +39,7 @@ pub fn program(host: &TestHost, name: &str) -> Command {
         .env("HF_ENDPOINT", host.hub())
         .env("HF_TOKEN", host.token())
         .env("HF_HUB_DISABLE_TELEMETRY", "1")
+        .env("HF_HUB_DISABLE_XET", "1")
         .env("NO_COLOR", "1");
     command
 }

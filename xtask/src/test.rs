@@ -1,21 +1,23 @@
 //! `cargo xtask test`: gets what the tests need, then runs every check and test there is.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::packages;
 use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
-/// Clients of the Hub, exactly as their users install them.
+/// Clients of the Hub, exactly as their users install them: the newest, and an older one with the client of Gradio apps,
+/// which does not go with the newest.
 const PYTHON_CLIENTS: [&str; 1] = ["huggingface_hub==2.4.0"];
+const OLDER_PYTHON_CLIENTS: [&str; 2] = ["huggingface_hub==0.34.6", "gradio_client==2.7.1"];
 
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     step("build the components", || crate::guests::build(&workspace, &["git", "git-lfs", "gcc"]).map(drop))?;
     step("build the host", || workspace.build_host())?;
-    let python = step("install the clients", || packages::python_venv(&workspace, "clients", &PYTHON_CLIENTS))?;
+    let python = step("install the clients", || Python::install(&workspace))?;
     if args.is_empty() {
         step("check the format", || run_cargo(&workspace, &["fmt", "--all", "--check"]))?;
         step("lint", || lint(&workspace))?;
@@ -26,6 +28,20 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         step("test the guest crates", || crate::guests::test(&workspace))?;
     }
     step("test", || test(&workspace, &python, args))
+}
+
+/// The environments that the clients are in.
+struct Python {
+    newest: PathBuf,
+    older: PathBuf,
+}
+
+impl Python {
+    fn install(workspace: &Workspace) -> anyhow::Result<Self> {
+        let newest = packages::python_venv(workspace, "clients", &PYTHON_CLIENTS)?;
+        let older = packages::python_venv(workspace, "older-clients", &OLDER_PYTHON_CLIENTS)?;
+        Ok(Self { newest, older })
+    }
 }
 
 /// Flags of that check. Comments are read here with the private items that they lead to.
@@ -51,7 +67,7 @@ fn lint(workspace: &Workspace) -> anyhow::Result<()> {
     run_program(with_guests(&mut clippy, workspace))
 }
 
-fn test(workspace: &Workspace, python: &Path, args: &[String]) -> anyhow::Result<()> {
+fn test(workspace: &Workspace, python: &Python, args: &[String]) -> anyhow::Result<()> {
     let mut cargo = workspace.cargo();
     // Whoever says which tests gets those.
     let without_mounts = args.is_empty() && !can_mount();
@@ -72,7 +88,8 @@ fn test(workspace: &Workspace, python: &Path, args: &[String]) -> anyhow::Result
             cargo.args(["--", "--skip", "bad_disk::"]);
         }
     }
-    cargo.args(args).env("SPACEPORT_CLIENTS", python).env("SPACEPORT_BIN", workspace.spaceport());
+    cargo.args(args).env("SPACEPORT_BIN", workspace.spaceport());
+    cargo.env("SPACEPORT_CLIENTS", &python.newest).env("SPACEPORT_OLDER_CLIENTS", &python.older);
     run_program(with_guests(&mut cargo, workspace))
 }
 
