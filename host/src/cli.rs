@@ -27,6 +27,9 @@ pub enum Command {
     /// Manage accounts.
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage organizations.
+    #[command(subcommand)]
+    Org(OrgCommand),
     /// Manage access tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -86,6 +89,22 @@ pub enum UserCommand {
         /// Read a password from standard input; without one the account signs in by token.
         #[arg(long)]
         password_stdin: bool,
+        /// Data directory of the host.
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+    },
+}
+
+/// `spaceport org`.
+#[derive(Debug, Subcommand)]
+pub enum OrgCommand {
+    /// Create an organization.
+    Create {
+        /// Its name.
+        name: OwnerName,
+        /// The user who is its first admin.
+        #[arg(long, value_name = "USER")]
+        owner: OwnerName,
         /// Data directory of the host.
         #[arg(long, value_name = "DIR", default_value = "data")]
         data: PathBuf,

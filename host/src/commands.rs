@@ -14,6 +14,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::User(command) => account::user(command),
+        Command::Org(command) => account::organization(command),
         Command::Token(command) => account::token(command),
         Command::Push(args) => push::run(&args),
         Command::Import(args) => import::run(&args),

@@ -1,4 +1,4 @@
-//! `spaceport user` and `spaceport token`: through the running host's admin socket, or straight on its database while
+//! `spaceport user`, `spaceport org` and `spaceport token`: through the running host's admin socket, or straight on its database while
 //! none runs.
 
 use std::io::{Read, Write};
@@ -15,12 +15,14 @@ use spaceport_control::clock::SystemClock;
 use spaceport_control::service::{Accounts, NewToken, NewUser};
 use spaceport_core::permission::TokenRole;
 use spaceport_db::{Db, OpenError, Options};
-use spaceport_web::admin::{CreateToken, CreateUser, CreatedToken, CreatedUser};
+use spaceport_web::admin::{
+    CreateOrganization, CreateToken, CreateUser, CreatedOrganization, CreatedToken, CreatedUser,
+};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use crate::app::{ADMIN_SOCKET, STORE};
-use crate::cli::{TokenCommand, UserCommand};
+use crate::cli::{OrgCommand, TokenCommand, UserCommand};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -52,6 +54,22 @@ pub(super) fn user(command: UserCommand) -> anyhow::Result<()> {
     print(&format!("created {created}"))
 }
 
+/// `spaceport org …`.
+pub(super) fn organization(command: OrgCommand) -> anyhow::Result<()> {
+    let OrgCommand::Create { name, owner, data } = command;
+    let created = block_on(async {
+        match Place::find(&data).await? {
+            Place::Host(host) => {
+                let body = CreateOrganization { name: name.to_string(), owner: owner.to_string() };
+                let organization: CreatedOrganization = host.post("/organizations", &body).await?;
+                Ok(organization.name)
+            }
+            Place::Database(accounts) => Ok(accounts.create_organization(name, &owner).await?.name),
+        }
+    })?;
+    print(&format!("created {created}"))
+}
+
 /// `spaceport token …`.
 pub(super) fn token(command: TokenCommand) -> anyhow::Result<()> {
     let TokenCommand::Create { user, role, name, data } = command;
@@ -59,12 +77,7 @@ pub(super) fn token(command: TokenCommand) -> anyhow::Result<()> {
     let token = block_on(async {
         match Place::find(&data).await? {
             Place::Host(host) => {
-                let role = match role {
-                    TokenRole::Read => "read",
-                    TokenRole::Write => "write",
-                    TokenRole::Admin => "admin",
-                };
-                let body = CreateToken { user: user.to_string(), role: role.to_owned(), name };
+                let body = CreateToken { user: user.to_string(), role: role.as_str().to_owned(), name };
                 let created: CreatedToken = host.post("/tokens", &body).await?;
                 Ok(created.token)
             }

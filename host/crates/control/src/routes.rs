@@ -43,6 +43,8 @@ pub struct RouteEntry {
     pub path: SpacePath,
     /// Its owner.
     pub owner: AccountId,
+    /// Who created it.
+    pub creator: AccountId,
     /// Who may visit the app.
     pub visibility: Visibility,
     /// Its kind.
@@ -90,7 +92,7 @@ pub enum RouteTarget {
 impl RouteEntry {
     /// The Space as far as permission goes.
     pub fn subject(&self) -> Subject {
-        Subject { owner: self.owner, visibility: self.visibility }
+        Subject { space: self.space, owner: self.owner, creator: self.creator, visibility: self.visibility }
     }
 }
 
@@ -180,6 +182,7 @@ mod tests {
                 space: SpaceId::from_bytes([number; 12]),
                 path: "ada/hello".parse().unwrap(),
                 owner: AccountId::from_bytes([1; 12]),
+                creator: AccountId::from_bytes([1; 12]),
                 visibility: Visibility::Public,
                 sdk: Sdk::Wasm,
                 generation: 1,

@@ -17,6 +17,7 @@ mod lfs;
 mod likes;
 mod listing;
 mod moving;
+mod organizations;
 mod passes;
 mod password;
 mod preupload;
@@ -33,6 +34,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tokens;
 mod usage;
 mod view;
 
@@ -62,6 +64,7 @@ pub use git::GitPush;
 pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
+pub use organizations::MemberView;
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use previews::PreviewView;
 pub use profiles::{OwnedSpace, Profile};
@@ -70,10 +73,11 @@ pub use refs::{CommitPage, NamedRef, RefList};
 pub use running::Restart;
 pub use search::SpaceQuery;
 pub use settings::{NewSetting, Settled, Warning};
-pub use spaceport_db::{AccessToken, Account, AccountKind};
+pub use spaceport_db::{AccessToken, Account, AccountKind, Member};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};
 pub use token::{TOKEN_PREFIX, TokenText};
+pub use tokens::{EntityKind, NamedEntity, NewOwnToken, ScopeView};
 pub use usage::UsageView;
 pub use view::{ReleaseView, RuntimeView, SpaceView};
 
@@ -148,16 +152,14 @@ impl Control {
         let Some(space) = self.inner.db.space_by_path(path).map_err(storage::read_failed)? else {
             return Err(self.moved(actor, path)?);
         };
-        can(actor, action, Subject { owner: space.owner, visibility: space.visibility })?;
+        can(actor, action, Subject::of(&space))?;
         Ok(space)
     }
 
     /// Why there is no Space at a path. Where one has gone is told to those who may see it.
     fn moved(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<ServiceError> {
         let moved = self.inner.db.moved_from(path).map_err(storage::read_failed)?;
-        let is_seen = |space: &Space| {
-            can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
-        };
+        let is_seen = |space: &Space| can(actor, Action::See, Subject::of(space)).is_ok();
         Ok(moved.filter(is_seen).map_or(Denied::Hidden.into(), |space| ServiceError::Moved(space.path)))
     }
 

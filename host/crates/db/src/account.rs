@@ -1,9 +1,11 @@
 //! Accounts and access tokens: who may do what, as it is stored.
 
+use std::sync::Arc;
+
 use spaceport_core::id::{AccountId, TokenId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::OwnerName;
-use spaceport_core::permission::TokenRole;
+use spaceport_core::permission::{Scopes, TokenRole};
 
 use crate::batch::Batch;
 use crate::db::Db;
@@ -70,6 +72,8 @@ pub struct AccessToken {
     pub last_four: String,
     /// When it was created.
     pub created_at: Millis,
+    /// What it is for, if it is fine-grained.
+    pub scopes: Arc<Scopes>,
 }
 
 impl Batch {
@@ -77,6 +81,12 @@ impl Batch {
     pub fn insert_account(&mut self, db: &Db, account: &Account) -> &mut Self {
         self.insert_new(db.account_names(), &name_key(&account.name), &account.id);
         self.insert_new(db.accounts(), &account.id, account)
+    }
+
+    /// Removes an account and gives its name free.
+    pub fn delete_account(&mut self, db: &Db, account: &Account) -> &mut Self {
+        self.delete(db.account_names(), &name_key(&account.name));
+        self.delete(db.accounts(), &account.id)
     }
 }
 

@@ -87,6 +87,20 @@ impl<T: Key> Key for (SpaceId, T) {
 
 impl<T: Key> Under<SpaceId> for (SpaceId, T) {}
 
+impl<T: Key> Key for (AccountId, T) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.0.encode(bytes);
+        self.1.encode(bytes);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (account, rest) = bytes.split_at_checked(ID_BYTES)?;
+        Some((AccountId::decode(account)?, T::decode(rest)?))
+    }
+}
+
+impl<T: Key> Under<AccountId> for (AccountId, T) {}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,10 +7,12 @@ mod account;
 mod lfs;
 mod lifecycle;
 mod like;
+mod member;
 mod release;
 mod space;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

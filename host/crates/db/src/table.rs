@@ -19,6 +19,7 @@ use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
 use crate::lfs::LfsLink;
 use crate::like::Like;
+use crate::member::Member;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
 
@@ -46,6 +47,10 @@ pub enum TableId {
     Subdomains = 9,
     /// Accounts by name in lower case.
     AccountNames = 10,
+    /// Members of organizations, by organization.
+    Members = 11,
+    /// The same, by user.
+    Memberships = 12,
     /// Spaces by an `owner/name` in lower case that they had before.
     MovedPaths = 20,
     /// Who likes which Space.
@@ -70,6 +75,8 @@ impl TableId {
             Self::SpacePaths => "space_paths",
             Self::Subdomains => "subdomains",
             Self::AccountNames => "account_names",
+            Self::Members => "members",
+            Self::Memberships => "memberships",
             Self::MovedPaths => "moved_paths",
             Self::Likes => "likes",
             Self::LfsLinks => "lfs_links",
@@ -194,6 +201,10 @@ tables! {
     subdomains: Subdomains, String => SpaceId;
     /// Accounts by name in lower case.
     account_names: AccountNames, String => AccountId;
+    /// Members, by organization and user.
+    members: Members, (AccountId, AccountId) => Member;
+    /// The same, by user and organization.
+    memberships: Memberships, (AccountId, AccountId) => Member;
     /// Spaces by the [`spaceport_core::name::SpacePath::key`] of a path that they had before.
     moved_paths: MovedPaths, String => SpaceId;
     /// Likes, by Space and account.

@@ -7,4 +7,6 @@ mod metrics;
 mod socket;
 
 pub use metrics::metrics_router;
-pub use socket::{CreateToken, CreateUser, CreatedToken, CreatedUser, admin_socket_router};
+pub use socket::{
+    CreateOrganization, CreateToken, CreateUser, CreatedOrganization, CreatedToken, CreatedUser, admin_socket_router,
+};

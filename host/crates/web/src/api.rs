@@ -14,6 +14,7 @@ pub(crate) mod likes;
 pub(crate) mod metrics;
 pub(crate) mod moving;
 pub(crate) mod not_offered;
+pub(crate) mod organizations;
 mod page;
 pub(crate) mod previews;
 pub(crate) mod probes;
@@ -27,6 +28,7 @@ pub(crate) mod spaces;
 #[cfg(test)]
 mod tests;
 mod time;
+pub(crate) mod tokens;
 pub(crate) mod types;
 pub(crate) mod xet;
 

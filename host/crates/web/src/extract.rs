@@ -6,5 +6,5 @@ mod path;
 mod query;
 
 pub(crate) use body::{Form, JsonBody};
-pub(crate) use path::{EntryPath, Param, RevisionName, SpaceAt};
+pub(crate) use path::{EntryPath, OwnerAt, Param, RevisionName, SpaceAt, UserAt};
 pub(crate) use query::QueryPairs;

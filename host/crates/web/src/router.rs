@@ -86,6 +86,8 @@ fn accounts() -> Router<AppState> {
         .route("/api/users/{param}/following", get(api::profiles::nobody_of_user))
         .route("/api/organizations/{param}/overview", get(api::profiles::organization))
         .route("/api/organizations/{param}/followers", get(api::profiles::nobody_of_organization))
+        .merge(api::organizations::routes())
+        .merge(api::tokens::routes())
 }
 
 /// `hf repos`.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use spaceport_core::id::{AccountId, ID_BYTES, TokenId};
 use spaceport_core::name::OwnerName;
-use spaceport_core::permission::{TokenRole, User};
-use spaceport_db::{AccessToken, Account, AccountKind, Batch, CommitError, Db, PasswordHash, TokenHash};
+use spaceport_core::permission::{Membership, Scopes, TokenRole, User};
+use spaceport_db::{AccessToken, Account, AccountKind, Batch, CommitError, Db, PasswordHash, TableId, TokenHash};
 
 use super::error::{ServiceError, ServiceResult};
 use super::password::{hash_password, verify_password};
@@ -43,8 +43,8 @@ const MAX_LABEL: usize = 100;
 /// The accounts of this host. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
-    db: Arc<Db>,
-    clock: Arc<dyn Clock>,
+    pub(super) db: Arc<Db>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A user to be created.
@@ -84,29 +84,32 @@ impl Accounts {
 
     /// Creates a user.
     pub async fn create_user(&self, user: NewUser) -> ServiceResult<Account> {
-        if RESERVED_NAMES.contains(&user.name.as_str().to_ascii_lowercase().as_str()) {
-            return Err(ServiceError::Invalid(format!(
-                "The name {:?} is reserved: choose another",
-                user.name.as_str()
-            )));
-        }
+        let account = self.new_account(user.name, AccountKind::User)?;
         let password = match user.password {
             Some(password) => Some(PasswordHash(blocking(move || hash_password(&password)).await?)),
             None => None,
         };
-        let account = Account {
-            id: AccountId::from_bytes(new_id(self.clock.now())),
-            name: user.name,
-            kind: AccountKind::User,
-            is_admin: user.is_admin,
-            password,
-            created_at: self.clock.now(),
-        };
+        let account = Account { is_admin: user.is_admin, password, ..account };
         let mut batch = Batch::default();
         batch.insert_account(&self.db, &account);
+        self.insert_account(batch, account).await
+    }
+
+    /// An account of a name that may be one's.
+    pub(super) fn new_account(&self, name: OwnerName, kind: AccountKind) -> ServiceResult<Account> {
+        if RESERVED_NAMES.contains(&name.as_str().to_ascii_lowercase().as_str()) {
+            return Err(ServiceError::Invalid(format!("The name {:?} is reserved: choose another", name.as_str())));
+        }
+        let now = self.clock.now();
+        let id = AccountId::from_bytes(new_id(now));
+        Ok(Account { id, name, kind, is_admin: false, password: None, created_at: now })
+    }
+
+    /// Stores a new account with what goes with it.
+    pub(super) async fn insert_account(&self, batch: Batch, account: Account) -> ServiceResult<Account> {
         match self.db.commit(batch).await {
             Ok(_) => Ok(account),
-            Err(CommitError::Conflict { .. }) => {
+            Err(CommitError::Conflict { table: TableId::AccountNames, .. }) => {
                 Err(ServiceError::Conflict(format!("There is already an account named {:?}", account.name.as_str())))
             }
             Err(error) => Err(commit_failed(error)),
@@ -115,6 +118,15 @@ impl Accounts {
 
     /// Creates a token and returns it: it cannot be read again.
     pub async fn create_token(&self, new: NewToken) -> ServiceResult<TokenText> {
+        Ok(self.issue_token(new, Arc::default()).await?.0)
+    }
+
+    /// The same, for these scopes if it is fine-grained.
+    pub(super) async fn issue_token(
+        &self,
+        new: NewToken,
+        scopes: Arc<Scopes>,
+    ) -> ServiceResult<(TokenText, AccessToken)> {
         let account = self.account(&new.user)?;
         if account.kind != AccountKind::User {
             return Err(ServiceError::Invalid(format!("{} is an organization: tokens belong to users", account.name)));
@@ -123,6 +135,9 @@ impl Accounts {
             let message =
                 format!("{} does not administer this host: ask for a token with the role read or write", account.name);
             return Err(ServiceError::Invalid(message));
+        }
+        if new.role == TokenRole::FineGrained && *scopes == Scopes::default() {
+            return Err(ServiceError::Invalid("A fine-grained token needs at least one permission".to_owned()));
         }
         if new.label.len() > MAX_LABEL {
             return Err(ServiceError::Invalid(format!("A token's name has at most {MAX_LABEL} bytes")));
@@ -135,21 +150,32 @@ impl Accounts {
             label: new.label,
             last_four: text.expose()[text.expose().len() - 4..].to_owned(),
             created_at: self.clock.now(),
+            scopes,
         };
         let mut batch = Batch::default();
         batch.insert_new(self.db.tokens(), &TokenHash(text.hash()), &token);
         self.db.commit(batch).await.map_err(commit_failed)?;
-        Ok(text)
+        Ok((text, token))
     }
 
-    /// Who presents a token; `None` if it is none of ours. Reads two rows by key: what it costs does not depend on how
-    /// near a wrong token comes to a right one, since it is looked up by its hash.
+    /// Who presents a token; `None` if it is none of ours. Reads two rows by key, and those of memberships: what it costs
+    /// does not depend on how near a wrong token comes to a right one, since it is looked up by its hash.
     pub fn authenticate(&self, token: &str) -> ServiceResult<Option<SignedIn>> {
         let Some(text) = TokenText::parse(token) else { return Ok(None) };
         let Some(token) = self.db.tokens().get(&TokenHash(text.hash())).map_err(read_failed)? else { return Ok(None) };
         let Some(account) = self.db.accounts().get(&token.account).map_err(read_failed)? else { return Ok(None) };
-        let user = User { id: account.id, name: account.name, is_admin: account.is_admin, role: token.role };
+        let user = User { scopes: token.scopes.clone(), ..self.user(account, token.role)? };
         Ok(Some(SignedIn { user, token }))
+    }
+
+    /// An account as a user who acts, with the memberships that it has now; `role` is what it may do at most.
+    pub fn user(&self, account: Account, role: TokenRole) -> ServiceResult<User> {
+        let memberships = self.db.memberships().under(&account.id).map_err(read_failed)?;
+        let memberships: Vec<Membership> = memberships
+            .into_iter()
+            .map(|((_, organization), member)| Membership { organization, role: member.role })
+            .collect();
+        Ok(User::new(account.id, account.name, account.is_admin, role).in_organizations(memberships))
     }
 
     /// The account of a user who knows its password; `None` for a wrong one as for a user there is not.

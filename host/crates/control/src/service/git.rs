@@ -72,12 +72,7 @@ impl Control {
         let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         let account = self.inner.accounts.authenticate_password(&name, secret.to_owned()).await?;
         // Whoever administers the host does that with a token.
-        Ok(account.map(|account| User {
-            id: account.id,
-            name: account.name,
-            is_admin: account.is_admin,
-            role: TokenRole::Write,
-        }))
+        account.map(|account| self.inner.accounts.user(account, TokenRole::Write)).transpose()
     }
 
     /// The refs of a repository, in the words of git's protocol, for a client that is about to fetch or push.

@@ -76,9 +76,7 @@ impl Control {
                 continue;
             }
             let found = db.spaces().get(&space).map_err(read_failed)?;
-            let is_seen = |space: &Space| {
-                can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
-            };
+            let is_seen = |space: &Space| can(actor, Action::See, Subject::of(space)).is_ok();
             liked.extend(found.filter(is_seen).map(|space| (space, like.at)));
         }
         liked.sort_by_key(|(space, at)| (std::cmp::Reverse(*at), space.path.key()));

@@ -96,9 +96,7 @@ impl Control {
                 SortBy::Trending => likes().recent,
             }
         };
-        let is_seen = |space: &Space| {
-            can(actor, Action::See, Subject { owner: space.owner, visibility: space.visibility }).is_ok()
-        };
+        let is_seen = |space: &Space| can(actor, Action::See, Subject::of(space)).is_ok();
         let all = self.inner.db.all_spaces().map_err(read_failed)?;
         let mut found: Vec<(u64, Arc<Space>)> = all
             .iter()

@@ -15,12 +15,14 @@ impl Control {
     pub async fn move_space(&self, actor: &Actor, from: &SpacePath, to: &SpacePath) -> ServiceResult<Space> {
         let found = self.space(actor, from, Action::Write)?;
         let (_, owner, owner_name) = self.creator(actor, Some(&to.owner))?;
+        let action = |before| if owner == before { Action::Write } else { Action::GiveAway };
+        can(actor, action(found.owner), Subject::of(&found))?;
         let to = SpacePath { owner: owner_name, name: to.name.clone() };
         let _turn = self.settings_turn(found.id).await;
         let (old, version) =
             self.inner.db.spaces().get_versioned(&found.id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
         // It may have got another owner while this waited for its turn.
-        can(actor, Action::Write, Subject { owner: old.owner, visibility: old.visibility })?;
+        can(actor, action(old.owner), Subject::of(&old))?;
         if old.path == to {
             return Ok(old);
         }
@@ -31,6 +33,7 @@ impl Control {
         let mut new = Space { path: to, owner, subdomain, updated_at: self.inner.clock.now(), ..old.clone() };
         loop {
             let mut batch = Batch::default();
+            self.hold_owner(&mut batch, owner)?;
             batch.move_space(&self.inner.db, &old, &new, version).map_err(read_failed)?;
             let hashed = Subdomain::derive_with_hash(&new.path);
             match self.inner.db.commit(batch).await {
@@ -38,6 +41,8 @@ impl Control {
                 Err(CommitError::Conflict { table: TableId::Subdomains, .. }) if new.subdomain != hashed => {
                     new.subdomain = hashed;
                 }
+                // The new owner has changed at the same moment, or is gone: it is looked at again.
+                Err(CommitError::Conflict { table: TableId::Accounts, .. }) => {}
                 Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
                     return Err(ServiceError::NameTaken(new.path));
                 }

@@ -90,7 +90,7 @@ impl Control {
         }
         let account = self.inner.accounts.account_by_id(claims.on_behalf_of.id)?;
         let role = if claims.admin { TokenRole::Admin } else { TokenRole::Read };
-        Ok(account.map(|account| User { id: account.id, name: account.name, is_admin: account.is_admin, role }))
+        account.map(|account| self.inner.accounts.user(account, role)).transpose()
     }
 
     /// What a pass says, if it was signed here.

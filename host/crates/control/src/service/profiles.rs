@@ -1,7 +1,7 @@
 //! What is told of users and organizations.
 
 use spaceport_core::name::OwnerName;
-use spaceport_core::permission::{Actor, Denied};
+use spaceport_core::permission::{Actor, Denied, OrgRole, may_see_inside};
 use spaceport_core::space::Space;
 use spaceport_db::{Account, AccountKind};
 
@@ -19,6 +19,10 @@ pub struct Profile {
     pub spaces: usize,
     /// Likes that it has given.
     pub likes: usize,
+    /// The organizations that it is in.
+    pub organizations: Vec<(Account, OrgRole)>,
+    /// How many members it has.
+    pub members: usize,
 }
 
 /// A Space with what its repository takes on disk, in bytes.
@@ -31,8 +35,7 @@ pub struct OwnedSpace {
 }
 
 impl Control {
-    /// A part of the Spaces that the actor, or an owner whose Spaces it may change, has: how many there are, and those of
-    /// the part.
+    /// A part of the Spaces that the actor, or an owner whose member it is, has: how many there are, and those of the part.
     pub async fn owned_spaces(
         &self,
         actor: &Actor,
@@ -43,7 +46,15 @@ impl Control {
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let owner = match owner {
             None => user.name.clone(),
-            Some(owner) => self.creator(actor, Some(owner))?.2,
+            Some(owner) => {
+                let account = self.inner.accounts.account(owner)?;
+                let refused = |_| {
+                    let message = format!("Only members of {} may do this, with a token that reads", account.name);
+                    ServiceError::Forbidden(message)
+                };
+                may_see_inside(user, account.id).map_err(refused)?;
+                account.name
+            }
         };
         let filter = SpaceFilter { owner: Some(owner), ..SpaceFilter::default() };
         let found = self.find(actor, &filter)?;
@@ -73,6 +84,8 @@ impl Control {
         let filter = SpaceFilter { owner: Some(account.name.clone()), ..SpaceFilter::default() };
         let spaces = self.find(actor, &filter)?.len();
         let likes = self.liked_by(actor, &account.name)?.len();
-        Ok(Profile { account, spaces, likes })
+        let organizations = self.inner.accounts.organizations_of(account.id)?;
+        let members = self.inner.accounts.members(account.id)?.len();
+        Ok(Profile { account, spaces, likes, organizations, members })
     }
 }

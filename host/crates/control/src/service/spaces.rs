@@ -4,7 +4,7 @@ use bytes::Bytes;
 use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::name::{OwnerName, SpaceName, SpacePath, Subdomain};
-use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
+use spaceport_core::permission::{Action, Actor, Denied, NotYours, User, may_create};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_db::{Batch, CommitError, TableId};
@@ -144,24 +144,22 @@ impl Control {
         owner: Option<&OwnerName>,
     ) -> ServiceResult<(&'a User, AccountId, OwnerName)> {
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
-        if user.role < TokenRole::Write {
-            return Err(ServiceError::Forbidden("Creating a Space needs a token with the role \"write\"".to_owned()));
+        let (id, name) = match owner {
+            None => (user.id, user.name.clone()),
+            Some(owner) => match self.inner.accounts.account(owner) {
+                Ok(account) => (account.id, account.name),
+                Err(ServiceError::AccountNotFound(_)) if !user.administers() => return Err(not_an_owner(user, owner)),
+                Err(error) => return Err(error),
+            },
+        };
+        match may_create(user, id) {
+            Ok(()) => Ok((user, id, name)),
+            Err(NotYours::User) => Err(not_an_owner(user, &name)),
+            Err(NotYours::Token) => Err(ServiceError::Forbidden(format!(
+                "Creating a Space of {name} needs a token with the role \"write\", or a fine-grained one with \"repo.write\" \
+                 on {name}"
+            ))),
         }
-        let own = (user, user.id, user.name.clone());
-        let Some(owner) = owner else { return Ok(own) };
-        if owner.as_str().eq_ignore_ascii_case(user.name.as_str()) {
-            return Ok(own);
-        }
-        if user.is_admin && user.role == TokenRole::Admin {
-            let account = self.inner.accounts.account(owner)?;
-            return Ok((user, account.id, account.name));
-        }
-        let message = format!(
-            "You may create Spaces in your own namespace, {:?}, not in {:?}",
-            user.name.as_str(),
-            owner.as_str()
-        );
-        Err(ServiceError::Forbidden(message))
     }
 
     /// The Space and what else is stored with it, with every rule checked, and what its owner may not expect of it.
@@ -232,6 +230,7 @@ impl Control {
     pub(super) async fn store_new(&self, mut space: Space, settings: Batch) -> ServiceResult<Space> {
         loop {
             let mut batch = settings.clone();
+            self.hold_owner(&mut batch, space.owner)?;
             batch.insert_space(&self.inner.db, &space);
             let hashed = Subdomain::derive_with_hash(&space.path);
             match self.inner.db.commit(batch).await {
@@ -239,6 +238,8 @@ impl Control {
                 Err(CommitError::Conflict { table: TableId::Subdomains, .. }) if space.subdomain != hashed => {
                     space.subdomain = hashed;
                 }
+                // The owner has changed at the same moment, or is gone: it is looked at again.
+                Err(CommitError::Conflict { table: TableId::Accounts, .. }) => {}
                 Err(CommitError::Conflict { table: TableId::SpacePaths, .. }) => {
                     let there = self.inner.db.space_by_path(&space.path).map_err(read_failed)?;
                     return Err(ServiceError::NameTaken(there.map_or(space.path, |there| there.path)));
@@ -247,4 +248,13 @@ impl Control {
             }
         }
     }
+}
+
+fn not_an_owner(user: &User, owner: &OwnerName) -> ServiceError {
+    ServiceError::Forbidden(format!(
+        "You may create Spaces in your own namespace, {:?}, and in organizations where you are at least a contributor, not \
+         in {:?}",
+        user.name.as_str(),
+        owner.as_str()
+    ))
 }

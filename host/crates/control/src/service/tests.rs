@@ -13,6 +13,9 @@ use super::*;
 use crate::fleet::{FleetConfig, FleetParts};
 use crate::testing::ManualClock;
 
+mod organizations;
+mod tokens;
+
 /// A value that must be found nowhere on disk.
 const CANARY: &str = "canary-a71c9e";
 
@@ -262,7 +265,7 @@ async fn a_read_token_changes_nothing() {
 async fn a_pass_lets_its_bearer_visit_one_space_for_a_day() {
     let host = Host::start().await;
     let (space, other) = (host.create("page").await.unwrap(), host.create("other").await.unwrap());
-    let subject = Subject { owner: space.owner, visibility: Visibility::Private };
+    let subject = Subject { visibility: Visibility::Private, ..Subject::of(&space) };
     let pass = host.control.visitor_pass(&host.ada, &space.path).unwrap();
     let visits = |pass: &str, id| host.control.may_visit(pass, id, subject).unwrap();
     assert!(visits(&pass, space.id) && visits(host.token.expose(), space.id));
@@ -282,7 +285,7 @@ async fn a_pass_lets_its_bearer_visit_one_space_for_a_day() {
     ] {
         assert!(!visits(&forged, space.id), "{}", &forged[..forged.len().min(200)]);
     }
-    let foreign = Subject { owner: AccountId::from_bytes([9; 12]), visibility: Visibility::Private };
+    let foreign = Subject { owner: AccountId::from_bytes([9; 12]), ..subject };
     assert!(!host.control.may_visit(&pass, space.id, foreign).unwrap(), "the Space has gone to somebody else");
     host.clock.advance(24 * 60 * 60 * 1000);
     assert!(!visits(&pass, space.id) && visits(host.token.expose(), space.id));

@@ -1,15 +1,13 @@
-//! The stored forms of accounts and access tokens.
+//! The stored form of an account.
 
 use serde::{Deserialize, Serialize};
-use spaceport_core::id::{AccountId, TokenId};
+use spaceport_core::id::AccountId;
 use spaceport_core::name::OwnerName;
-use spaceport_core::permission::TokenRole;
 
-use crate::account::{AccessToken, Account, AccountKind, PasswordHash};
+use crate::account::{Account, AccountKind, PasswordHash};
 use crate::record::record_by_json;
 
 record_by_json!(Account, AccountV1);
-record_by_json!(AccessToken, AccessTokenV1);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,25 +25,6 @@ pub(super) struct AccountV1 {
 enum AccountKindV1 {
     User,
     Organization,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AccessTokenV1 {
-    id: TokenId,
-    account: AccountId,
-    role: TokenRoleV1,
-    label: String,
-    last_four: String,
-    created_at: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TokenRoleV1 {
-    Read,
-    Write,
-    Admin,
 }
 
 impl From<&Account> for AccountV1 {
@@ -75,40 +54,6 @@ impl From<AccountV1> for Account {
             },
             is_admin: stored.is_admin,
             password: stored.password.map(PasswordHash),
-            created_at: stored.created_at,
-        }
-    }
-}
-
-impl From<&AccessToken> for AccessTokenV1 {
-    fn from(token: &AccessToken) -> Self {
-        Self {
-            id: token.id,
-            account: token.account,
-            role: match token.role {
-                TokenRole::Read => TokenRoleV1::Read,
-                TokenRole::Write => TokenRoleV1::Write,
-                TokenRole::Admin => TokenRoleV1::Admin,
-            },
-            label: token.label.clone(),
-            last_four: token.last_four.clone(),
-            created_at: token.created_at,
-        }
-    }
-}
-
-impl From<AccessTokenV1> for AccessToken {
-    fn from(stored: AccessTokenV1) -> Self {
-        Self {
-            id: stored.id,
-            account: stored.account,
-            role: match stored.role {
-                TokenRoleV1::Read => TokenRole::Read,
-                TokenRoleV1::Write => TokenRole::Write,
-                TokenRoleV1::Admin => TokenRole::Admin,
-            },
-            label: stored.label,
-            last_four: stored.last_four,
             created_at: stored.created_at,
         }
     }

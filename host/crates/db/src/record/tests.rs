@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use spaceport_core::id::{BuildId, TokenId};
 use spaceport_core::lifecycle::{Build, BuildFailure, Desired, FailureKind, InstanceId, Next, Release, Serving, State};
-use spaceport_core::permission::TokenRole;
+use spaceport_core::permission::{Entity, OrgRole, Permission, Scope, Scopes, TokenRole};
 use spaceport_core::revision::Oid;
 use spaceport_core::space::{SleepAfter, Space};
 
@@ -40,12 +40,43 @@ fn accounts_tokens_and_releases_read_back_as_written() {
     }
     for role in [TokenRole::Read, TokenRole::Write, TokenRole::Admin] {
         let (id, account) = (TokenId::from_bytes([2; 12]), AccountId::from_bytes([1; 12]));
-        survives(&AccessToken { id, account, role, label: "l".into(), last_four: "wxyz".into(), created_at: 1 });
+        survives(&token(id, account, role));
     }
     survives(&release(3));
     let link = LfsLink { size: 5 << 30, created_at: 1 };
     assert_eq!(survives(&link), r#"{"size":5368709120,"created_at":1}"#);
 }
+
+fn token(id: TokenId, account: AccountId, role: TokenRole) -> AccessToken {
+    let (label, last_four, scopes) = ("l".into(), "wxyz".into(), Default::default());
+    AccessToken { id, account, role, label, last_four, created_at: 1, scopes }
+}
+
+#[test]
+fn members_and_scopes_read_back_as_written() {
+    for role in OrgRole::ALL {
+        let text = format!(r#"{{"role":"{}","since":7}}"#, role.as_str());
+        assert_eq!(survives(&crate::Member { role, since: 7 }), text);
+    }
+    let (id, account) = (TokenId::from_bytes([2; 12]), AccountId::from_bytes([1; 12]));
+    let scope = |entity| Scope { entity, permissions: Permission::ALL.to_vec() };
+    let scoped = vec![scope(Entity::Owner(account)), scope(Entity::Space(SpaceId::from_bytes([3; 12])))];
+    let scopes = Scopes { global: vec![Permission::Discuss], scoped };
+    let fine_grained = AccessToken { scopes: scopes.into(), ..token(id, account, TokenRole::FineGrained) };
+    assert_eq!(survives(&fine_grained), TOKEN_V2);
+}
+
+#[test]
+fn tokens_of_version_1_still_read() {
+    let (id, account) = (TokenId::from_bytes([2; 12]), AccountId::from_bytes([1; 12]));
+    for role in [TokenRole::Read, TokenRole::Write, TokenRole::Admin] {
+        let text = TOKEN_V1.replace("ROLE", role.as_str());
+        assert_eq!(AccessToken::decode(1, text.as_bytes()), Ok(token(id, account, role)));
+    }
+}
+
+const TOKEN_V1: &str = r#"{"id":"020202020202020202020202","account":"010101010101010101010101","role":"ROLE","label":"l","last_four":"wxyz","created_at":1}"#;
+const TOKEN_V2: &str = r#"{"id":"020202020202020202020202","account":"010101010101010101010101","role":"fine_grained","label":"l","last_four":"wxyz","created_at":1,"scopes":{"global":["discuss"],"scoped":[{"entity":{"owner":"010101010101010101010101"},"permissions":["read_content","write","discuss"]},{"entity":{"space":"030303030303030303030303"},"permissions":["read_content","write","discuss"]}]}}"#;
 
 #[test]
 fn a_like_and_a_head_that_was_set_aside_read_back_as_written() {

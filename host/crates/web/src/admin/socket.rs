@@ -1,11 +1,11 @@
-//! Creating users and tokens over `DATA/admin.sock`. The bodies are public: the shell sends them.
+//! Creating users, organizations and tokens over `DATA/admin.sock`. The bodies are public: the shell sends them.
 
 use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use spaceport_control::service::{Account, Control, NewToken, NewUser};
+use spaceport_control::service::{Account, AccountKind, Control, NewToken, NewUser};
 use spaceport_core::id::AccountId;
 use spaceport_core::name::{InvalidName, OwnerName};
 use spaceport_core::permission::TokenRole;
@@ -57,11 +57,31 @@ pub struct CreatedToken {
     pub token: String,
 }
 
+/// The body of `POST /organizations`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOrganization {
+    /// Its name.
+    pub name: String,
+    /// The user who is its first admin.
+    pub owner: String,
+}
+
+/// The answer to `POST /organizations`.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct CreatedOrganization {
+    /// The account's id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: OwnerName,
+}
+
 /// The routes of the admin socket.
 pub fn admin_socket_router(control: Control) -> Router {
     Router::new()
         .route("/users", get(list_users).post(create_user))
         .route("/tokens", post(create_token))
+        .route("/organizations", post(create_organization))
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn(middleware::observe))
@@ -69,7 +89,8 @@ pub fn admin_socket_router(control: Control) -> Router {
 }
 
 async fn list_users(State(control): State<Control>) -> ApiResult<Json<Vec<CreatedUser>>> {
-    Ok(Json(control.accounts().list()?.into_iter().map(CreatedUser::from).collect()))
+    let users = control.accounts().list()?.into_iter().filter(|account| account.kind == AccountKind::User);
+    Ok(Json(users.map(CreatedUser::from).collect()))
 }
 
 async fn create_user(
@@ -87,6 +108,14 @@ async fn create_token(
     let new = NewToken { user: name(&body.user)?, role: role(&body.role)?, label: body.name };
     let token = control.accounts().create_token(new).await?;
     Ok(Json(CreatedToken { token: token.expose().to_owned() }))
+}
+
+async fn create_organization(
+    State(control): State<Control>,
+    JsonBody(body): JsonBody<CreateOrganization>,
+) -> ApiResult<Json<CreatedOrganization>> {
+    let made = control.accounts().create_organization(name(&body.name)?, &name(&body.owner)?).await?;
+    Ok(Json(CreatedOrganization { id: made.id, name: made.name }))
 }
 
 impl From<Account> for CreatedUser {

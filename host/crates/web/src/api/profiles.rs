@@ -26,7 +26,8 @@ pub(crate) async fn user(
     Caller(actor): Caller,
     Param(name): Param,
 ) -> ApiResult<Json<Value>> {
-    let Profile { account, spaces, likes } = app.control.profile(&actor, &name, AccountKind::User)?;
+    let Profile { account, spaces, likes, organizations, .. } =
+        app.control.profile(&actor, &name, AccountKind::User)?;
     Ok(Json(json!({
         "_id": account.id.to_string(),
         "type": "user",
@@ -45,7 +46,7 @@ pub(crate) async fn user(
         "numLikes": likes,
         "numFollowing": 0,
         "numFollowers": 0,
-        "orgs": [],
+        "orgs": organizations.iter().map(|(account, _)| super::organizations::short(account)).collect::<Vec<_>>(),
     })))
 }
 
@@ -55,7 +56,7 @@ pub(crate) async fn organization(
     Caller(actor): Caller,
     Param(name): Param,
 ) -> ApiResult<Json<Value>> {
-    let Profile { account, spaces, .. } = app.control.profile(&actor, &name, AccountKind::Organization)?;
+    let Profile { account, spaces, members, .. } = app.control.profile(&actor, &name, AccountKind::Organization)?;
     Ok(Json(json!({
         "_id": account.id.to_string(),
         "type": "org",
@@ -69,6 +70,7 @@ pub(crate) async fn organization(
         "numModels": 0,
         "numDatasets": 0,
         "numSpaces": spaces,
+        "numUsers": members,
         "numFollowers": 0,
     })))
 }

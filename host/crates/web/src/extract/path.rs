@@ -3,7 +3,8 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
-use spaceport_core::name::SpacePath;
+use spaceport_control::service::ServiceError;
+use spaceport_core::name::{OwnerName, SpacePath};
 
 use crate::error::ApiError;
 
@@ -15,6 +16,12 @@ pub(crate) struct RevisionName(pub(crate) String);
 
 /// `{*path}` of the address, or nothing.
 pub(crate) struct EntryPath(pub(crate) String);
+
+/// `{user}` of the address: the name of an account.
+pub(crate) struct UserAt(pub(crate) OwnerName);
+
+/// `{param}` of the address, as the name of an account.
+pub(crate) struct OwnerAt(pub(crate) OwnerName);
 
 /// `{param}` of the address.
 pub(crate) struct Param(pub(crate) String);
@@ -39,6 +46,27 @@ impl<S: Send + Sync> FromRequestParts<S> for SpaceAt {
         let name = parameter(parts, state, "name").await?.unwrap_or_default();
         let path = format!("{owner}/{name}").parse().map_err(|_| ApiError::repo_not_found())?;
         Ok(Self(path))
+    }
+}
+
+async fn account<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<OwnerName, ApiError> {
+    let text = Param::named(parts, state, name).await?;
+    text.parse().map_err(|_| ServiceError::AccountNotFound(text).into())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for UserAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(account(parts, state, "user").await?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnerAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(account(parts, state, "param").await?))
     }
 }
 

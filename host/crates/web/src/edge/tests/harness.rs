@@ -226,6 +226,7 @@ fn entry(name: &str, target: RouteTarget) -> RouteEntry {
         space: SpaceId::from_bytes(id),
         path: format!("ada/{name}").parse().unwrap(),
         owner: AccountId::from_bytes([7; 12]),
+        creator: AccountId::from_bytes([7; 12]),
         visibility: Visibility::Public,
         sdk: Sdk::Wasm,
         generation: 1,

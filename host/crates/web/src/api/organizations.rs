@@ -1,0 +1,247 @@
+//! Organizations and their members: for everybody, for those who manage one, and under `/api/admin/` for the host's
+//! administrators.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use spaceport_control::service::{Account, Member, MemberView};
+use spaceport_core::name::OwnerName;
+use spaceport_core::permission::{OrgRole, UnknownRole};
+
+use super::origin;
+use super::page::Page;
+use super::repos::invalid_name;
+use super::time::iso;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{JsonBody, OwnerAt, QueryPairs, UserAt};
+use crate::router::AppState;
+
+/// Members or organizations on a page: few bytes each.
+const PAGE: usize = 500;
+
+/// The body that creates an organization.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOrganization {
+    name: Option<String>,
+    /// Its first admin; only administrators of the host name one.
+    owner: Option<String>,
+}
+
+/// The body that puts a member.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRole {
+    role: Option<String>,
+}
+
+/// Every route of organizations that is more than a profile.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/organizations", post(create))
+        .route("/api/organizations/{param}", delete(remove))
+        .route("/api/organizations/{param}/members", get(members))
+        .route("/api/organizations/{param}/members/{user}", put(put_member).delete(remove_member))
+        .route("/api/admin/organizations", get(admin_list).post(admin_create))
+        .route("/api/admin/organizations/{param}", get(admin_get).delete(admin_delete))
+        .route("/api/admin/organizations/{param}/members/{user}", put(admin_put_member).delete(admin_remove_member))
+}
+
+/// An organization in a user's profile.
+pub(super) fn short(organization: &Account) -> Value {
+    let name = organization.name.as_str();
+    json!({ "type": "org", "id": organization.id.to_string(), "name": name, "fullname": name, "avatarUrl": "" })
+}
+
+/// An organization as its member is told of it.
+pub(super) fn of_user(organization: &Account, role: OrgRole) -> Value {
+    let mut value = short(organization);
+    value["email"] = Value::Null;
+    value["canPay"] = json!(false);
+    value["isEnterprise"] = json!(false);
+    value["roleInOrg"] = json!(role.as_str());
+    value
+}
+
+/// Creates an organization of the caller's.
+async fn create(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    JsonBody(body): JsonBody<NewOrganization>,
+) -> ApiResult<Json<Value>> {
+    if body.owner.is_some() {
+        let message = "The first admin is who creates the organization: leave out the member \"owner\"";
+        return Err(ApiError::bad_request(message));
+    }
+    let made = app.control.create_organization(&actor, account_name("name", body.name)?).await?;
+    Ok(Json(short(&made)))
+}
+
+/// Deletes an organization that owns nothing.
+async fn remove(State(app): State<AppState>, Caller(actor): Caller, OwnerAt(name): OwnerAt) -> ApiResult<StatusCode> {
+    app.control.delete_organization(&actor, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who is in an organization; what everybody is there, only its members are told.
+async fn members(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(name): OwnerAt,
+    query: QueryPairs,
+    request: Request,
+) -> ApiResult<Response> {
+    let (_, members, is_inside) = app.control.members(&actor, &name)?;
+    let (page, total) = (Page::of(&query, PAGE), members.len());
+    let shown = members.iter().skip(page.start).take(page.limit);
+    let list: Vec<Value> = shown.map(|member| person(member, is_inside)).collect();
+    let mut response = Json(list).into_response();
+    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
+    page.link_and_count(&mut response, &address, &query, total);
+    Ok(response)
+}
+
+/// Makes somebody a member, or changes what they are.
+async fn put_member(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(organization): OwnerAt,
+    UserAt(user): UserAt,
+    JsonBody(body): JsonBody<NewRole>,
+) -> ApiResult<Json<Value>> {
+    let member = app.control.put_member(&actor, &organization, &user, body.role()?).await?;
+    Ok(Json(placed(&user, member)))
+}
+
+/// Ends a membership.
+async fn remove_member(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(organization): OwnerAt,
+    UserAt(user): UserAt,
+) -> ApiResult<StatusCode> {
+    app.control.remove_member(&actor, &organization, &user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Every organization of this host.
+async fn admin_list(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    query: QueryPairs,
+    request: Request,
+) -> ApiResult<Json<Value>> {
+    app.control.administering(&actor)?;
+    let all = app.control.accounts().organizations()?;
+    let page = Page::of(&query, PAGE);
+    let next = page.start.saturating_add(page.limit);
+    let items: Vec<Value> = all.iter().skip(page.start).take(page.limit).map(row).collect();
+    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
+    let next = (next < all.len()).then(|| format!("{address}?{}", query.with("cursor", &next.to_string())));
+    Ok(Json(json!({ "items": items, "next": next })))
+}
+
+/// Creates an organization for a user.
+async fn admin_create(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    JsonBody(body): JsonBody<NewOrganization>,
+) -> ApiResult<Json<Value>> {
+    let by = app.control.administering(&actor)?;
+    let (name, owner) = (account_name("name", body.name)?, account_name("owner", body.owner)?);
+    let made = app.control.accounts().create_organization(name, &owner).await?;
+    tracing::info!(organization = %made.name, %owner, actor = %by.name, "an organization was created");
+    Ok(Json(row(&made)))
+}
+
+/// An organization with its members.
+async fn admin_get(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(name): OwnerAt,
+) -> ApiResult<Json<Value>> {
+    app.control.administering(&actor)?;
+    let (organization, members, _) = app.control.members(&actor, &name)?;
+    let mut value = row(&organization);
+    value["members"] = members.iter().map(|view| placed(&view.account.name, view.member)).collect();
+    Ok(Json(value))
+}
+
+/// Deletes an organization that owns nothing.
+async fn admin_delete(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(name): OwnerAt,
+) -> ApiResult<StatusCode> {
+    app.control.administering(&actor)?;
+    app.control.delete_organization(&actor, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes somebody a member, or changes what they are.
+async fn admin_put_member(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(organization): OwnerAt,
+    UserAt(user): UserAt,
+    JsonBody(body): JsonBody<NewRole>,
+) -> ApiResult<Json<Value>> {
+    app.control.administering(&actor)?;
+    let member = app.control.put_member(&actor, &organization, &user, body.role()?).await?;
+    Ok(Json(placed(&user, member)))
+}
+
+/// Ends a membership.
+async fn admin_remove_member(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    OwnerAt(organization): OwnerAt,
+    UserAt(user): UserAt,
+) -> ApiResult<StatusCode> {
+    app.control.administering(&actor)?;
+    app.control.remove_member(&actor, &organization, &user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl NewRole {
+    fn role(self) -> ApiResult<OrgRole> {
+        let role = self.role.ok_or_else(|| ApiError::bad_request("The body needs the member \"role\""))?;
+        role.parse().map_err(|error: UnknownRole| ApiError::bad_request(error.to_string()))
+    }
+}
+
+fn account_name(member: &str, text: Option<String>) -> ApiResult<OwnerName> {
+    let text = text.ok_or_else(|| ApiError::bad_request(format!("The body needs the member {member:?}")))?;
+    text.parse().map_err(invalid_name)
+}
+
+/// A member as clients of the Hub read one.
+fn person(view: &MemberView, with_role: bool) -> Value {
+    let name = view.account.name.as_str();
+    let mut value = json!({
+        "_id": view.account.id.to_string(),
+        "type": "user",
+        "user": name,
+        "fullname": name,
+        "avatarUrl": "",
+        "isPro": false,
+    });
+    if with_role {
+        value["role"] = json!(view.member.role.as_str());
+    }
+    value
+}
+
+fn placed(user: &OwnerName, member: Member) -> Value {
+    json!({ "user": user.as_str(), "role": member.role.as_str(), "since": iso(member.since) })
+}
+
+fn row(organization: &Account) -> Value {
+    let (id, name) = (organization.id.to_string(), organization.name.as_str());
+    json!({ "id": id, "name": name, "createdAt": iso(organization.created_at) })
+}

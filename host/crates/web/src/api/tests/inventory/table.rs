@@ -1,0 +1,257 @@
+//! The table: for each route one letter for each of those who ask.
+
+use http::Method;
+
+/// A route and who is let in.
+pub(super) struct Row {
+    /// `METHOD /path`, as the router has it.
+    pub(super) route: &'static str,
+    /// One letter each.
+    pub(super) expected: &'static str,
+    /// What is sent. `NAME` is another name in each request.
+    pub(super) body: &'static str,
+    pub(super) content_type: &'static str,
+    param: &'static str,
+    query: &'static str,
+}
+
+impl Row {
+    fn body(self, body: &'static str) -> Self {
+        Self { body, ..self }
+    }
+
+    fn of(self, content_type: &'static str) -> Self {
+        Self { content_type, ..self }
+    }
+
+    fn param(self, param: &'static str) -> Self {
+        Self { param, ..self }
+    }
+
+    fn query(self, query: &'static str) -> Self {
+        Self { query, ..self }
+    }
+
+    pub(super) fn method(&self) -> Method {
+        self.route.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    pub(super) fn address(&self) -> String {
+        let path = self.route.split(' ').nth(1).unwrap();
+        let names =
+            [("{owner}", "lab"), ("{name}", "page"), ("{rev}", "main"), ("{*path}", "README.md"), ("{user}", "ada")];
+        let path = names.iter().fold(path.to_owned(), |path, (part, value)| path.replace(part, value));
+        format!("{}{}", path.replace("{param}", self.param), self.query)
+    }
+}
+
+fn row(route: &'static str, expected: &'static str) -> Row {
+    Row { route, expected, body: "", content_type: "application/json", param: "lab", query: "" }
+}
+
+// In the order of `WHO`: nobody, a stranger, a member who reads, one who writes, an admin's token that reads, an admin, an
+// administrator of the host, an admin's token for another Space.
+
+/// Everybody.
+const OPEN: &str = "........";
+/// Whoever has signed in.
+const SIGNED: &str = "S.......";
+/// Who sees the Space.
+const SEE: &str = "SH.....H";
+/// Who sees its settings.
+const SETTINGS: &str = "SHF....H";
+/// Who changes it.
+const WRITE: &str = "SHF.F..H";
+/// Who sees it, with a token that writes.
+const LIKE: &str = "SH..F..H";
+/// Who gives it to somebody else.
+const GIVE_AWAY: &str = "SHFFF..H";
+/// Who creates Spaces of the organization.
+const CREATE: &str = "SFF.F..F";
+/// Members, with a token that reads all that they see.
+const INSIDE: &str = "SF.....F";
+/// Who manages the organization.
+const MANAGE: &str = "SFFFF..F";
+/// Who administers the host.
+const ADMIN: &str = "SFFFFF.F";
+/// Whoever has signed in, with a token that is for the account.
+const ACCOUNT: &str = "S......F";
+/// The same, with one that writes.
+const ACCOUNT_WRITE: &str = "S...F..F";
+/// Nobody, without a ticket.
+const TICKET: &str = "FFFFFFFF";
+/// Nobody: it is not offered.
+const NEVER: &str = "........";
+/// A page, which tells nobody to sign in.
+const PAGE: &str = "HH.....H";
+
+const MULTILINE: &str = "application/x-ndjson";
+const COMMIT: &str = concat!(
+    r#"{"key":"header","value":{"summary":"change"}}"#,
+    "\n",
+    r#"{"key":"file","value":{"path":"a.txt","content":"a","encoding":"utf-8"}}"#,
+    "\n"
+);
+
+/// Every route.
+pub(super) fn rows() -> Vec<Row> {
+    [host(), accounts(), organizations(), spaces(), settings(), running(), files(), git()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn host() -> Vec<Row> {
+    vec![
+        row("GET /healthz", OPEN),
+        row("GET /readyz", OPEN),
+        row("GET /", OPEN),
+        row("GET /api/spaces", OPEN),
+        row("GET /api/spaces/hardware", OPEN),
+        row("GET /api/spaces/templates", OPEN),
+        row("GET /api/spaces/semantic-search", OPEN).query("?q=page"),
+        row("GET /api/spaces/zero-gpu/quota", SIGNED),
+        row("POST /api/validate-yaml", OPEN).body(r#"{"content":"---\nsdk: static\n---\n","repoType":"space"}"#),
+    ]
+}
+
+fn accounts() -> Vec<Row> {
+    vec![
+        row("GET /api/whoami-v2", SIGNED),
+        row("GET /api/settings/repositories", SIGNED),
+        row("GET /api/settings/tokens", ACCOUNT),
+        row("POST /api/settings/tokens", ACCOUNT_WRITE).body(r#"{"displayName":"x","role":"read"}"#),
+        row("DELETE /api/settings/tokens/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
+        row("POST /api/credentials/revoke", OPEN).body(r#"{"credentials":[]}"#),
+        row("GET /api/users/{param}/overview", OPEN).param("ada"),
+        row("GET /api/users/{param}/likes", OPEN).param("ada"),
+        row("GET /api/users/{param}/followers", OPEN).param("ada"),
+        row("GET /api/users/{param}/following", OPEN).param("ada"),
+    ]
+}
+
+fn organizations() -> Vec<Row> {
+    vec![
+        row("GET /api/organizations/{param}/overview", OPEN),
+        row("GET /api/organizations/{param}/followers", OPEN),
+        row("GET /api/organizations/{param}/members", OPEN),
+        row("GET /api/organizations/{param}/settings/repositories", INSIDE),
+        row("POST /api/organizations", ACCOUNT_WRITE).body(r#"{"name":"NAME"}"#),
+        // It owns Spaces, so that nobody ends it by asking; nor does its last admin go.
+        row("DELETE /api/organizations/{param}", MANAGE),
+        row("PUT /api/organizations/{param}/members/{user}", MANAGE).body(r#"{"role":"admin"}"#),
+        row("DELETE /api/organizations/{param}/members/{user}", MANAGE),
+        row("GET /api/admin/organizations", ADMIN),
+        row("POST /api/admin/organizations", ADMIN).body(r#"{"name":"made","owner":"bob"}"#),
+        row("GET /api/admin/organizations/{param}", ADMIN),
+        row("DELETE /api/admin/organizations/{param}", ADMIN),
+        row("PUT /api/admin/organizations/{param}/members/{user}", ADMIN).body(r#"{"role":"admin"}"#),
+        row("DELETE /api/admin/organizations/{param}/members/{user}", ADMIN),
+    ]
+}
+
+fn spaces() -> Vec<Row> {
+    vec![
+        row("GET /spaces/{owner}/{name}", PAGE),
+        row("POST /api/repos/create", CREATE)
+            .body(r#"{"name":"NAME","organization":"lab","type":"space","sdk":"static"}"#),
+        row("DELETE /api/repos/delete", WRITE).body(r#"{"name":"page","organization":"lab","type":"space"}"#),
+        row("POST /api/repos/move", GIVE_AWAY).body(r#"{"fromRepo":"lab/page","toRepo":"ada/NAME","type":"space"}"#),
+        row("GET /api/spaces/{owner}/{name}", SEE),
+        row("GET /api/spaces/by-subdomain/{param}", SEE).param("lab-page"),
+        row("GET /api/spaces/{owner}/{name}/revision/{rev}", SEE),
+        row("GET /api/spaces/{owner}/{name}/host", SEE),
+        row("GET /api/spaces/{owner}/{name}/jwt", SEE),
+        row("GET /api/spaces/{owner}/{name}/auth-check", SEE),
+        row("GET /api/spaces/{owner}/{name}/auth-check/write", WRITE),
+        // A token for another Space creates none; whoever sees the Space copies it into a place of their own.
+        row("POST /api/spaces/{owner}/{name}/duplicate", WRITE).body(r#"{"repository":"lab/copy-NAME"}"#),
+        row("POST /api/spaces/{owner}/{name}/like", LIKE),
+        row("DELETE /api/spaces/{owner}/{name}/like", LIKE),
+        row("GET /api/spaces/{owner}/{name}/likers", SEE),
+        row("GET /api/spaces/{owner}/{name}/discussions", SEE),
+        row("POST /api/spaces/{owner}/{name}/discussions", SEE).body("{}"),
+        row("GET /api/spaces/{owner}/{name}/discussions/{param}", SEE).param("1"),
+    ]
+}
+
+fn settings() -> Vec<Row> {
+    let (key, pair) = (r#"{"key":"A"}"#, r#"{"key":"A","value":"1"}"#);
+    vec![
+        row("PUT /api/spaces/{owner}/{name}/settings", WRITE).body(r#"{"visibility":"private"}"#),
+        row("GET /api/spaces/{owner}/{name}/variables", SETTINGS),
+        row("POST /api/spaces/{owner}/{name}/variables", WRITE).body(pair),
+        row("DELETE /api/spaces/{owner}/{name}/variables", WRITE).body(key),
+        row("GET /api/spaces/{owner}/{name}/secrets", SETTINGS),
+        row("POST /api/spaces/{owner}/{name}/secrets", WRITE).body(pair),
+        row("DELETE /api/spaces/{owner}/{name}/secrets", WRITE).body(key),
+        row("POST /api/spaces/{owner}/{name}/hardware", WRITE).body(r#"{"flavor":"cpu-basic"}"#),
+        row("POST /api/spaces/{owner}/{name}/sleeptime", WRITE).body(r#"{"seconds":3600}"#),
+        row("POST /api/spaces/{owner}/{name}/storage", WRITE).body(r#"{"tier":"small"}"#),
+        row("DELETE /api/spaces/{owner}/{name}/storage", WRITE),
+    ]
+}
+
+fn running() -> Vec<Row> {
+    vec![
+        row("GET /api/spaces/{owner}/{name}/runtime", SEE),
+        row("POST /api/spaces/{owner}/{name}/pause", WRITE),
+        row("POST /api/spaces/{owner}/{name}/restart", WRITE),
+        row("GET /api/spaces/{owner}/{name}/logs/{param}", SETTINGS).param("run"),
+        row("GET /api/spaces/{owner}/{name}/events", SEE),
+        row("GET /api/spaces/{owner}/{name}/metrics", SETTINGS),
+        row("POST /api/spaces/{owner}/{name}/dev-mode", WRITE).body(r#"{"enabled":false}"#),
+        row("POST /api/spaces/{owner}/{name}/replicas", WRITE).body(r#"{"replicas":1}"#),
+        row("PUT /api/spaces/{owner}/{name}/volumes", WRITE).body(r#"{"volumes":[]}"#),
+        row("DELETE /api/spaces/{owner}/{name}/volumes", WRITE),
+        row("GET /api/spaces/{owner}/{name}/releases", SEE),
+        row("POST /api/spaces/{owner}/{name}/releases/{param}/rollback", WRITE).param("999"),
+    ]
+}
+
+fn files() -> Vec<Row> {
+    vec![
+        row("POST /api/spaces/{owner}/{name}/preupload/{rev}", WRITE).body(r#"{"files":[]}"#),
+        row("POST /api/spaces/{owner}/{name}/commit/{rev}", WRITE).body(COMMIT).of(MULTILINE),
+        row("GET /api/spaces/{owner}/{name}/refs", SEE),
+        row("GET /api/spaces/{owner}/{name}/commits/{rev}", SEE),
+        row("POST /api/spaces/{owner}/{name}/branch/{rev}", WRITE).body("{}"),
+        row("DELETE /api/spaces/{owner}/{name}/branch/{rev}", WRITE),
+        row("POST /api/spaces/{owner}/{name}/tag/{rev}", WRITE).body(r#"{"tag":"NAME"}"#),
+        row("DELETE /api/spaces/{owner}/{name}/tag/{rev}", WRITE),
+        row("POST /api/spaces/{owner}/{name}/super-squash/{rev}", WRITE).body(r#"{"message":"one"}"#),
+        row("GET /api/spaces/{owner}/{name}/tree/{rev}", SEE),
+        row("GET /api/spaces/{owner}/{name}/tree/{rev}/{*path}", SEE),
+        row("POST /api/spaces/{owner}/{name}/paths-info/{rev}", SEE).body(r#"{"paths":["README.md"]}"#),
+        row("GET /spaces/{owner}/{name}/resolve/{rev}/{*path}", SEE),
+        row("GET /spaces/{owner}/{name}/raw/{rev}/{*path}", SEE),
+        row("GET /api/spaces/{owner}/{name}/xet-write-token/{rev}", SEE),
+        row("GET /api/spaces/{owner}/{name}/xet-read-token/{rev}", SEE),
+        row(
+            "GET /api/xet/is-not-offered-by-this-host:set-HF_HUB_DISABLE_XET=1-and-try-again,or-push-with-git-lfs",
+            NEVER,
+        ),
+    ]
+}
+
+fn git() -> Vec<Row> {
+    const LFS: &str = "application/vnd.git-lfs+json";
+    vec![
+        row("GET /spaces/{owner}/{name}/info/refs", SEE).query("?service=git-upload-pack"),
+        row("POST /spaces/{owner}/{name}/git-upload-pack", SEE)
+            .body("0000")
+            .of("application/x-git-upload-pack-request"),
+        row("POST /spaces/{owner}/{name}/git-receive-pack", WRITE)
+            .body("0000")
+            .of("application/x-git-receive-pack-request"),
+        row("POST /spaces/{owner}/{name}/info/lfs/objects/batch", WRITE)
+            .body(r#"{"operation":"upload","objects":[]}"#)
+            .of(LFS),
+        row("GET /spaces/{owner}/{name}/info/lfs/locks", NEVER),
+        row("POST /spaces/{owner}/{name}/info/lfs/locks", NEVER).body("{}").of(LFS),
+        row("POST /spaces/{owner}/{name}/info/lfs/locks/verify", NEVER).body("{}").of(LFS),
+        row("GET /api/lfs/{param}", TICKET).param("0000000000000000000000000000000000000000000000000000000000000000"),
+        row("PUT /api/lfs/{param}", TICKET).param("0000000000000000000000000000000000000000000000000000000000000000"),
+        row("POST /api/lfs/{param}", TICKET).param("0000000000000000000000000000000000000000000000000000000000000000"),
+    ]
+}
