@@ -46,8 +46,6 @@ const TURN: Duration = Duration::from_secs(30);
 pub(crate) const MAX_SPACE_BYTES: u64 = 100 << 30;
 /// Large files that one Space may have: they are listed whole, and change hands in one batch of the database.
 const MAX_SPACE_FILES: usize = 20_000;
-/// What uploads leave free on the disk, so that everything else can still be written.
-const RESERVE: u64 = 1 << 30;
 /// The directory below the data directory.
 const FOLDER: &str = "lfs";
 const OBJECTS: &str = "objects";
@@ -70,6 +68,16 @@ struct Shared {
     /// Uploads in parts that somebody works on: many write parts, one puts them together.
     in_parts: parking_lot::Mutex<HashMap<String, Arc<RwLock<()>>>>,
     next: AtomicU64,
+    /// Bytes that uploads may still take on the disk.
+    room: Box<dyn Fn() -> io::Result<u64> + Send + Sync>,
+}
+
+/// What a Space takes of its share.
+pub(crate) struct Taken {
+    /// Its large files.
+    pub(crate) has: HashMap<LfsOid, u64>,
+    /// What of others has come in parts so far.
+    unfinished: HashMap<LfsOid, u64>,
 }
 
 /// Why a large file cannot be had or taken.
@@ -136,6 +144,7 @@ impl LfsStore {
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             in_parts: parking_lot::Mutex::default(),
             next: AtomicU64::new(0),
+            room: Box::new(move || spaceport_git::room(&path)),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -151,30 +160,40 @@ impl LfsStore {
         Ok(links.into_iter().map(|((_, oid), link)| (oid, link.size)).collect())
     }
 
-    /// Refuses what a Space may not have, or the disk cannot hold, before a byte of it is sent.
-    pub(crate) fn admit(&self, space: SpaceId, size: u64) -> Result<(), LfsError> {
-        self.admit_beside(&self.of(space)?, size)
+    /// What a Space takes of its share.
+    pub(crate) async fn taken(&self, space: SpaceId) -> Result<Taken, LfsError> {
+        let has = self.of(space)?;
+        let mut unfinished = self.unfinished(space).await?;
+        unfinished.retain(|oid, _| !has.contains_key(oid));
+        Ok(Taken { has, unfinished })
     }
 
-    /// The same beside the files that the Space has.
-    pub(crate) fn admit_beside(&self, has: &HashMap<LfsOid, u64>, size: u64) -> Result<(), LfsError> {
-        if has.len() >= MAX_SPACE_FILES {
+    /// Refuses what a Space may not have, or the disk cannot hold, before a byte of it is sent.
+    pub(crate) async fn admit(&self, space: SpaceId, oid: LfsOid, size: u64) -> Result<(), LfsError> {
+        self.admit_beside(&self.taken(space).await?, oid, size)
+    }
+
+    /// The same beside what the Space takes already.
+    pub(crate) fn admit_beside(&self, taken: &Taken, oid: LfsOid, size: u64) -> Result<(), LfsError> {
+        // Of the file itself all is counted, however much of it is here.
+        let unfinished = taken.unfinished.iter().filter(|(other, _)| **other != oid);
+        let sizes: Vec<u64> = taken.has.values().chain(unfinished.map(|(_, bytes)| bytes)).copied().collect();
+        if sizes.len() >= MAX_SPACE_FILES {
             return Err(LfsError::TooLarge(format!("a Space may have at most {MAX_SPACE_FILES} large files")));
         }
         if size > MAX_LARGE_FILE {
             let most = MAX_LARGE_FILE >> 30;
             return Err(LfsError::TooLarge(format!("a file may have at most {most} GiB, and this has {size} bytes")));
         }
-        let has: u64 = has.values().sum();
+        let has = sizes.into_iter().fold(0, u64::saturating_add);
         if has.saturating_add(size) > MAX_SPACE_BYTES {
             let most = MAX_SPACE_BYTES >> 30;
             return Err(LfsError::TooLarge(format!(
-                "the large files of a Space may have at most {most} GiB together, and it has {has} bytes already"
+                "the large files of a Space may have at most {most} GiB together, and it has {has} bytes already, unfinished uploads among them"
             )));
         }
-        let disk = rustix::fs::fstatvfs(&self.shared.dir).map_err(|errno| failed("look at the disk")(errno.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < size.saturating_add(RESERVE) { Err(LfsError::StorageFull) } else { Ok(()) }
+        let room = (self.shared.room)().map_err(failed("look at the disk"))?;
+        if room < size { Err(LfsError::StorageFull) } else { Ok(()) }
     }
 
     /// A part of a content, which must lie within its size.

@@ -16,6 +16,7 @@ use spaceport_core::revision::DEPLOY_BRANCH;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
+use crate::supervisor::drop_stale_parts;
 use crate::supervisor::member::{Input, Member};
 
 /// Time between two rounds.
@@ -32,10 +33,7 @@ pub(crate) async fn run(fleet: Weak<Shared>, closing: CancellationToken) {
     loop {
         {
             let Some(shared) = fleet.upgrade() else { return };
-            let round = async {
-                heads(&shared, is_first).await;
-                suspects = orphans(&shared, std::mem::take(&mut suspects), is_first).await;
-            };
+            let round = async { suspects = round(&shared, std::mem::take(&mut suspects), is_first).await };
             if closing.run_until_cancelled(round).await.is_none() {
                 return;
             }
@@ -45,6 +43,14 @@ pub(crate) async fn run(fleet: Weak<Shared>, closing: CancellationToken) {
             return;
         }
     }
+}
+
+/// One round; takes and returns what [`orphans`] found once.
+async fn round(shared: &Arc<Shared>, suspects: BTreeSet<SpaceId>, is_first: bool) -> BTreeSet<SpaceId> {
+    heads(shared, is_first).await;
+    let suspects = orphans(shared, suspects, is_first).await;
+    drop_stale_parts(shared).await;
+    suspects
 }
 
 /// Tells supervisors whose deploy branch has a head that was never built.
@@ -112,5 +118,26 @@ async fn remove(shared: &Arc<Shared>, space: SpaceId) {
     }
     if let Err(error) = shared.checkouts.remove_copies(space).await {
         tracing::warn!(space_id = %space, %error, "the copies of a Space there is not cannot be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spaceport_core::lfs::LfsOid;
+
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn uploads_that_nobody_goes_on_with_are_dropped_while_the_host_runs() {
+        let world = World::new().await;
+        let space = world.store("hello").await;
+        let shared = world.fleet.shared();
+        let upload = (space.id, LfsOid::from_bytes([1; 32]), 4);
+        shared.lfs.receive_part(upload, 0, b"part".as_slice()).await.unwrap();
+        let parts = world.temp.path().join("lfs/parts");
+        world.clock.advance(Millis::MAX / 4);
+        round(shared, BTreeSet::new(), false).await;
+        assert_eq!(std::fs::read_dir(parts).unwrap().count(), 0);
     }
 }

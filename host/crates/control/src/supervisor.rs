@@ -38,7 +38,7 @@ use launch::LaunchOrder;
 use member::{Input, Member};
 use save::Saving;
 
-pub(crate) use remove::{collect_large_files, remove_files};
+pub(crate) use remove::{collect_large_files, drop_stale_parts, remove_files};
 pub(crate) use timers::{Timers, run as run_timers};
 
 /// What a supervisor knows between two messages.

@@ -10,6 +10,7 @@
 
 pub mod checkout;
 pub mod commit;
+mod disk;
 mod error;
 pub mod path;
 mod process;
@@ -20,6 +21,7 @@ pub mod tree;
 
 pub use checkout::{CheckedOutFile, CheckoutReport};
 pub use commit::{Author, Change, CommitError, CommitSpec};
+pub use disk::room;
 pub use error::GitError;
 pub use path::{PathError, RepoPath};
 pub use repo::{FileStream, LogEntry, MAX_REFS, RefChange, RefEntry, Repo};

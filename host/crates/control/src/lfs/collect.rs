@@ -23,13 +23,16 @@ impl LfsStore {
         .await
     }
 
-    /// Removes uploads in parts that have paused for too long.
+    /// Removes uploads in parts that have paused for too long. One that somebody works on at this moment has not.
     pub(crate) async fn drop_stale_parts(&self) -> Result<(), LfsError> {
         let oldest = Duration::from_millis(self.shared.clock.now()).saturating_sub(PAUSE);
+        let store = self.clone();
         self.blocking("remove parts of large files", move |shared| {
             let parts = shared.dir.open_dir(PARTS)?;
             for entry in parts.entries()? {
                 let entry = entry?;
+                let name = format!("{PARTS}/{}", entry.file_name().to_string_lossy());
+                let Ok(_alone) = store.lock(&name).try_write_owned() else { continue };
                 let changed = entry.metadata()?.modified()?.into_std();
                 if changed.duration_since(UNIX_EPOCH).is_ok_and(|changed| changed < oldest) {
                     entry.remove_file()?;

@@ -1,6 +1,7 @@
 //! A large file sent in parts, each of which can be sent again: written in their places in one file, which is hashed as a
 //! whole when the sender says that all are there. What that hash says is all that counts; parts themselves prove nothing.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use spaceport_core::lfs::LfsOid;
 use tokio::io::AsyncRead;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use super::receive::{Sink, seal, write};
+use super::receive::{Sink, seal};
 use super::{LfsError, LfsStore, PARTS};
 
 /// Bytes of every part but the last: what is sent again when a connection breaks.
@@ -50,7 +51,7 @@ impl LfsStore {
     ) -> Result<u32, LfsError> {
         let start = number.checked_mul(PART).filter(|start| *start < size).ok_or(LfsError::NoUpload)?;
         let _turn = self.upload_turn().await?;
-        self.admit(space, size)?;
+        self.admit(space, oid, size).await?;
         let name = name(space, oid);
         let writing = self.lock(&name).read_owned().await;
         let file = self.blocking("write a part of a large file", move |shared| {
@@ -59,7 +60,7 @@ impl LfsStore {
             Ok(file)
         });
         let sink = Part { file: file.await?, checksum: crc32fast::Hasher::new(), _writing: writing };
-        write(sink, (size - start).min(PART), input).await
+        self.write(sink, (size - start).min(PART), input).await
     }
 
     /// Puts the parts together. When it returns the Space has the file, durably; else the parts stay, to be mended.
@@ -80,7 +81,7 @@ impl LfsStore {
             return Ok(());
         }
         let _turn = self.upload_turn().await?;
-        self.admit(space, size)?;
+        self.admit(space, oid, size).await?;
         let place = name.clone();
         let found = self.blocking("put a large file together", move |shared| {
             let mut file = match shared.dir.open(&place) {
@@ -103,8 +104,29 @@ impl LfsStore {
         self.keep(name, space, oid, size).await
     }
 
+    /// The bytes that have come of every upload of a Space that is not put together yet.
+    pub(super) async fn unfinished(&self, space: SpaceId) -> Result<HashMap<LfsOid, u64>, LfsError> {
+        self.blocking("list the parts of large files", move |shared| {
+            let mut found = HashMap::new();
+            for entry in shared.dir.read_dir(PARTS)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let oid = name.to_str().and_then(|name| name.split_once('-')).filter(|(of, _)| of.parse() == Ok(space));
+                let Some(oid) = oid.and_then(|(_, oid)| oid.parse().ok()) else { continue };
+                match entry.metadata() {
+                    Ok(part) => drop(found.insert(oid, part.len())),
+                    // Put together or dropped at this moment.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// The lock of an upload. It is forgotten when nobody holds it.
-    fn lock(&self, name: &str) -> Arc<RwLock<()>> {
+    pub(super) fn lock(&self, name: &str) -> Arc<RwLock<()>> {
         let mut locks = self.shared.in_parts.lock();
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(locks.entry(name.to_owned()).or_default())

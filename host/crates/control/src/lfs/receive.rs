@@ -18,6 +18,8 @@ use super::{LfsError, LfsStore, Shared, TMP, failed};
 const PIECE: usize = 256 << 10;
 /// Pieces that wait for the disk.
 const WAITING: usize = 4;
+/// Bytes after which an upload looks again whether the disk has room: what is beside it writes, too.
+const RECHECK: u64 = 16 << 20;
 
 /// What [`write()`] makes of what comes.
 pub(super) trait Sink: Send + 'static {
@@ -81,44 +83,53 @@ impl LfsStore {
         input: impl AsyncRead + Unpin,
     ) -> Result<(), LfsError> {
         let _turn = self.upload_turn().await?;
-        self.admit(space, size)?;
+        self.admit(space, oid, size).await?;
         let name = format!("{TMP}/{}", self.shared.next.fetch_add(1, Ordering::Relaxed));
         let unfinished = Unfinished { shared: self.shared.clone(), name: name.clone() };
         let file = self.blocking("write a large file", move |shared| {
             shared.dir.open_with(name, OpenOptions::new().write(true).create_new(true))
         });
         let sink = Hashing { file: file.await?, hash: Sha256::new() };
-        let found = write(sink, size, input).await?;
+        let found = self.write(sink, size, input).await?;
         if found != oid {
             return Err(LfsError::Mismatch(format!("its SHA-256 is {found}")));
         }
         self.keep(unfinished.name.clone(), space, oid, size).await
     }
-}
 
-/// Writes exactly so many bytes, on a thread that may wait for the disk.
-pub(super) async fn write<S: Sink>(
-    mut sink: S,
-    size: u64,
-    mut input: impl AsyncRead + Unpin,
-) -> Result<S::Done, LfsError> {
-    let attempt = "write a large file";
-    let (pieces, mut received) = mpsc::channel::<Bytes>(WAITING);
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut left = size;
-        while let Some(piece) = received.blocking_recv() {
-            left = left.saturating_sub(piece.len() as u64);
-            sink.take(&piece)?;
-        }
-        // Whoever sends breaks off by sending too little.
-        if left == 0 { sink.finish().map(Some) } else { Ok(None) }
-    });
-    let sent = send(&mut input, size, &pieces).await;
-    drop(pieces);
-    let written = writing.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
-    let done = written.map_err(failed(attempt))?;
-    sent?;
-    done.ok_or(LfsError::NoUpload)
+    /// Writes exactly so many bytes, on a thread that may wait for the disk.
+    pub(super) async fn write<S: Sink>(
+        &self,
+        mut sink: S,
+        size: u64,
+        mut input: impl AsyncRead + Unpin,
+    ) -> Result<S::Done, LfsError> {
+        let attempt = "write a large file";
+        let (pieces, mut received) = mpsc::channel::<Bytes>(WAITING);
+        let shared = self.shared.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            let (mut left, mut unchecked) = (size, 0);
+            while let Some(piece) = received.blocking_recv() {
+                left = left.saturating_sub(piece.len() as u64);
+                unchecked += piece.len() as u64;
+                if unchecked >= RECHECK {
+                    unchecked = 0;
+                    if (shared.room)()? == 0 {
+                        return Err(io::ErrorKind::StorageFull.into());
+                    }
+                }
+                sink.take(&piece)?;
+            }
+            // Whoever sends breaks off by sending too little.
+            if left == 0 { sink.finish().map(Some) } else { Ok(None) }
+        });
+        let sent = send(&mut input, size, &pieces).await;
+        drop(pieces);
+        let written = writing.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+        let done = written.map_err(failed(attempt))?;
+        sent?;
+        done.ok_or(LfsError::NoUpload)
+    }
 }
 
 async fn send(input: &mut (impl AsyncRead + Unpin), size: u64, pieces: &mpsc::Sender<Bytes>) -> Result<(), LfsError> {

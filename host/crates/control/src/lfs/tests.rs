@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use spaceport_core::space::Space;
 use spaceport_db::{KeyStore, Options};
 use tempfile::TempDir;
@@ -122,13 +124,46 @@ async fn parts_that_nobody_goes_on_with_are_dropped() {
 async fn a_space_has_no_more_than_its_share() {
     let fixture = Fixture::start().await;
     let space = fixture.space("one").await.id;
-    let refused = fixture.store.admit(space, MAX_LARGE_FILE + 1);
+    let refused = fixture.store.admit(space, oid(b"new"), MAX_LARGE_FILE + 1).await;
     assert!(matches!(refused, Err(LfsError::TooLarge(_))), "{refused:?}");
     let mut batch = Batch::default();
     let link = LfsLink { size: MAX_SPACE_BYTES - 1, created_at: 1 };
     batch.put(fixture.db.lfs_links(), &(space, oid(b"huge")), &link);
     fixture.db.commit(batch).await.unwrap();
-    fixture.store.admit(space, 1).unwrap();
-    let refused = fixture.store.admit(space, 2);
+    fixture.store.admit(space, oid(b"new"), 1).await.unwrap();
+    let refused = fixture.store.admit(space, oid(b"new"), 2).await;
     assert!(matches!(refused, Err(LfsError::TooLarge(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_has_come_in_parts_counts_towards_the_share() {
+    let fixture = Fixture::start().await;
+    let (space, other) = (fixture.space("one").await.id, fixture.space("two").await.id);
+    let (begun, new) = (oid(b"begun"), oid(b"new"));
+    fixture.store.receive_part((space, begun, 4), 0, b"part".as_slice()).await.unwrap();
+    let mut batch = Batch::default();
+    for space in [space, other] {
+        let link = LfsLink { size: MAX_SPACE_BYTES - 4, created_at: 1 };
+        batch.put(fixture.db.lfs_links(), &(space, oid(b"huge")), &link);
+    }
+    fixture.db.commit(batch).await.unwrap();
+    let refused = fixture.store.admit(space, new, 1).await;
+    assert!(matches!(&refused, Err(LfsError::TooLarge(why)) if why.contains("unfinished")), "{refused:?}");
+    fixture.store.admit(space, begun, 4).await.expect("itself is counted once");
+    fixture.store.admit(other, new, 4).await.expect("parts are those of one Space");
+}
+
+#[tokio::test]
+async fn an_upload_ends_when_others_have_filled_the_disk() {
+    const SIZE: u64 = 64 << 20;
+    let mut fixture = Fixture::start().await;
+    let looks = Arc::new(AtomicU64::new(0));
+    let counted = looks.clone();
+    let shared = Arc::get_mut(&mut fixture.store.shared).expect("nobody else has the store");
+    // The disk is full at the second look: the first is before anything is sent.
+    shared.room = Box::new(move || Ok(if counted.fetch_add(1, Ordering::SeqCst) == 0 { u64::MAX } else { 0 }));
+    let space = fixture.space("one").await.id;
+    let refused = fixture.store.receive(space, oid(b"x"), SIZE, tokio::io::repeat(0).take(SIZE)).await;
+    assert!(matches!(refused, Err(LfsError::StorageFull)), "{refused:?}");
+    assert_eq!((looks.load(Ordering::SeqCst), fixture.files()), (2, Vec::new()));
 }

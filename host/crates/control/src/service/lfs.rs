@@ -53,7 +53,7 @@ pub enum LfsAnswer {
 impl Control {
     /// What may be done about files, named by id and size: sending them, or fetching them. For whoever may, the Space by
     /// which tickets name it.
-    pub fn lfs_batch(
+    pub async fn lfs_batch(
         &self,
         actor: &Actor,
         path: &SpacePath,
@@ -61,14 +61,14 @@ impl Control {
         wanted: &[(LfsOid, u64)],
     ) -> ServiceResult<(SpaceId, Vec<LfsAnswer>)> {
         let space = self.space(actor, path, if is_upload { Action::Write } else { Action::See })?.id;
-        let has = self.large().of(space).map_err(lfs_failed)?;
+        let taken = self.large().taken(space).await.map_err(lfs_failed)?;
         let mut answers = Vec::with_capacity(wanted.len());
         for (oid, size) in wanted {
-            answers.push(match has.get(oid) {
+            answers.push(match taken.has.get(oid) {
                 Some(there) if there != size => LfsAnswer::Refused(format!("this file has {there} bytes, not {size}")),
                 Some(_) if is_upload => LfsAnswer::Present,
                 Some(_) => LfsAnswer::Fetch,
-                None if is_upload => match self.large().admit_beside(&has, *size) {
+                None if is_upload => match self.large().admit_beside(&taken, *oid, *size) {
                     Ok(()) => LfsAnswer::Send,
                     Err(error @ LfsError::TooLarge(_)) => LfsAnswer::Refused(error.to_string()),
                     Err(error) => return Err(lfs_failed(error)),

@@ -87,13 +87,16 @@ async fn try_remove_files(shared: &Shared, space: SpaceId) -> Result<(), FleetEr
     Ok(())
 }
 
-/// Removes large files that no Space has any more, as a host that was killed leaves them, and uploads that nobody goes on
-/// with.
+/// Removes large files that no Space has any more, as a host that was killed leaves them.
 pub(crate) async fn collect_large_files(shared: Arc<Shared>) {
-    if let Err(error) = shared.lfs.drop_stale_parts().await {
-        tracing::warn!(%error, "uploads that nobody goes on with stay until the next start");
-    }
     collect(&shared).await;
+}
+
+/// Removes uploads that nobody goes on with.
+pub(crate) async fn drop_stale_parts(shared: &Shared) {
+    if let Err(error) = shared.lfs.drop_stale_parts().await {
+        tracing::warn!(%error, "uploads that nobody goes on with stay for now");
+    }
 }
 
 async fn collect(shared: &Shared) {

@@ -19,14 +19,13 @@ use super::audit::Audit;
 use super::incoming::Incoming;
 use super::packet::{self, DATA, TEXT};
 use super::request::{self, RefCommand, Wishes};
+use crate::disk::room;
 use crate::error::GitError;
 use crate::process::{Piped, Place};
 use crate::repo::Repo;
 
 /// The largest pack, compressed as it comes: what large files do not go into.
 const MAX_PACK: u64 = 2 << 30;
-/// What pushes leave free on the disk, so that everything else can still be written.
-const RESERVE: u64 = 1 << 30;
 /// Of a push that was refused while it was still coming, what is read on, so that the client gets to read why.
 const MAX_DISCARDED: u64 = 1 << 30;
 /// Longest wait for a turn.
@@ -109,10 +108,8 @@ impl Push {
         if head.ends_with(&[0; 4]) {
             return Ok(());
         }
-        let disk = rustix::fs::statvfs(self.repo.folder());
-        let disk = disk.map_err(|errno| GitError::io("look at the disk")(errno.into()))?;
         // Half of what is left: the pack may be written twice.
-        let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(RESERVE) / 2;
+        let room = room(self.repo.folder()).map_err(GitError::io("look at the disk"))? / 2;
         if room == 0 {
             return Err(GitError::StorageFull);
         }

@@ -95,7 +95,7 @@ pub(crate) async fn batch(
     let named = body.objects.iter().map(|object| Some((object.oid.parse::<LfsOid>().ok()?, object.size)));
     let named: Vec<Option<(LfsOid, u64)>> = named.collect();
     let wanted: Vec<(LfsOid, u64)> = named.iter().flatten().copied().collect();
-    let answers = app.control.lfs_batch(&actor, &path, is_upload, &wanted);
+    let answers = app.control.lfs_batch(&actor, &path, is_upload, &wanted).await;
     let (space, answers) = answers.map_err(LfsRefusal::for_actor(&actor))?;
     let space = Links { app: &app, origin: origin(&app, &headers), space };
     let mut answers = wanted.iter().zip(answers);
