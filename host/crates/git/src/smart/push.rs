@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::audit::Audit;
 use super::incoming::Incoming;
 use super::packet::{self, DATA, TEXT};
+use super::refs::MOVED;
 use super::request::{self, RefCommand, Wishes};
 use crate::disk::room;
 use crate::error::GitError;
@@ -208,11 +209,11 @@ impl Push {
         }
         let writing = Arc::clone(&self.repo.writing);
         let _writing = writing.lock().await;
-        let surplus = self.repo.surplus(&wanted).await?;
-        let (surplus, wanted): (Vec<_>, Vec<_>) =
-            wanted.into_iter().cloned().partition(|command| surplus.contains(&command.name));
-        for command in surplus {
-            self.refuse(&command.name, "the repository has as many branches and tags as it may have");
+        let stuck = self.repo.stuck(&wanted).await?;
+        let wanted: Vec<RefCommand> =
+            wanted.into_iter().filter(|command| !stuck.contains_key(&command.name)).cloned().collect();
+        for (name, why) in stuck {
+            self.refuse(&name, why);
         }
         if wanted.is_empty() || (self.wishes.is_atomic && !self.refused.is_empty()) {
             self.refuse_all("atomic push failed: another ref was refused");
@@ -229,7 +230,7 @@ impl Push {
             if moved { done.push(command.clone()) } else { stayed.push(command.name.clone()) }
         }
         for name in stayed {
-            self.refuse(&name, "it has moved meanwhile, or its name is taken: fetch first");
+            self.refuse(&name, MOVED);
         }
         Ok(done)
     }

@@ -1,6 +1,6 @@
 //! Moving the refs of a push: each from where the client has seen it, all of them in one step where it asks for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use spaceport_core::revision::Oid;
@@ -12,6 +12,8 @@ use crate::repo::{MAX_REFS, Repo};
 
 /// Refs that this host keeps for itself.
 pub(crate) const OURS: &str = "refs/spaceport/";
+/// Why a ref stays that is not where the client has seen it.
+pub(super) const MOVED: &str = "it has moved meanwhile, or its name is taken: fetch first";
 /// `update-ref` says little.
 const OUTPUT: usize = 64 << 10;
 
@@ -34,12 +36,35 @@ impl Repo {
         Ok(moved)
     }
 
-    /// The names of those that would be more refs than a repository may have.
-    pub(super) async fn surplus(&self, commands: &[&RefCommand]) -> Result<BTreeSet<String>, GitError> {
-        let there: BTreeSet<String> = self.all_refs().await?.into_iter().map(|(name, _)| name).collect();
-        let new = commands.iter().filter(|command| command.new.is_some() && !there.contains(&command.name));
-        let room = MAX_REFS.saturating_sub(there.len());
-        Ok(new.skip(room).map(|command| command.name.clone()).collect())
+    /// Those that cannot move, with the reason: the client has not seen where they are, another's name is in the way, or
+    /// they would be more than a repository may have. Found before the objects are taken in, so that a push of nothing else
+    /// leaves nothing.
+    pub(super) async fn stuck(&self, commands: &[&RefCommand]) -> Result<BTreeMap<String, &'static str>, GitError> {
+        let there: BTreeMap<String, Oid> = self.all_refs().await?.into_iter().collect();
+        let going: BTreeSet<&str> =
+            commands.iter().filter(|command| command.new.is_none()).map(|command| command.name.as_str()).collect();
+        let stays = |name: &str| there.contains_key(name) && !going.contains(name);
+        let is_blocked = |name: &str| {
+            let below = format!("{name}/");
+            let mut inside = there.range(below.clone()..).take_while(|(other, _)| other.starts_with(&below));
+            name.match_indices('/').any(|(at, _)| stays(&name[..at])) || inside.any(|(other, _)| stays(other))
+        };
+        let mut room = MAX_REFS.saturating_sub(there.len());
+        let mut stuck = BTreeMap::new();
+        for command in commands {
+            let is_new = command.new.is_some() && command.old.is_none();
+            let why = match is_new {
+                _ if there.get(&command.name) != command.old.as_ref() => Some(MOVED),
+                true if is_blocked(&command.name) => Some(MOVED),
+                true if room == 0 => Some("the repository has as many branches and tags as it may have"),
+                _ => None,
+            };
+            room -= usize::from(is_new && why.is_none());
+            if let Some(why) = why {
+                stuck.insert(command.name.clone(), why);
+            }
+        }
+        Ok(stuck)
     }
 
     /// Whether all of them moved, or none.

@@ -184,6 +184,37 @@ async fn a_ref_that_has_moved_stays() {
 }
 
 #[tokio::test]
+async fn a_push_of_refs_that_all_stay_leaves_nothing() {
+    let fixture = Fixture::new().await;
+    let first = fixture.commit(&[("a.txt", b"1")]).await;
+    let pack = fixture.pack(first).await;
+    let (done, _) = push(&fixture.server, &request(&[(None, Some(first), MAIN)], "report-status", &pack)).await;
+    done.unwrap();
+    let packs = || std::fs::read_dir(fixture.server.folder().join("objects/pack")).unwrap().count();
+    let before = packs();
+    let second = fixture.commit(&[("a.txt", b"2")]).await;
+    let pack = fixture.pack(second).await;
+    let commands = [
+        (None, Some(second), MAIN),
+        (Some(second), Some(second), "refs/heads/gone"),
+        (None, Some(second), "refs/heads/main/inside"),
+    ];
+    for (at, wishes) in [(0, "report-status"), (1, "report-status"), (2, "report-status"), (0, "report-status atomic")]
+    {
+        let (done, told) = push(&fixture.server, &request(&commands[at..=at], wishes, &pack)).await;
+        assert_eq!(done.unwrap(), []);
+        assert!(told.contains(&format!("ng {} it has moved", commands[at].2)), "{told}");
+        assert_eq!(packs(), before, "{told}");
+    }
+    fixture.is_clean().await;
+
+    // A branch that goes makes room for one inside its name.
+    let commands = [(Some(first), None, MAIN), (None, Some(second), "refs/heads/main/inside")];
+    let (done, told) = push(&fixture.server, &request(&commands, "report-status", &pack)).await;
+    assert_eq!(done.unwrap().len(), 2, "{told}");
+}
+
+#[tokio::test]
 async fn what_is_broken_or_incomplete_changes_nothing() {
     let fixture = Fixture::new().await;
     let tip = fixture.commit(&[("a.txt", b"1")]).await;
