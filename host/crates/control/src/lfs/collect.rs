@@ -5,7 +5,9 @@ use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use cap_std::fs::Dir;
+use spaceport_core::id::SpaceId;
 use spaceport_core::lfs::LfsOid;
+use spaceport_db::Batch;
 
 use super::{LfsError, LfsStore, OBJECTS, PARTS};
 
@@ -13,6 +15,32 @@ use super::{LfsError, LfsStore, OBJECTS, PARTS};
 const PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl LfsStore {
+    /// Removes what a Space that was deleted has or was being sent. Its rows went with it, but one that was stored in that
+    /// very moment did not; from here on none is, since uploads ask for the Space while they hold the turn.
+    pub(crate) async fn forget(&self, space: SpaceId) -> Result<(), LfsError> {
+        let _turn = self.shared.turn.lock().await;
+        let links = self.shared.db.lfs_links();
+        let mut batch = Batch::default();
+        for (key, _) in links.under(&space)? {
+            batch.delete(links, &key);
+        }
+        if !batch.is_empty() {
+            self.shared.db.commit(batch).await.map_err(LfsError::Commit)?;
+        }
+        self.blocking("remove parts of large files", move |shared| {
+            let parts = shared.dir.open_dir(PARTS)?;
+            let its = format!("{space}-");
+            for entry in parts.entries()? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(&its) {
+                    entry.remove_file()?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Removes contents without a Space; how many. Uploads that end meanwhile wait for it.
     pub(crate) async fn collect(&self) -> Result<usize, LfsError> {
         let _turn = self.shared.turn.lock().await;

@@ -167,3 +167,23 @@ async fn an_upload_ends_when_others_have_filled_the_disk() {
     assert!(matches!(refused, Err(LfsError::StorageFull)), "{refused:?}");
     assert_eq!((looks.load(Ordering::SeqCst), fixture.files()), (2, Vec::new()));
 }
+
+#[tokio::test]
+async fn what_arrives_while_its_space_is_removed_goes_with_it() {
+    let world = crate::testing::World::new().await;
+    let lfs = &world.fleet.shared().lfs;
+    let (gone, kept) = (world.store("gone").await, world.store("kept").await);
+    for (space, content) in [(&gone, b"1"), (&kept, b"2")] {
+        lfs.receive(space.id, oid(content), 1, content.as_slice()).await.unwrap();
+    }
+    lfs.receive_part((gone.id, oid(b"x"), 4), 0, b"part".as_slice()).await.unwrap();
+    // As a deletion that had looked for its files before the first came.
+    let mut batch = Batch::default();
+    batch.delete(world.db.spaces(), &gone.id);
+    world.db.commit(batch).await.unwrap();
+    crate::supervisor::remove_files(world.fleet.shared(), gone.id).await;
+    assert_eq!((lfs.of(gone.id).unwrap().len(), lfs.of(kept.id).unwrap().len()), (0, 1));
+    let data = world.temp.path().join("lfs");
+    assert!(!data.join(object(oid(b"1"))).exists() && data.join(object(oid(b"2"))).exists());
+    assert_eq!(std::fs::read_dir(data.join(PARTS)).unwrap().count(), 0);
+}

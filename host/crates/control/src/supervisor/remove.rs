@@ -12,6 +12,7 @@ use spaceport_db::Batch;
 use super::Supervisor;
 use crate::checkouts::CheckoutError;
 use crate::fleet::{FleetError, Shared};
+use crate::lfs::LfsError;
 
 impl Supervisor<'_> {
     /// Deletes the Space: when this returns its name is free and nothing leads to it.
@@ -80,6 +81,11 @@ async fn try_remove_files(shared: &Shared, space: SpaceId) -> Result<(), FleetEr
         .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
         .map_err(FleetError::files("remove logs"))?;
     shared.repos.remove(space).await?;
+    shared.lfs.forget(space).await.map_err(|error| match error {
+        LfsError::Commit(error) => error.into(),
+        LfsError::Read(error) => error.into(),
+        error => FleetError::Files { attempt: "remove large files", source: std::io::Error::other(error) },
+    })?;
     collect(shared).await;
     let mut batch = Batch::default();
     batch.delete(shared.db.lifecycles(), &space);
