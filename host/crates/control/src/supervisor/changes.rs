@@ -164,7 +164,13 @@ impl Supervisor<'_> {
                 Event::StartFailed { instance, message, blame }
             }
         };
-        self.decide(event, Durability::Later).await
+        let could_fall_back = falls_back(&self.own.state);
+        self.decide(event, Durability::Later).await?;
+        // What was kept for that is not needed any more, and no instance stops that would have it removed.
+        if could_fall_back && !falls_back(&self.own.state) {
+            self.tidy().await;
+        }
+        Ok(())
     }
 
     /// Says something to the app's log that is to be read there before the stage moves.
@@ -197,9 +203,10 @@ impl Supervisor<'_> {
         };
         let mut batch = Batch::default();
         batch.put(releases, &(space, number), &record);
-        // One that is gone back to may be any of them.
-        let serving = served_release(&self.own.state).map(|release| release.number);
-        for old in earlier.into_iter().filter(|old| old + MAX_RELEASES <= number && Some(*old) != serving) {
+        // One that is gone back to, or that answers until another does, may be any of them.
+        let needed = needed_releases(&self.own.state).map(|release| release.number);
+        let needed: BTreeSet<u64> = needed.collect();
+        for old in earlier.into_iter().filter(|old| old + MAX_RELEASES <= number && !needed.contains(old)) {
             batch.delete(releases, &(space, old));
         }
         let event = Event::BuildEnded { build, outcome: Ok(release) };
@@ -216,7 +223,7 @@ impl Supervisor<'_> {
             Build::Running { revision, .. } => Some(revision),
             Build::None | Build::Failed { .. } => None,
         };
-        let releases = state.release.into_iter().chain(served_release(state)).map(|release| release.revision);
+        let releases = state.release.into_iter().chain(needed_releases(state)).map(|release| release.revision);
         let instances = self.own.instances.iter().map(|instance| instance.revision);
         let launching = self.own.launching.iter().map(|launching| launching.revision);
         let keep: BTreeSet<Oid> = releases.chain(building).chain(instances).chain(launching).collect();
@@ -228,12 +235,22 @@ impl Supervisor<'_> {
     }
 }
 
-fn served_release(state: &State) -> Option<Release> {
+/// Whether a start that fails leads back to another revision.
+fn falls_back(state: &State) -> bool {
     match &state.serving {
-        Serving::Nothing => None,
-        Serving::Asleep { release }
-        | Serving::Starting { release, .. }
-        | Serving::Live { release, .. }
-        | Serving::Failed { release, .. } => Some(*release),
+        Serving::Starting { release, fallback: Some(fallback), .. } => release.revision != fallback.revision,
+        _ => false,
     }
+}
+
+/// The release that answers or is being started, and the one that is gone back to if that fails.
+fn needed_releases(state: &State) -> impl Iterator<Item = Release> {
+    let (release, fallback) = match &state.serving {
+        Serving::Nothing => (None, None),
+        Serving::Starting { release, fallback, .. } => (Some(*release), *fallback),
+        Serving::Asleep { release } | Serving::Live { release, .. } | Serving::Failed { release, .. } => {
+            (Some(*release), None)
+        }
+    };
+    release.into_iter().chain(fallback)
 }

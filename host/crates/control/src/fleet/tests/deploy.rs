@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use spaceport_core::lifecycle::Release;
+use spaceport_core::lifecycle::{Release, Serving};
 use spaceport_core::space::Sdk;
 use spaceport_core::stage::Stage;
 use spaceport_db::BuiltRelease;
@@ -187,6 +187,53 @@ async fn old_releases_and_their_files_go() {
     assert_eq!((numbers.len(), numbers.last()), (100, Some(&102)));
     let folder = world.temp.path().join("checkouts").join(space.id.to_string());
     World::eventually("the removal of old checkouts", || std::fs::read_dir(&folder).unwrap().count() == 2).await;
+}
+
+#[tokio::test]
+async fn the_release_that_a_start_falls_back_to_is_kept_whatever_its_age() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("one"))).await;
+    world.reaches(&space, Stage::Running).await;
+    world.clock.advance(2 * 3600 * 1000);
+    world.reaches(&space, Stage::Sleeping).await;
+    let first = world.db.newest_release(space.id).unwrap().unwrap();
+    let mut batch = world.db.batch();
+    for number in 2..=100 {
+        let release = Release { number, ..first.release };
+        batch.put(world.db.releases(), &(space.id, number), &BuiltRelease { release, ..first.clone() });
+    }
+    world.db.commit(batch).await.unwrap();
+    let newest = || world.db.newest_release(space.id).unwrap().unwrap().release.number;
+    world.backend.launch_gate.forget_permits(usize::MAX);
+    for (number, text) in [(101, "two"), (102, "unstartable")] {
+        world.push(&space, &[("app.wasm", text)]).await;
+        World::eventually("the build", || newest() == number).await;
+        assert_eq!(world.db.releases().get(&(space.id, 1)).unwrap(), Some(first.clone()), "after {number}");
+    }
+    world.backend.launch_gate.add_permits(usize::MAX >> 4);
+    let asleep = Serving::Asleep { release: first.release };
+    world.until(&space, "going back", |view| view.state.serving == asleep).await;
+    world.fleet.wake(space.id).await.unwrap();
+    assert_eq!(world.get(HELLO).await, Ok("one".into()));
+}
+
+#[tokio::test]
+async fn what_a_start_could_fall_back_to_goes_once_it_has_succeeded() {
+    let world = World::new().await;
+    let space = world.create("hello", &files(&app("one"))).await;
+    world.reaches(&space, Stage::Running).await;
+    world.clock.advance(2 * 3600 * 1000);
+    world.reaches(&space, Stage::Sleeping).await;
+    let folder = world.temp.path().join("checkouts").join(space.id.to_string());
+    let checkouts = || std::fs::read_dir(&folder).unwrap().count();
+    world.backend.launch_gate.forget_permits(usize::MAX);
+    World::eventually("the stop", || world.backend.running.load(Ordering::SeqCst) == 0).await;
+    let head = world.push(&space, &[("app.wasm", "two")]).await;
+    World::eventually("the launch", || world.backend.launches.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(checkouts(), 4, "two revisions, each with its list");
+    world.backend.launch_gate.add_permits(1);
+    world.serves(&space, head).await;
+    World::eventually("the removal of the other", || checkouts() == 2).await;
 }
 
 #[tokio::test]
