@@ -160,9 +160,14 @@ impl Fleet {
         self.ask(space.id, Input::Profile { profile: self.profile(space), relaunch: true }).await
     }
 
-    /// The deploy branch has moved to a commit. The stage has left RUNNING when this returns.
+    /// The deploy branch has moved to a commit. The stage has left RUNNING when this returns. What could not be recorded, as
+    /// on a full disk, is tried again by the reconciler.
     pub async fn pushed(&self, space: SpaceId, revision: Oid) -> Result<(), FleetError> {
-        self.send(space, Event::Pushed { build: new_build_id(), revision }).await
+        let told = self.send(space, Event::Pushed { build: new_build_id(), revision }).await;
+        if told.is_err() && self.shared().member(space).is_some() {
+            self.shared().untold.lock().insert(space);
+        }
+        told
     }
 
     /// Restarts or resumes a Space; `factory` builds it from scratch too.

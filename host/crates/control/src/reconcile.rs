@@ -23,7 +23,8 @@ use crate::supervisor::member::{Input, Member};
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Heads asked for at the same time: each is a git process.
 const HEADS: usize = 4;
-/// After the first round only Spaces changed this lately are looked at again; two intervals, so that none is missed.
+/// After the first round only Spaces changed this lately are looked at again, and those that could not be told of a head;
+/// two intervals, so that none is missed.
 const RECENT: Millis = 2 * 10 * 60 * 1000;
 
 /// Compares and repairs until the fleet is gone.
@@ -60,7 +61,10 @@ async fn heads(shared: &Arc<Shared>, all: bool) {
         false => Some(changed_since(shared, shared.clock.now().saturating_sub(RECENT)).await),
     };
     let members = shared.members().into_iter();
-    let members = members.filter(|member| recent.as_ref().is_none_or(|recent| recent.contains(&member.space)));
+    let untold = shared.untold.lock().clone();
+    let is_due =
+        |space: &SpaceId| untold.contains(space) || recent.as_ref().is_none_or(|recent| recent.contains(space));
+    let members = members.filter(|member| is_due(&member.space));
     futures_util::stream::iter(members).for_each_concurrent(HEADS, |member| head(shared, member)).await;
 }
 
@@ -69,7 +73,7 @@ async fn head(shared: &Arc<Shared>, member: Arc<Member>) {
         Ok(Some(head)) if member.view.borrow().state.known_head() != Some(head) => {
             member.post(shared, Input::CheckHead);
         }
-        Ok(_) => {}
+        Ok(_) => drop(shared.untold.lock().remove(&member.space)),
         // A Space deleted meanwhile has none.
         Err(error) if shared.member(member.space).is_some() => {
             tracing::warn!(space_id = %member.space, %error, "the repository of a Space cannot be read");
@@ -124,6 +128,7 @@ async fn remove(shared: &Arc<Shared>, space: SpaceId) {
 #[cfg(test)]
 mod tests {
     use spaceport_core::lfs::LfsOid;
+    use spaceport_core::stage::Stage;
 
     use super::*;
     use crate::testing::World;
@@ -139,5 +144,24 @@ mod tests {
         world.clock.advance(Millis::MAX / 4);
         round(shared, BTreeSet::new(), false).await;
         assert_eq!(std::fs::read_dir(parts).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_could_not_be_recorded_is_built_once_it_can_be() {
+        let world = World::new().await;
+        let space = world.create("hello", &[("README.md", "---\nsdk: static\n---\n"), ("index.html", "1")]).await;
+        world.reaches(&space, Stage::Running).await;
+        let head = world.commit(&space, &[("index.html", "2")]).await;
+        // It was changed long ago, so that no round looks at it by itself.
+        world.clock.advance(10 * RECENT);
+        let shared = world.fleet.shared();
+        round(shared, BTreeSet::new(), false).await;
+        assert_ne!(world.fleet.state(space.id).unwrap().state.known_head(), Some(head));
+        shared.untold.lock().insert(space.id);
+        round(shared, BTreeSet::new(), false).await;
+        world.serves(&space, head).await;
+        assert!(shared.untold.lock().contains(&space.id), "until it is seen that it was recorded");
+        round(shared, BTreeSet::new(), false).await;
+        assert!(shared.untold.lock().is_empty());
     }
 }

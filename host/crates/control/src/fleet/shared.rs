@@ -1,12 +1,12 @@
 //! What supervisors, builds and loops share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use spaceport_core::id::{BuildId, ID_BYTES, SpaceId};
 use spaceport_core::plugin::PluginKind;
 use spaceport_core::space::Sdk;
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) checkouts: Checkouts,
     pub(crate) lfs: LfsStore,
     pub(crate) builder: Builder,
+    /// Spaces that could not be told of a new head, for the reconciler.
+    pub(crate) untold: Mutex<HashSet<SpaceId>>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) samples: Samples,
     /// Launches that the start of the host asks for, all at once.

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Build, Desired, Serving, State};
 use spaceport_core::manifest::Manifest;
@@ -80,6 +80,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         logs,
         checkouts,
         lfs,
+        untold: Mutex::default(),
         timers: Arc::default(),
         boot_turns: Semaphore::new(BOOT_LAUNCHES),
         closing: CancellationToken::new(),
