@@ -138,6 +138,32 @@ pub(super) fn clean_response(headers: &mut HeaderMap, host: &str) {
     }
 }
 
+/// Lets nobody but the visitor's own browser keep the answer of a private Space: a shared cache in front of this host does
+/// not ask who the next visitor is.
+pub(super) fn keep_private(headers: &mut HeaderMap) {
+    // What is addressed to shared caches alone (RFC 9213, and what was there before it).
+    remove_where(headers, |name| name.ends_with("cdn-cache-control") || name == "surrogate-control");
+    let lines = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let is_for_all = |directive: &str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        // `private` may name single headers, and then says nothing of the rest.
+        ["public", "private", "s-maxage"].iter().any(|word| name.eq_ignore_ascii_case(word))
+    };
+    let kept = lines.flat_map(directives).filter(|directive| !directive.is_empty() && !is_for_all(directive));
+    let text = std::iter::once("private").chain(kept).collect::<Vec<_>>().join(", ");
+    headers.insert(header::CACHE_CONTROL, HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("private")));
+}
+
+/// The parts of a list that commas separate, but for commas within quotes.
+fn directives(list: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let parts = list.split(move |c| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    parts.map(str::trim)
+}
+
 /// A guest's cookie as it may be set: for the Space's own host only, since a cookie for a parent domain would reach every
 /// other Space; and under no name of ours.
 fn narrow_cookie(cookie: &HeaderValue, host: &str) -> Option<HeaderValue> {

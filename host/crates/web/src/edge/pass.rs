@@ -1,7 +1,7 @@
 //! Passes to private Spaces, as a page or a client puts them into an address: `?__sign=<pass>`. The first visit trades the
 //! address for a cookie, so that what the page loads next is let in too; the app sees neither.
 
-use http::header::{COOKIE, HeaderValue};
+use http::header::{COOKIE, HeaderValue, REFERER};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Request};
 
@@ -9,6 +9,8 @@ use super::context::Scheme;
 
 /// The name in an address, as clients of the Hub write it.
 const PARAMETER: &str = "__sign";
+/// The same where it has a value.
+const SET: &[u8] = b"__sign=";
 /// The cookie. Its name begins as all of the platform's do, which never reach a guest.
 const COOKIE_NAME: &str = "spaceport-visit";
 /// The same over https: bound to the host and to https by its name.
@@ -32,6 +34,24 @@ impl Pass {
         parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
         *request.uri_mut() = Uri::from_parts(parts).ok()?;
         Some(pass)
+    }
+
+    /// Takes passes out of what a request says of the page that it comes from.
+    pub(super) fn leave_out_of_referer(headers: &mut HeaderMap) {
+        let has_pass = |value: &HeaderValue| value.as_bytes().windows(SET.len()).any(|word| word == SET);
+        if !headers.get_all(REFERER).iter().any(has_pass) {
+            return;
+        }
+        let cleaned = headers.get(REFERER).and_then(|referer| {
+            let (page, query) = referer.to_str().ok()?.split_once('?')?;
+            let rest = without_pass(query);
+            HeaderValue::try_from(if rest.is_empty() { page.to_owned() } else { format!("{page}?{rest}") }).ok()
+        });
+        headers.remove(REFERER);
+        // One that holds it where none of ours is (in a path, say) is no loss.
+        if let Some(cleaned) = cleaned.filter(|cleaned| !has_pass(cleaned)) {
+            headers.insert(REFERER, cleaned);
+        }
     }
 
     /// The pass that an earlier visit has left in a cookie.
@@ -72,9 +92,13 @@ fn split(query: &str) -> Option<(String, Pass)> {
         (name == PARAMETER && is_pass(value)).then(|| value.to_owned())
     };
     let pass = query.split('&').find_map(value)?;
+    Some((without_pass(query), Pass(pass)))
+}
+
+fn without_pass(query: &str) -> String {
     let is_ours = |pair: &&str| pair.split('=').next() == Some(PARAMETER);
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
-    Some((kept.join("&"), Pass(pass)))
+    kept.join("&")
 }
 
 /// Three parts in the alphabet that needs no escape, with dots between.
@@ -104,6 +128,23 @@ mod tests {
             assert_eq!(taken(other), (None, other.into()));
         }
         assert_eq!(taken(&format!("/?__sign=a.b.{}", "c".repeat(MAX_PASS))).0, None);
+    }
+
+    #[test]
+    fn a_page_that_a_request_comes_from_loses_its_pass_and_nothing_else() {
+        for (referer, cleaned) in [
+            ("https://h.test/p?__sign=a.b.c", Some("https://h.test/p")),
+            ("https://h.test/p?x=1&__sign=a.b.c&y=%2F", Some("https://h.test/p?x=1&y=%2F")),
+            ("https://h.test/p?__signature=1", Some("https://h.test/p?__signature=1")),
+            ("https://h.test/__sign=a.b.c", None),
+            ("https://h.test/p?q=__sign", Some("https://h.test/p?q=__sign")),
+            ("https://h.test/p?x=1", Some("https://h.test/p?x=1")),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REFERER, referer.parse().unwrap());
+            Pass::leave_out_of_referer(&mut headers);
+            assert_eq!(headers.get(REFERER).map(|value| value.to_str().unwrap()), cleaned, "{referer}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::body::{EdgeBody, Ledger};
 use super::connection::{Answer, Peer};
 use super::context::{Scheme, X_REQUEST_ID, new_request_id, visitor};
 use super::fault_page::{self, Circumstances};
+use super::headers;
 use super::hub;
 use super::refusal::Refusal;
 use super::route::{Authority, Destination, check_framing, check_target};
@@ -176,6 +177,9 @@ impl Visit {
             }
             for (name, value) in added {
                 headers.append(name, value.clone());
+            }
+            if entry.visibility == Visibility::Private {
+                headers::keep_private(headers);
             }
         }
         self.close(edge, response)

@@ -127,3 +127,23 @@ fn a_response_keeps_nothing_that_drives_the_host() {
     clean_response(&mut headers, "a.localhost");
     assert_eq!(names(&headers), ["content-type", "trailer"]);
 }
+
+#[test]
+fn what_a_private_space_answers_is_kept_by_browsers_alone() {
+    for (said, told) in [
+        (vec![], "private"),
+        (vec!["public, max-age=60"], "private, max-age=60"),
+        (vec!["max-age=60, S-MaxAge=600", "Public, immutable"], "private, max-age=60, immutable"),
+        (vec!["no-store"], "private, no-store"),
+        (vec!["private=\"set-cookie, x-a\", max-age=5"], "private, max-age=5"),
+        (vec!["no-cache=\"public, x-b\""], "private, no-cache=\"public, x-b\""),
+    ] {
+        let mut headers = map(&[("surrogate-control", "max-age=9"), ("vendor-cdn-cache-control", "max-age=9")]);
+        for line in &said {
+            headers.append("cache-control", HeaderValue::from_static(line));
+        }
+        keep_private(&mut headers);
+        assert_eq!(names(&headers), ["cache-control"]);
+        assert_eq!(headers["cache-control"], told, "{said:?}");
+    }
+}

@@ -286,6 +286,7 @@ fn prepare(parts: &mut Parts, visit: &Visit, site: &Site) {
     parts.headers.insert(header::HOST, site.authority().clone());
     headers::clean_request(&mut parts.headers);
     headers::remove_credentials(&mut parts.headers);
+    Pass::leave_out_of_referer(&mut parts.headers);
     headers::set_forwarded(&mut parts.headers, visit);
 }
 

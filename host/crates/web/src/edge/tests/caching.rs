@@ -194,6 +194,7 @@ async fn what_is_kept_of_a_private_space_is_kept_from_strangers() {
         assert_eq!(front.get_with(&space.host, "/", &member).await.text(), page());
     }
     assert_eq!(space.calls(), 1);
+    assert_eq!(front.get_with(&space.host, "/", &member).await.header("cache-control"), "private, max-age=60");
     assert_eq!(front.get(&space.host, "/").await.error(), "not_found");
 }
 

@@ -153,7 +153,10 @@ async fn an_address_with_a_pass_is_let_in_and_the_app_sees_nothing_of_it() {
     let [of_app, ours] = &cookies(&reply)[..] else { panic!("{:?}", reply.headers) };
     assert_eq!(of_app, "app=1");
     let ours = ours.split(';').next().unwrap().to_owned();
-    let reply = front.get_with(&space.host, "/style.css", &[("cookie", &format!("x=y; {ours}"))]).await;
+    let from = format!("http://{}/page?__sign=a.pass.here&b=1", space.host);
+    let visit = [("cookie", &*format!("x=y; {ours}")), ("referer", &*from)];
+    let reply = front.get_with(&space.host, "/style.css", &visit).await;
+    assert_eq!(space.seen().headers()["referer"], from.replace("__sign=a.pass.here&", ""));
     assert_eq!((reply.text(), cookies(&reply).len()), ("the secret", 1));
     assert_eq!(space.seen().headers()["cookie"], "x=y");
 
