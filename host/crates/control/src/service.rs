@@ -46,7 +46,7 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
 use spaceport_core::space::Space;
-use spaceport_db::{Db, KeyStore};
+use spaceport_db::{Db, KeyStore, Version};
 use spaceport_git::Repos;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -96,6 +96,14 @@ struct Inner {
     accounts: Accounts,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
+}
+
+/// The turn to change a Space, for whoever may; others wait until it is dropped.
+struct Turn {
+    /// The Space as it was when the turn came.
+    space: Space,
+    version: Version,
+    _guard: OwnedMutexGuard<()>,
 }
 
 /// What operations work with.
@@ -163,8 +171,18 @@ impl Control {
         Ok(moved.filter(is_seen).map_or(Denied::Hidden.into(), |space| ServiceError::Moved(space.path)))
     }
 
-    /// Waits for the turn to change a Space's settings.
-    async fn settings_turn(&self, space: SpaceId) -> OwnedMutexGuard<()> {
+    /// Waits for the turn to change a Space. The permission is checked when the turn has come, since the Space may have got
+    /// another owner meanwhile, or be gone.
+    async fn settings_turn(&self, actor: &Actor, space: SpaceId) -> ServiceResult<Turn> {
+        let guard = self.bare_turn(space).await;
+        let found = self.inner.db.spaces().get_versioned(&space).map_err(storage::read_failed)?;
+        let (space, version) = found.ok_or(Denied::Hidden)?;
+        can(actor, Action::Write, Subject::of(&space))?;
+        Ok(Turn { space, version, _guard: guard })
+    }
+
+    /// Waits for the turn of a Space that is about to be made, on which nobody has rights yet.
+    async fn bare_turn(&self, space: SpaceId) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.inner.turns.lock();
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);

@@ -2,7 +2,6 @@
 //! answer, so that the stage has moved when the committer reads it.
 
 use bytes::Bytes;
-use spaceport_core::id::SpaceId;
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
@@ -12,10 +11,10 @@ use spaceport_core::revision::{DEPLOY_BRANCH, Oid, OidPrefix};
 use spaceport_core::space::Sdk;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
-use super::storage::{fleet_failed, git_failed, read_failed, tree_refused};
+use super::storage::{fleet_failed, git_failed, tree_refused};
+use super::{Control, Turn};
 
 /// Longest summary and description together, in bytes.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -76,7 +75,7 @@ impl Control {
         let message = message(&new)?;
 
         // One after the other: the fleet must hear of two commits in the order they were made.
-        let _turn = self.settings_turn(space.id).await;
+        let turn = self.settings_turn(actor, space.id).await?;
         let repo = self.inner.repos.repo(space.id);
         let before = repo.head(branch).await.map_err(git_failed)?;
         if before.is_none() && branch != DEPLOY_BRANCH {
@@ -95,7 +94,7 @@ impl Control {
             self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         if before != Some(head) {
-            self.keep_sdk(space.id, sdk).await?;
+            self.keep_sdk(&turn, sdk).await?;
             self.inner.fleet.tidy(repo);
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
@@ -103,20 +102,19 @@ impl Control {
     }
 
     /// Hands a new head of the deploy branch to the fleet, with the kind that its README names.
-    pub(super) async fn deployed(&self, space: SpaceId, head: Oid, sdk: Option<Sdk>) -> ServiceResult<()> {
-        self.inner.fleet.pushed(space, head).await.map_err(fleet_failed)?;
-        self.keep_sdk(space, sdk).await
+    pub(super) async fn deployed(&self, turn: &Turn, head: Oid, sdk: Option<Sdk>) -> ServiceResult<()> {
+        self.inner.fleet.pushed(turn.space.id, head).await.map_err(fleet_failed)?;
+        self.keep_sdk(turn, sdk).await
     }
 
     /// Stores the kind that a README names, for the time before something is built from it.
-    async fn keep_sdk(&self, space: SpaceId, sdk: Option<Sdk>) -> ServiceResult<()> {
-        let before = self.inner.db.spaces().get(&space).map_err(read_failed)?.map(|space| space.sdk);
-        let stored = self.store_change(space, |space, _| {
+    async fn keep_sdk(&self, turn: &Turn, sdk: Option<Sdk>) -> ServiceResult<()> {
+        let stored = self.store_change(turn, |space, _| {
             space.sdk = sdk.unwrap_or(space.sdk);
             Ok(())
         });
         let stored = stored.await?;
-        if Some(stored.sdk) != before {
+        if stored.sdk != turn.space.sdk {
             self.inner.fleet.republish(&stored).await.map_err(fleet_failed)?;
         }
         Ok(())

@@ -8,11 +8,11 @@ use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Space, Visibility};
 use spaceport_db::Batch;
 
-use super::Control;
 use super::error::ServiceResult;
 use super::settings::{NewSetting, Settled, Warning};
 use super::spaces::NewSpace;
 use super::storage::{git_failed, read_failed};
+use super::Control;
 
 /// A copy to be made.
 pub struct NewCopy {
@@ -50,7 +50,7 @@ impl Control {
         let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
         warnings.extend(fixed);
         let id = space.id;
-        let _turn = self.settings_turn(id).await;
+        let _turn = self.bare_turn(id).await;
         let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;
         tracing::info!(space = %space.path, original = %original.path, actor = %user.name, "a Space was duplicated");
         Ok(Settled { value: space, warnings })

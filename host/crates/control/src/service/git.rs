@@ -14,10 +14,10 @@ use spaceport_git::{Audit, GitError, PackStream, Push, PushOutput, RefCommand, R
 use tokio::io::AsyncRead;
 use tokio::sync::Semaphore;
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
-use super::storage::{git_failed, read_failed};
+use super::storage::git_failed;
+use super::{Control, Turn};
 
 /// The largest file that is kept in git itself when it is pushed, as on the Hub: a clone brings every version of it.
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
@@ -232,7 +232,14 @@ impl GitPush {
     async fn accept(&mut self) {
         let control = self.control.clone();
         // One after the other: the fleet must hear of two heads in the order they were made.
-        let _turn = control.settings_turn(self.space.id).await;
+        let turn = match control.settings_turn(&Actor::User(self.user.clone()), self.space.id).await {
+            Ok(turn) => turn,
+            // The objects may have been long on their way.
+            Err(error) => {
+                tracing::info!(space = %self.space.path, actor = %self.user.name, %error, "a push may not be made any more");
+                return self.push.refuse_all(&format!("this push may not be made any more: {error}"));
+            }
+        };
         let moved = match self.push.accept().await {
             Ok(moved) => moved,
             Err(error) => {
@@ -254,14 +261,14 @@ impl GitPush {
         }
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
         match deployed.and_then(|command| command.new) {
-            Some(head) => self.deploy(head).await,
+            Some(head) => self.deploy(&turn, head).await,
             None => self.push.say(&format!("\nStored. Only {DEPLOY_BRANCH} is built and served.\n")).await,
         }
     }
 
-    async fn deploy(&self, head: Oid) {
+    async fn deploy(&self, turn: &Turn, head: Oid) {
         // The head is there for good by now: what cannot be recorded is found by the next comparison of heads and builds.
-        let told = self.control.deployed(self.space.id, head, self.sdk).await;
+        let told = self.control.deployed(turn, head, self.sdk).await;
         let state = match told {
             Ok(()) => "is being built",
             Err(error) => {
@@ -269,11 +276,9 @@ impl GitPush {
                 "will be built soon"
             }
         };
-        let page = self.control.addresses().page_url(&self.space.path);
-        let app = match self.control.inner.db.spaces().get(&self.space.id).map_err(read_failed) {
-            Ok(Some(space)) => self.control.addresses().app_url(&space.subdomain, self.sdk.unwrap_or(space.sdk)),
-            Ok(None) | Err(_) => String::new(),
-        };
+        let (addresses, space) = (self.control.addresses(), &turn.space);
+        let page = addresses.page_url(&space.path);
+        let app = addresses.app_url(&space.subdomain, self.sdk.unwrap_or(space.sdk));
         let short = head.to_string().chars().take(7).collect::<String>();
         self.push.say(&format!("\n{DEPLOY_BRANCH} {state} at {short}\n  Space: {page}\n  App:   {app}\n")).await;
     }

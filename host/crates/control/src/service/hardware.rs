@@ -7,11 +7,11 @@ use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::space::{Sdk, SleepAfter};
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
 use super::storage::fleet_failed;
 use super::view::RuntimeView;
+use super::Control;
 
 /// Longest sleep time that can be set, in seconds: a year. More is "never".
 const MAX_SLEEP: i64 = 365 * 24 * 60 * 60;
@@ -34,7 +34,7 @@ impl Control {
         self.check_flavor(sdk, flavor)?;
         let (sleep, warning) = self.sleep_wish(flavor, sleep_after)?;
         let space = self
-            .change_settings(found.id, |space| {
+            .change_settings(actor, found.id, |space| {
                 space.hardware = flavor.to_owned();
                 space.sleep_after = sleep.unwrap_or(space.sleep_after);
                 Ok(())
@@ -56,8 +56,8 @@ impl Control {
         let Some(sleep) = sleep else {
             return Ok(Settled { value: self.runtime_of(&found), warnings: warning.into_iter().collect() });
         };
-        let _turn = self.settings_turn(found.id).await;
-        let stored = self.store_change(found.id, |space, _| {
+        let turn = self.settings_turn(actor, found.id).await?;
+        let stored = self.store_change(&turn, |space, _| {
             space.sleep_after = sleep;
             Ok(())
         });
@@ -74,11 +74,11 @@ impl Control {
         if let Some(tier) = tier {
             self.check_tier(tier)?;
         }
-        if let (Some(old), Some(new)) = (&found.storage, tier) {
-            self.refuse_smaller(old, new)?;
-        }
         let space = self
-            .change_settings(found.id, |space| {
+            .change_settings(actor, found.id, |space| {
+                if let (Some(old), Some(new)) = (&space.storage, tier) {
+                    self.refuse_smaller(old, new)?;
+                }
                 space.storage = tier.map(str::to_owned);
                 Ok(())
             })

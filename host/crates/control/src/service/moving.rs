@@ -2,13 +2,13 @@
 //! What runs goes on until an instance that knows the new name has answered.
 
 use spaceport_core::name::{SpacePath, Subdomain};
-use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
+use spaceport_core::permission::{Action, Actor};
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, CommitError, TableId};
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
+use super::Control;
 
 impl Control {
     /// Moves a Space to another path, to which the old one leads from then on.
@@ -18,9 +18,8 @@ impl Control {
         let action = |before| if owner == before { Action::Write } else { Action::GiveAway };
         can(actor, action(found.owner), Subject::of(&found))?;
         let to = SpacePath { owner: owner_name, name: to.name.clone() };
-        let _turn = self.settings_turn(found.id).await;
-        let (old, version) =
-            self.inner.db.spaces().get_versioned(&found.id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let (old, version) = (turn.space.clone(), turn.version);
         // It may have got another owner while this waited for its turn.
         can(actor, action(old.owner), Subject::of(&old))?;
         if old.path == to {

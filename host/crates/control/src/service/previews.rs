@@ -44,36 +44,38 @@ pub struct PreviewView {
 impl Control {
     /// Builds and runs a branch or a pull request beside its Space; one that has a preview keeps it.
     pub async fn open_preview(&self, actor: &Actor, path: &SpacePath, reference: &str) -> ServiceResult<PreviewView> {
-        let space = self.space(actor, path, Action::Write)?;
+        let found = self.space(actor, path, Action::Write)?;
         let full_name = full_name(reference)?;
-        let _turn = self.settings_turn(space.id).await;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let head = self.ref_head(space.id, &full_name).await?;
         let head = head.ok_or_else(|| ServiceError::RevisionNotFound(reference.to_owned()))?;
         let there = self.inner.db.previews_of(space.id).map_err(read_failed)?;
         if let Some((_, id)) = there.iter().find(|(name, _)| *name == full_name) {
-            return self.preview_view(&space, &full_name, *id);
+            return self.preview_view(space, &full_name, *id);
         }
         if there.len() >= MAX_PREVIEWS {
             let message = format!("A Space may have at most {MAX_PREVIEWS} previews at a time: end some first");
             return Err(ServiceError::Invalid(message));
         }
-        let preview = self.new_preview(&space, full_name);
+        let preview = self.new_preview(space, full_name);
         let id = preview.id;
         let name = preview.preview.as_ref().map(|preview| preview.reference.clone()).unwrap_or_default();
         let made = async {
             self.inner.repos.show(space.id, id, head).await.map_err(git_failed)?;
-            let stored = self.store_preview(&space, preview).await?;
-            Ok((stored.beside(&space), Some(head)))
+            let stored = self.store_preview(space, preview).await?;
+            Ok((stored.beside(space), Some(head)))
         };
         self.bring_in(id, made).await?;
         tracing::info!(space = %space.path, reference = name, "a preview was opened");
-        self.preview_view(&space, &name, id)
+        self.preview_view(space, &name, id)
     }
 
     /// Ends a preview; the ref stays.
     pub async fn end_preview(&self, actor: &Actor, path: &SpacePath, reference: &str) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
-        let _turn = self.settings_turn(space.id).await;
+        let found = self.space(actor, path, Action::Write)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let id = self.preview_id(space.id, reference)?;
         self.inner.fleet.remove(id).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, reference, "a preview was ended");

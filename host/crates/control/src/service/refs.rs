@@ -8,11 +8,11 @@ use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
-use super::Control;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
 use super::storage::{fleet_failed, git_failed};
+use super::Control;
 
 /// Longest message of a tag or a squashed branch, in bytes: that of a commit.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -112,8 +112,10 @@ impl Control {
         name: &str,
         start: Option<&str>,
     ) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
+        let found = self.space(actor, path, Action::Write)?;
         refuse_name(name)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let repo = self.inner.repos.repo(space.id);
         let target = resolve(&repo, start.unwrap_or(DEPLOY_BRANCH)).await?;
         made(repo.create_branch(name, target).await.map_err(git_failed)?, "branch", name)?;
@@ -123,12 +125,13 @@ impl Control {
 
     /// Removes a branch; never the one that is deployed.
     pub async fn delete_branch(&self, actor: &Actor, path: &SpacePath, name: &str) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
+        let found = self.space(actor, path, Action::Write)?;
         if name == DEPLOY_BRANCH {
             let message = format!("The branch {DEPLOY_BRANCH:?} is the one that is deployed: it cannot be deleted");
             return Err(ServiceError::Forbidden(message));
         }
-        let _turn = self.settings_turn(space.id).await;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let removed = self.inner.repos.repo(space.id).delete_branch(name).await.map_err(git_failed)?;
         was_there(removed, name)?;
         self.preview_follows(space.id, &format!("refs/heads/{name}"), None).await;
@@ -145,9 +148,11 @@ impl Control {
         name: &str,
         message: Option<&str>,
     ) -> ServiceResult<()> {
-        let (user, space) = (signed(actor), self.space(actor, path, Action::Write)?);
+        let (user, found) = (signed(actor), self.space(actor, path, Action::Write)?);
         refuse_name(name)?;
         refuse_long(message.unwrap_or_default())?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let repo = self.inner.repos.repo(space.id);
         let target = resolve(&repo, revision).await?;
         let author = author(user?, self.inner.clock.now());
@@ -158,7 +163,9 @@ impl Control {
 
     /// Removes a tag.
     pub async fn delete_tag(&self, actor: &Actor, path: &SpacePath, name: &str) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
+        let found = self.space(actor, path, Action::Write)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let removed = self.inner.repos.repo(space.id).delete_tag(name).await.map_err(git_failed)?;
         was_there(removed, name)?;
         tracing::info!(space = %space.path, tag = name, "a tag was removed");
@@ -173,10 +180,11 @@ impl Control {
         branch: &str,
         message: &str,
     ) -> ServiceResult<Oid> {
-        let (user, space) = (signed(actor), self.space(actor, path, Action::Write)?);
+        let (user, found) = (signed(actor), self.space(actor, path, Action::Write)?);
         let user = user?;
         refuse_long(message)?;
-        let _turn = self.settings_turn(space.id).await;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let repo = self.inner.repos.repo(space.id);
         if repo.head(branch).await.map_err(git_failed)?.is_none() {
             resolve(&repo, branch).await?;
@@ -193,7 +201,7 @@ impl Control {
         } else {
             self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
-        self.store_change(space.id, |_, _| Ok(())).await?;
+        self.store_change(&turn, |_, _| Ok(())).await?;
         self.inner.fleet.tidy(repo);
         tracing::info!(space = %space.path, branch, revision = %head, "a history was squashed");
         Ok(head)

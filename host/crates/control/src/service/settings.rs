@@ -10,9 +10,9 @@ use spaceport_core::permission::{Action, Actor, Denied};
 use spaceport_core::space::{MAX_VARIABLES, Sdk, SecretInfo, Space, Variable, check_variable};
 use spaceport_db::Batch;
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
+use super::{Control, Turn};
 
 /// Longest description of a variable or secret, in bytes.
 const MAX_DESCRIPTION: usize = 1000;
@@ -64,7 +64,7 @@ impl Control {
         let found = self.space(actor, path, Action::Write)?;
         check_setting(&new)?;
         let now = self.inner.clock.now();
-        let space = self.change_settings(found.id, |space| put_variable(space, new, now)).await?;
+        let space = self.change_settings(actor, found.id, |space| put_variable(space, new, now)).await?;
         Ok(space.variables)
     }
 
@@ -80,7 +80,7 @@ impl Control {
             return Ok(found.variables);
         }
         let space = self
-            .change_settings(found.id, |space| {
+            .change_settings(actor, found.id, |space| {
                 space.variables.remove(name);
                 Ok(())
             })
@@ -100,7 +100,7 @@ impl Control {
         let now = self.inner.clock.now();
         let sealed = self.inner.keys.seal_secret(found.id, &new.name, &new.value);
         let name = new.name.clone();
-        self.change(found.id, |space, batch| {
+        self.change(actor, found.id, |space, batch| {
             batch.put(self.inner.db.secrets(), &(found.id, name), &sealed);
             put_secret(space, new, now)
         })
@@ -124,7 +124,7 @@ impl Control {
         if !found.secrets.contains_key(name) {
             return Ok(());
         }
-        self.change(found.id, |space, batch| {
+        self.change(actor, found.id, |space, batch| {
             space.secrets.remove(name);
             batch.delete(self.inner.db.secrets(), &(found.id, name.to_owned()));
             Ok(())
@@ -136,32 +136,34 @@ impl Control {
     /// Changes settings, durably, and restarts what runs with them.
     pub(super) async fn change_settings(
         &self,
+        actor: &Actor,
         id: SpaceId,
         change: impl FnOnce(&mut Space) -> ServiceResult<()>,
     ) -> ServiceResult<Space> {
-        self.change(id, |space, _| change(space)).await
+        self.change(actor, id, |space, _| change(space)).await
     }
 
     /// As [`Self::change_settings`], with more to be stored in the same step.
     pub(super) async fn change(
         &self,
+        actor: &Actor,
         id: SpaceId,
         change: impl FnOnce(&mut Space, &mut Batch) -> ServiceResult<()>,
     ) -> ServiceResult<Space> {
-        let _turn = self.settings_turn(id).await;
-        let space = self.store_change(id, change).await?;
+        let turn = self.settings_turn(actor, id).await?;
+        let space = self.store_change(&turn, change).await?;
         self.inner.fleet.settings_changed(&space).await.map_err(fleet_failed)?;
         self.previews_changed(&space).await?;
         Ok(space)
     }
 
-    /// Stores a change of settings. The caller has the turn.
+    /// Stores a change of settings, beside what was stored since the turn came.
     pub(super) async fn store_change(
         &self,
-        id: SpaceId,
+        turn: &Turn,
         change: impl FnOnce(&mut Space, &mut Batch) -> ServiceResult<()>,
     ) -> ServiceResult<Space> {
-        let db = &self.inner.db;
+        let (db, id) = (&self.inner.db, turn.space.id);
         let (mut space, version) = db.spaces().get_versioned(&id).map_err(read_failed)?.ok_or(Denied::Hidden)?;
         let mut batch = Batch::default();
         change(&mut space, &mut batch)?;

@@ -10,13 +10,13 @@ use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_db::{Batch, CommitError, TableId};
 use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
 
-use super::Control;
 use super::accounts::new_id;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{NewSetting, Settled, Warning, check_setting, put_secret, put_variable};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use super::template::first_files;
+use super::Control;
 
 /// What a Space's first commit is called.
 const FIRST_COMMIT: &str = "initial commit";
@@ -61,7 +61,7 @@ impl Control {
         let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
         let id = space.id;
         // A commit that follows at once must be heard of after the first.
-        let _turn = self.settings_turn(id).await;
+        let _turn = self.bare_turn(id).await;
         let made = async {
             let head = self.first_commit(&space, user, license.as_deref()).await?;
             Ok((self.store_new(space, batch).await?, Some(head)))
@@ -113,9 +113,9 @@ impl Control {
     /// Changes settings that are no part of what an app sees.
     pub async fn update_space(&self, actor: &Actor, path: &SpacePath, changes: SpaceChanges) -> ServiceResult<Space> {
         let found = self.space(actor, path, Action::Write)?;
-        let _turn = self.settings_turn(found.id).await;
+        let turn = self.settings_turn(actor, found.id).await?;
         let space = self
-            .store_change(found.id, |space, _| {
+            .store_change(&turn, |space, _| {
                 if let Some(visibility) = changes.visibility {
                     space.visibility = visibility;
                 }
@@ -129,8 +129,9 @@ impl Control {
 
     /// Deletes a Space with everything it has.
     pub async fn delete_space(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
-        let _turn = self.settings_turn(space.id).await;
+        let found = self.space(actor, path, Action::Write)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         self.end_previews(space.id).await?;
         self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, "a Space was deleted");

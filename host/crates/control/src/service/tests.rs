@@ -1,3 +1,5 @@
+mod turns;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -222,17 +224,17 @@ async fn no_change_of_a_space_waits_for_that_of_another() {
     let space = |number: u8| SpaceId::from_bytes([number; 12]);
     let mut turns = Vec::new();
     for number in 0..200 {
-        let turn = host.control.settings_turn(space(number));
+        let turn = host.control.bare_turn(space(number));
         turns.push(tokio::time::timeout(Duration::from_secs(10), turn).await.expect("a turn of its own"));
     }
-    let own = host.control.settings_turn(space(7));
+    let own = host.control.bare_turn(space(7));
     tokio::select! {
         biased;
         _ = own => panic!("two changes of one Space at once"),
         () = tokio::task::yield_now() => {}
     }
     drop(turns);
-    drop(host.control.settings_turn(space(1)).await);
+    drop(host.control.bare_turn(space(1)).await);
     assert!(host.control.inner.turns.lock().len() <= 1, "locks that nobody needs go");
 }
 
