@@ -10,7 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use spaceport_control::service::SignedIn;
-use spaceport_core::permission::Actor;
+use spaceport_core::id::SpaceId;
+use spaceport_core::permission::{Action, Actor};
 
 use crate::error::ApiError;
 use crate::middleware::ActorNote;
@@ -24,6 +25,27 @@ pub(crate) struct Caller(pub(crate) Actor);
 
 /// A request that somebody has signed.
 pub(crate) struct Signed(pub(crate) Arc<SignedIn>);
+
+/// Who makes a request whose answer goes on for as long as somebody listens.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    pub(crate) actor: Actor,
+    token: Option<String>,
+}
+
+impl Listener {
+    /// Whether they may do this with a Space now, with a token that is good now.
+    pub(crate) fn may(&self, app: &AppState, action: Action, space: SpaceId) -> bool {
+        let actor = match &self.token {
+            None => Actor::Nobody,
+            Some(token) => match app.control.accounts().authenticate(token) {
+                Ok(Some(signed)) => Actor::User(signed.user),
+                Ok(None) | Err(_) => return false,
+            },
+        };
+        app.control.may(&actor, action, space).unwrap_or(false)
+    }
+}
 
 /// Left in a request by [`crate::rate`], which has looked up the token already.
 #[derive(Clone)]
@@ -70,6 +92,15 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let actor = signed_in(parts, state).await?.map_or(Actor::Nobody, |signed| Actor::User(signed.user.clone()));
         Ok(Self(actor))
+    }
+}
+
+impl FromRequestParts<AppState> for Listener {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Caller(actor) = Caller::from_request_parts(parts, state).await?;
+        Ok(Self { actor, token: token(&parts.headers) })
     }
 }
 

@@ -15,9 +15,13 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
 use serde_json::ser::Formatter;
+use tokio::time::Instant;
 
 /// Silence after which a keep-alive is sent: between the 5 s that end a reader and the 120 s after which one gives up.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long a reader may be believed to have the right that it had: a look at two rows of the database is too much for every
+/// burst of a busy log.
+const RECHECK: Duration = Duration::from_secs(1);
 /// A keep-alive: an event without data, which nobody takes for one.
 const KEEP_ALIVE_FRAME: Bytes = Bytes::from_static(b"data:\n\n");
 /// Events that are sent as one piece when they are there already.
@@ -29,16 +33,27 @@ const LINE_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 /// Proxies that buffer would turn a stream into a silence.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// A response that sends these events as they come.
-pub(crate) fn event_stream<T: Serialize + Send + 'static>(events: impl Stream<Item = T> + Send + 'static) -> Response {
+/// A response that sends these events as they come, for as long as the reader may read them: asked again before anything
+/// is sent, but not more often than [`RECHECK`].
+pub(crate) fn event_stream<T: Serialize + Send + 'static>(
+    may_read: impl Fn() -> bool + Send + 'static,
+    events: impl Stream<Item = T> + Send + 'static,
+) -> Response {
     let bursts = Box::pin(events.ready_chunks(BURST));
-    let frames = stream::unfold(bursts, |mut bursts| async move {
+    let start = (bursts, may_read, Instant::now());
+    let frames = stream::unfold(start, |(mut bursts, may_read, mut checked)| async move {
         let frame = match tokio::time::timeout(KEEP_ALIVE, bursts.next()).await {
             Ok(Some(events)) => frames(&events),
             Ok(None) => return None,
             Err(_) => KEEP_ALIVE_FRAME,
         };
-        Some((Ok::<Bytes, Infallible>(frame), bursts))
+        if checked.elapsed() >= RECHECK {
+            if !may_read() {
+                return None;
+            }
+            checked = Instant::now();
+        }
+        Some((Ok::<Bytes, Infallible>(frame), (bursts, may_read, checked)))
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -77,8 +92,12 @@ impl Formatter for OneLine {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use http_body_util::BodyExt;
     use serde_json::json;
+    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -86,13 +105,34 @@ mod tests {
     async fn what_is_there_comes_at_once_and_silence_is_filled() {
         let start = tokio::time::Instant::now();
         let events = stream::iter([json!({"data": "a\n"}), json!({"data": "b"})]).chain(stream::pending());
-        let mut body = event_stream(events).into_body();
+        let mut body = event_stream(|| true, events).into_body();
         let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
 
         assert_eq!(next().await, "data: {\"data\":\"a\\n\"}\n\ndata: {\"data\":\"b\"}\n\n");
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(next().await, "data:\n\n");
         assert_eq!(start.elapsed(), KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_the_right_to_read_it() {
+        let may_read = Arc::new(AtomicBool::new(true));
+        let asked = may_read.clone();
+        let (sender, received) = mpsc::channel(1);
+        let events = stream::unfold(received, async |mut received: mpsc::Receiver<u8>| {
+            Some((json!({ "data": received.recv().await? }), received))
+        });
+        let mut body = event_stream(move || asked.load(Ordering::SeqCst), events).into_body();
+        sender.send(1).await.unwrap();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "data: {\"data\":1}\n\n");
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), KEEP_ALIVE_FRAME);
+        may_read.store(false, Ordering::SeqCst);
+        tokio::time::advance(RECHECK).await;
+        sender.send(2).await.unwrap();
+        assert!(body.frame().await.is_none(), "an event that may not be read any more");
+
+        let mut silent = event_stream(|| false, stream::pending::<serde_json::Value>()).into_body();
+        assert!(silent.frame().await.is_none(), "a silent stream ends, too");
     }
 
     #[test]

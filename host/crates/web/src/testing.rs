@@ -153,6 +153,14 @@ impl TestHub {
         self.control.accounts().create_user(new).await.unwrap();
     }
 
+    /// The token of an administrator of this host.
+    pub(crate) async fn administrator(&self, name: &str) -> String {
+        let new = NewUser { name: name.parse().unwrap(), is_admin: true, password: None };
+        self.control.accounts().create_user(new).await.unwrap();
+        let new = NewToken { user: name.parse().unwrap(), role: TokenRole::Admin, label: "test".into() };
+        self.control.accounts().create_token(new).await.unwrap().expose().to_owned()
+    }
+
     /// Creates a Space of a user who signs in by password; its path.
     pub(crate) async fn own_space(&self, user: &str, password: &str, name: &str) -> String {
         let user = self.control.git_sign_in(user, password).await.unwrap().unwrap();

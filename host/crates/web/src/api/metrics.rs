@@ -7,10 +7,11 @@ use axum::response::Response;
 use futures_util::stream;
 use serde::Serialize;
 use spaceport_control::service::UsageView;
+use spaceport_core::permission::Action;
 use tokio::time::{Instant, sleep_until};
 
 use super::told_to;
-use crate::auth::Caller;
+use crate::auth::Listener;
 use crate::error::ApiResult;
 use crate::extract::SpaceAt;
 use crate::router::AppState;
@@ -38,9 +39,11 @@ struct Reading {
 /// Resource metrics of a Space.
 pub(crate) async fn metrics(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    listener: Listener,
     SpaceAt(path): SpaceAt,
 ) -> ApiResult<Response> {
+    let actor = listener.actor.clone();
+    let space = app.control.space(&actor, &path, Action::SeeSettings).map_err(told_to(&actor))?.id;
     let first = app.control.usage(&actor, &path).map_err(told_to(&actor))?;
     let control = app.control.clone();
     // The first reading comes at once, with nothing used since one before it.
@@ -58,7 +61,7 @@ pub(crate) async fn metrics(
             Some((reading(&before, &now), (now, next, false)))
         }
     });
-    Ok(event_stream(readings))
+    Ok(event_stream(move || listener.may(&app, Action::SeeSettings, space), readings))
 }
 
 fn reading(before: &UsageView, now: &UsageView) -> Reading {

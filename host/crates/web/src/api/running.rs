@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use spaceport_control::logs::{LogKind, LogLine, LogReader};
 use spaceport_control::service::{ReleaseView, Restart};
+use spaceport_core::permission::Action;
 
 use super::time::iso;
 use super::told_to;
 use super::types::Runtime;
-use crate::auth::Caller;
+use crate::auth::{Caller, Listener};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Param, QueryPairs, SpaceAt};
 use crate::router::AppState;
@@ -62,11 +63,12 @@ pub(crate) async fn restart(
 /// A log of the Space or of its `preview`, from its start on or from the last `tail` lines, for as long as the client listens.
 pub(crate) async fn logs(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    listener: Listener,
     SpaceAt(path): SpaceAt,
     Param(kind): Param,
     query: QueryPairs,
 ) -> ApiResult<Response> {
+    let actor = &listener.actor;
     let kind = match kind.as_str() {
         "build" => LogKind::Build,
         "run" => LogKind::Run,
@@ -77,18 +79,19 @@ pub(crate) async fn logs(
         Some(Ok(lines)) => Some(lines),
         Some(Err(_)) => return Err(ApiError::bad_request("\"tail\" is a number of lines")),
     };
+    let space = app.control.space(actor, &path, Action::SeeSettings).map_err(told_to(actor))?.id;
     let reader = match query.get("preview") {
-        Some(reference) => app.control.preview_logs(&actor, &path, reference, kind),
-        None => app.control.logs(&actor, &path, kind),
+        Some(reference) => app.control.preview_logs(actor, &path, reference, kind),
+        None => app.control.logs(actor, &path, kind),
     };
-    let mut reader = reader.map_err(told_to(&actor))?;
+    let mut reader = reader.map_err(told_to(actor))?;
     let last = match tail {
         Some(count) => last_lines(&mut reader, count).await,
         None => VecDeque::new(),
     };
     let following = stream::unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) });
     let lines = stream::iter(last).chain(following.flat_map(stream::iter));
-    Ok(event_stream(lines.map(LogEvent::from)))
+    Ok(event_stream(move || listener.may(&app, Action::SeeSettings, space), lines.map(LogEvent::from)))
 }
 
 /// The last of the lines that are there.
@@ -113,10 +116,11 @@ impl From<LogLine> for LogEvent {
 /// The runtime, now and after every change of it.
 pub(crate) async fn events(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    listener: Listener,
     SpaceAt(path): SpaceAt,
 ) -> ApiResult<Response> {
-    app.control.runtime(&actor, &path).map_err(told_to(&actor))?;
+    let actor = listener.actor.clone();
+    let space = app.control.space(&actor, &path, Action::See).map_err(told_to(&actor))?.id;
     let changes = app.control.changes(&actor, &path).map_err(told_to(&actor))?;
     let control = app.control.clone();
     let runtimes = stream::unfold((changes, true), move |(mut changes, is_first)| {
@@ -131,7 +135,7 @@ pub(crate) async fn events(
             Some((Runtime::from(&runtime), (changes, false)))
         }
     });
-    Ok(event_stream(runtimes))
+    Ok(event_stream(move || listener.may(&app, Action::See, space), runtimes))
 }
 
 /// Goes back to a release, by its number.

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use axum::http::Method;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use spaceport_core::permission::{Action, Actor};
+use tower::ServiceExt;
 
-use crate::testing::TestHub;
+use crate::testing::{TestHub, request};
 
 /// A value that must never be seen outside.
 const CANARY: &str = "canary-3f1b";
@@ -219,4 +223,31 @@ async fn an_app_is_paused_and_started_again() {
     hub.reaches("app", "RUNNING").await;
     let stage = call("restart?factory=true").await;
     assert!(["RUNNING_BUILDING", "RUNNING_APP_STARTING", "RUNNING"].contains(&stage.as_str()), "{stage}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_told_to_nobody_who_may_not_read_it_any_more() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    hub.reaches("page", "RUNNING").await;
+    let root = hub.administrator("root").await;
+    let stream = request(Method::GET, "/api/spaces/ada/page/logs/run", Some(&hub.ada), None);
+    let mut body = hub.router.clone().oneshot(stream).await.unwrap().into_body();
+    body.frame().await.expect("the app has said something").unwrap();
+    let moved = json!({ "fromRepo": "ada/page", "toRepo": "root/page", "type": "space" });
+    hub.send(request(Method::POST, "/api/repos/move", Some(&root), Some(moved))).await.expect(200);
+    let ended = async { while body.frame().await.is_some() {} };
+    // Its new owner has it say something again and again meanwhile.
+    let talks = async {
+        for number in 0.. {
+            let variable = json!({ "key": "A", "value": number.to_string() });
+            let path = "/api/spaces/root/page/variables";
+            hub.send(request(Method::POST, path, Some(&root), Some(variable))).await.expect(200);
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = talks => unreachable!("it goes on for ever"),
+        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("the log goes on"),
+    }
 }
