@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod attempts;
 mod commit;
 mod duplicate;
 mod error;
@@ -52,6 +53,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::fleet::Fleet;
 use crate::ports::Clock;
+use attempts::Attempts;
 
 pub use crate::lfs::LargeContent;
 pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
@@ -94,6 +96,8 @@ struct Inner {
     fleet: Fleet,
     clock: Arc<dyn Clock>,
     accounts: Accounts,
+    /// Wrong passwords of late.
+    attempts: Attempts,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
 }
@@ -126,7 +130,16 @@ impl Control {
         let ControlParts { db, repos, keys, fleet, clock } = parts;
         let accounts = Accounts::new(db.clone(), clock.clone());
         Self {
-            inner: Arc::new(Inner { db, repos, keys, fleet, clock, accounts, turns: parking_lot::Mutex::default() }),
+            inner: Arc::new(Inner {
+                db,
+                repos,
+                keys,
+                fleet,
+                clock,
+                accounts,
+                attempts: Attempts::default(),
+                turns: parking_lot::Mutex::default(),
+            }),
         }
     }
 

@@ -38,6 +38,8 @@ pub struct ApiError {
     commit: Option<Oid>,
     moved_to: Option<Box<SpacePath>>,
     cause: Option<String>,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
 }
 
 /// Left in a response for [`crate::middleware`], which knows the address that was asked: the Space has this path now.
@@ -54,7 +56,8 @@ pub(crate) struct ErrorNote {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), members: Map::new(), commit: None, moved_to: None, cause: None }
+        let (message, members) = (message.into(), Map::new());
+        Self { status, code, message, members, commit: None, moved_to: None, cause: None, retry_after: None }
     }
 
     /// The request must be written otherwise.
@@ -155,6 +158,10 @@ impl From<ServiceError> for ApiError {
             ServiceError::TooLarge(_) => Self::too_large(message),
             ServiceError::NotOffered(_) => Self::new(StatusCode::BAD_REQUEST, "NotOffered", message),
             ServiceError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message),
+            ServiceError::TooSoon { seconds, .. } => {
+                let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
+                Self { retry_after: Some(seconds), ..refused }
+            }
             ServiceError::StorageFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "StorageFull", message),
             ServiceError::Internal { attempt, source } => Self::internal(attempt, source.as_ref()),
         }
@@ -178,8 +185,9 @@ impl IntoResponse for ApiError {
         if let Some(commit) = self.commit {
             headers.insert(X_REPO_COMMIT, header_text(&commit.to_string()));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after = self.retry_after.or((self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1));
+        if let Some(seconds) = retry_after {
+            headers.insert(http::header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(path) = self.moved_to {
             response.extensions_mut().insert(MovedNote(*path));

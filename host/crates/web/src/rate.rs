@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, StatusCode, header};
+use http::{Extensions, HeaderName, StatusCode, header};
 use quick_cache::sync::Cache;
 use spaceport_core::id::AccountId;
 use tokio::time::Instant;
@@ -191,11 +191,14 @@ fn sender(app: &AppState, request: &mut Request) -> Who {
             request.extensions_mut().insert(Known(Arc::new(signed)));
             who
         }
-        None => {
-            let context = request.extensions().get::<RequestContext>();
-            Who::Address(network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip)))
-        }
+        None => Who::Address(origin(request.extensions())),
     }
+}
+
+/// From where a request comes, as far as one customer can choose it.
+pub(crate) fn origin(extensions: &Extensions) -> IpAddr {
+    let context = extensions.get::<RequestContext>();
+    network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip))
 }
 
 /// The part of an address that is given to one customer.

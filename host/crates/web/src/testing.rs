@@ -163,7 +163,7 @@ impl TestHub {
 
     /// Creates a Space of a user who signs in by password; its path.
     pub(crate) async fn own_space(&self, user: &str, password: &str, name: &str) -> String {
-        let user = self.control.git_sign_in(user, password).await.unwrap().unwrap();
+        let user = self.control.git_sign_in(user, password, [127, 0, 0, 1].into()).await.unwrap().unwrap();
         let new = NewSpace {
             owner: None,
             name: name.parse().unwrap(),

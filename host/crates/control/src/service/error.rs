@@ -72,6 +72,14 @@ pub enum ServiceError {
     /// The host cannot now, through nobody's mistake; trying again may help.
     #[error("{0}")]
     Unavailable(String),
+    /// The same was tried too often with no success.
+    #[error("{message}")]
+    TooSoon {
+        /// What was tried, and when it may be again.
+        message: String,
+        /// Seconds until then.
+        seconds: u64,
+    },
     /// The disk is full.
     #[error("this host has no disk space left")]
     StorageFull,

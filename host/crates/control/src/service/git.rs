@@ -1,6 +1,7 @@
 //! What git clients do with a Space's repository: cloning, fetching and pushing, whichever way they came. Who may, what a
 //! push may bring, and how it becomes what is served: by the path that commits of the API take.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,6 @@ use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, Space};
 use spaceport_git::{Audit, GitError, PackStream, Push, PushOutput, RefCommand, Repo, Service};
 use tokio::io::AsyncRead;
-use tokio::sync::Semaphore;
 
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
@@ -21,10 +21,6 @@ use super::{Control, Turn};
 
 /// The largest file that is kept in git itself when it is pushed, as on the Hub: a clone brings every version of it.
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
-/// Passwords that are checked at a time: each takes a core and 19 MiB for a moment, and anybody may send one.
-static PASSWORD_CHECKS: Semaphore = Semaphore::const_new(2);
-/// How long one waits for its turn: those that come beyond are told to try again, and do not queue up.
-const PASSWORD_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a client is told that its push is still being looked at: proxies end a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a client is told of each ref when what it pushes is not accepted; the reasons stand before it.
@@ -58,8 +54,9 @@ pub(super) enum Refusal {
 }
 
 impl Control {
-    /// Who a git client is that sends a name and a secret: a token with any name, or a user's name and password.
-    pub async fn git_sign_in(&self, name: &str, secret: &str) -> ServiceResult<Option<User>> {
+    /// Who a git client is that sends a name and a secret from an address: a token with any name, or a user's name and
+    /// password.
+    pub async fn git_sign_in(&self, name: &str, secret: &str, from: IpAddr) -> ServiceResult<Option<User>> {
         if let Some(signed) = self.inner.accounts.authenticate(secret)? {
             return Ok(Some(signed.user));
         }
@@ -67,10 +64,7 @@ impl Control {
         if secret.is_empty() {
             return Ok(None);
         }
-        let busy = || ServiceError::Unavailable("Too many sign in at the same time: try again".to_owned());
-        let turn = tokio::time::timeout(PASSWORD_PATIENCE, PASSWORD_CHECKS.acquire()).await;
-        let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
-        let account = self.inner.accounts.authenticate_password(&name, secret.to_owned()).await?;
+        let account = self.password_sign_in(&name, secret, from).await?;
         // Whoever administers the host does that with a token.
         account.map(|account| self.inner.accounts.user(account, TokenRole::Write)).transpose()
     }

@@ -12,6 +12,7 @@ use super::GitRefusal;
 use crate::error::ApiError;
 use crate::extract::Param;
 use crate::middleware::ActorNote;
+use crate::rate::origin;
 use crate::router::AppState;
 
 /// What clients may write after a repository's name.
@@ -44,7 +45,11 @@ impl FromRequestParts<AppState> for GitCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, GitRefusal> {
         let Some((name, secret)) = credentials(parts)? else { return Ok(Self(Actor::Nobody)) };
-        let user = state.control.git_sign_in(&name, &secret).await?.ok_or_else(ApiError::invalid_token)?;
+        let user = state
+            .control
+            .git_sign_in(&name, &secret, origin(&parts.extensions))
+            .await?
+            .ok_or_else(ApiError::invalid_token)?;
         if let Some(note) = parts.extensions.get::<ActorNote>() {
             // The first extractor of a request has written it already.
             let _ = note.0.set(user.name.to_string());
