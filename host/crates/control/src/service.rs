@@ -180,8 +180,7 @@ impl Control {
     /// Whether the actor may do this with a Space now, whatever its path is by now.
     pub fn may(&self, actor: &Actor, action: Action, space: SpaceId) -> ServiceResult<bool> {
         let found = self.inner.db.spaces().get(&space).map_err(storage::read_failed)?;
-        let subject = |space: Space| Subject { owner: space.owner, visibility: space.visibility };
-        Ok(found.is_some_and(|space| can(actor, action, subject(space)).is_ok()))
+        Ok(found.is_some_and(|space| can(actor, action, Subject::of(&space)).is_ok()))
     }
 
     /// Why there is no Space at a path. Where one has gone is told to those who may see it.

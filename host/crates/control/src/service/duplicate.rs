@@ -8,11 +8,11 @@ use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Space, Visibility};
 use spaceport_db::Batch;
 
+use super::Control;
 use super::error::ServiceResult;
 use super::settings::{NewSetting, Settled, Warning};
 use super::spaces::NewSpace;
 use super::storage::{git_failed, read_failed};
-use super::Control;
 
 /// A copy to be made.
 pub struct NewCopy {

@@ -7,11 +7,11 @@ use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::space::{Sdk, SleepAfter};
 
+use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
 use super::storage::fleet_failed;
 use super::view::RuntimeView;
-use super::Control;
 
 /// Longest sleep time that can be set, in seconds: a year. More is "never".
 const MAX_SLEEP: i64 = 365 * 24 * 60 * 60;

@@ -2,13 +2,13 @@
 //! What runs goes on until an instance that knows the new name has answered.
 
 use spaceport_core::name::{SpacePath, Subdomain};
-use spaceport_core::permission::{Action, Actor};
+use spaceport_core::permission::{Action, Actor, Subject, can};
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, CommitError, TableId};
 
+use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
-use super::Control;
 
 impl Control {
     /// Moves a Space to another path, to which the old one leads from then on.

@@ -8,11 +8,11 @@ use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
+use super::Control;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
 use super::storage::{fleet_failed, git_failed};
-use super::Control;
 
 /// Longest message of a tag or a squashed branch, in bytes: that of a commit.
 const MAX_MESSAGE: usize = 64 << 10;

@@ -10,13 +10,13 @@ use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_db::{Batch, CommitError, TableId};
 use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
 
+use super::Control;
 use super::accounts::new_id;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{NewSetting, Settled, Warning, check_setting, put_secret, put_variable};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use super::template::first_files;
-use super::Control;
 
 /// What a Space's first commit is called.
 const FIRST_COMMIT: &str = "initial commit";

@@ -54,7 +54,7 @@ impl Lab {
         let mut lab = Self { hub, ada, tokens: Default::default() };
         let (reader, writer) = (token("reader", TokenRole::Write).await, token("writer", TokenRole::Write).await);
         let look = token("ada", TokenRole::Read).await;
-        let root = lab.hub.administrator().await;
+        let root = lab.hub.administrator("root").await;
         lab.make("page").await;
         lab.make("other").await;
         let scope = (NamedEntity::Space("lab/other".parse().unwrap()), Permission::ALL.to_vec());

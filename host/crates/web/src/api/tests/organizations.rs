@@ -2,8 +2,6 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use spaceport_control::service::{NewToken, NewUser};
-use spaceport_core::permission::TokenRole;
 
 use crate::admin::admin_socket_router;
 use crate::testing::{Answer, TestHub, request};
@@ -12,15 +10,6 @@ impl TestHub {
     /// A request of somebody's.
     pub(super) async fn by(&self, token: &str, method: Method, path: &str, body: Value) -> Answer {
         self.send(request(method, path, Some(token), Some(body).filter(|body| !body.is_null()))).await
-    }
-
-    /// The token of a new administrator of the host.
-    pub(super) async fn administrator(&self) -> String {
-        let accounts = self.control.accounts();
-        let name = || "root".parse().unwrap();
-        accounts.create_user(NewUser { name: name(), is_admin: true, password: None }).await.unwrap();
-        let new = NewToken { user: name(), role: TokenRole::Admin, label: "test".into() };
-        accounts.create_token(new).await.unwrap().expose().to_owned()
     }
 }
 
@@ -110,7 +99,7 @@ async fn spaces_of_an_organization_are_made_moved_copied_and_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_have_a_row_for_each_organization() {
     let hub = TestHub::start().await;
-    let root = hub.administrator().await;
+    let root = hub.administrator("root").await;
     let root = async |method, path: &str, body: Value| hub.by(&root, method, path, body).await;
     let rows = "/api/admin/organizations";
     let new = json!({ "name": "lab", "owner": "ada" });

@@ -204,6 +204,9 @@ fn running() -> Vec<Row> {
         row("POST /api/spaces/{owner}/{name}/replicas", WRITE).body(r#"{"replicas":1}"#),
         row("PUT /api/spaces/{owner}/{name}/volumes", WRITE).body(r#"{"volumes":[]}"#),
         row("DELETE /api/spaces/{owner}/{name}/volumes", WRITE),
+        row("GET /api/spaces/{owner}/{name}/previews", SEE),
+        row("POST /api/spaces/{owner}/{name}/previews", WRITE).body(r#"{"ref":"absent"}"#),
+        row("DELETE /api/spaces/{owner}/{name}/previews", WRITE).body(r#"{"ref":"absent"}"#),
         row("GET /api/spaces/{owner}/{name}/releases", SEE),
         row("POST /api/spaces/{owner}/{name}/releases/{param}/rollback", WRITE).param("999"),
     ]
@@ -225,6 +228,8 @@ fn files() -> Vec<Row> {
         row("POST /api/spaces/{owner}/{name}/paths-info/{rev}", SEE).body(r#"{"paths":["README.md"]}"#),
         row("GET /spaces/{owner}/{name}/resolve/{rev}/{*path}", SEE),
         row("GET /spaces/{owner}/{name}/raw/{rev}/{*path}", SEE),
+        row("GET /api/spaces/{owner}/{name}/lfs-files", SETTINGS),
+        row("POST /api/spaces/{owner}/{name}/lfs-files/batch", WRITE),
         row("GET /api/spaces/{owner}/{name}/xet-write-token/{rev}", SEE),
         row("GET /api/spaces/{owner}/{name}/xet-read-token/{rev}", SEE),
         row(
