@@ -76,6 +76,11 @@ impl OidPrefix {
     pub fn matches(&self, oid: Oid) -> bool {
         oid.to_string().starts_with(&self.0)
     }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl From<Oid> for OidPrefix {
