@@ -101,6 +101,20 @@ impl<T: Key> Key for (AccountId, T) {
 
 impl<T: Key> Under<AccountId> for (AccountId, T) {}
 
+impl Key for (u64, u64) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.0.encode(bytes);
+        self.1.encode(bytes);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (first, second) = bytes.split_at_checked(size_of::<u64>())?;
+        Some((u64::decode(first)?, u64::decode(second)?))
+    }
+}
+
+impl Under<(SpaceId, u64)> for (SpaceId, (u64, u64)) {}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -119,6 +133,14 @@ mod tests {
             let [a, b] = [a, b].map(|(id, number)| (SpaceId::from_bytes(id), number));
             prop_assert_eq!(a.cmp(&b), bytes(&a).cmp(&bytes(&b)));
             prop_assert_eq!(<(SpaceId, u64)>::decode(&bytes(&a)), Some(a));
+        }
+
+        #[test]
+        fn events_sort_within_their_discussion(id: [u8; 12], a: (u64, u64), b: (u64, u64)) {
+            let [a, b] = [a, b].map(|numbers| (SpaceId::from_bytes(id), numbers));
+            prop_assert_eq!(a.cmp(&b), bytes(&a).cmp(&bytes(&b)));
+            prop_assert!(bytes(&a).starts_with(&bytes(&(a.0, a.1.0))));
+            prop_assert_eq!(<(SpaceId, (u64, u64))>::decode(&bytes(&a)), Some(a));
         }
 
         #[test]

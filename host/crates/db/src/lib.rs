@@ -25,6 +25,7 @@ mod account;
 mod batch;
 mod db;
 mod dir;
+mod discussion;
 mod error;
 mod index;
 mod journal;
@@ -49,6 +50,9 @@ pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};
 pub use batch::{Batch, Expect, MAX_BATCH};
 pub use db::{Db, Health};
 pub use dir::create_private_dir;
+pub use discussion::{
+    Comment, CommentText, Discussion, DiscussionBook, DiscussionEvent, EventKind, Merged, PullRequest,
+};
 pub use error::{CommitError, OpenError, ReadError};
 pub use key::{Key, Under};
 pub use keys::{KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SealedSecret, SecretValue, Subkey, UnsealError};

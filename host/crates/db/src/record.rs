@@ -4,6 +4,7 @@
 //! knows the newest only. The domain can thus change without touching what is on disk, and the other way round.
 
 mod account;
+mod discussion;
 mod lfs;
 mod lifecycle;
 mod like;

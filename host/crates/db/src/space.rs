@@ -73,6 +73,7 @@ impl Batch {
         for (key, _) in db.likes().under(&space.id)? {
             self.delete(db.likes(), &key);
         }
+        self.remove_discussions(db, space.id)?;
         for (key, _) in db.moved_paths().scan()?.into_iter().filter(|(_, id)| *id == space.id) {
             self.delete(db.moved_paths(), &key);
         }

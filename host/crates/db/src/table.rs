@@ -13,6 +13,7 @@ use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
 
 use crate::account::{AccessToken, Account, TokenHash};
+use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
 use crate::error::ReadError;
 use crate::index::{Index, Row};
 use crate::key::{Key, Under};
@@ -55,6 +56,12 @@ pub enum TableId {
     MovedPaths = 20,
     /// Who likes which Space.
     Likes = 21,
+    /// Discussions and pull requests of Spaces.
+    Discussions = 22,
+    /// What happened in them.
+    DiscussionEvents = 23,
+    /// What a Space knows of all of them.
+    DiscussionBooks = 24,
     /// Large files of Spaces.
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
@@ -79,6 +86,9 @@ impl TableId {
             Self::Memberships => "memberships",
             Self::MovedPaths => "moved_paths",
             Self::Likes => "likes",
+            Self::Discussions => "discussions",
+            Self::DiscussionEvents => "discussion_events",
+            Self::DiscussionBooks => "discussion_books",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
         }
@@ -209,6 +219,12 @@ tables! {
     moved_paths: MovedPaths, String => SpaceId;
     /// Likes, by Space and account.
     likes: Likes, (SpaceId, AccountId) => Like;
+    /// Discussions and pull requests, by Space and number.
+    discussions: Discussions, (SpaceId, u64) => Discussion;
+    /// What happened in a discussion, by Space, its number and that of the event.
+    discussion_events: DiscussionEvents, (SpaceId, (u64, u64)) => DiscussionEvent;
+    /// What a Space knows of all its discussions.
+    discussion_books: DiscussionBooks, SpaceId => DiscussionBook;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.
