@@ -17,7 +17,7 @@ pub(crate) mod plan;
 /// A commit to be made.
 #[derive(Debug, Clone)]
 pub struct CommitSpec {
-    /// The branch that moves, such as `main`; made if it does not exist.
+    /// The branch that moves, such as `main`, or a pull request by its full name; made if it does not exist.
     pub branch: String,
     /// What the branch's head must be; `None`: whatever it is.
     pub parent: Option<OidPrefix>,

@@ -24,7 +24,7 @@ pub use commit::{Author, Change, CommitError, CommitSpec};
 pub use disk::room;
 pub use error::GitError;
 pub use path::{PathError, RepoPath};
-pub use repo::{FileStream, LogEntry, MAX_REFS, RefChange, RefEntry, Repo};
+pub use repo::{FileStream, LogEntry, MAX_REFS, MergeOutcome, MergeSpec, RefChange, RefEntry, Repo, TriedMerge};
 pub use repos::Repos;
 pub use smart::{Audit, PackStream, Push, PushOutput, RefCommand, Service};
 pub use tree::{FileMode, TreeEntry, TreeError, blob_oid};

@@ -39,8 +39,9 @@ pub(crate) const BULK_DEADLINE: Duration = Duration::from_secs(300);
 const TERMINATION: Duration = Duration::from_secs(2);
 /// Of an error message, the part worth keeping.
 const MAX_STDERR: usize = 8 << 10;
-/// The oldest git that can be told to make everything durable (`core.fsync`).
-const OLDEST: (u32, u32) = (2, 36);
+/// The oldest git that can be told to make everything durable (`core.fsync`, 2.36) and that merges without files
+/// (`merge-tree --write-tree`).
+const OLDEST: (u32, u32) = (2, 38);
 
 /// Configuration that every call runs under, over whatever a repository says.
 const CONFIG: &[&str] = &[

@@ -2,6 +2,7 @@
 
 pub(crate) mod branch;
 mod history;
+mod merge;
 mod pointers;
 mod refs;
 mod stream;
@@ -27,6 +28,7 @@ use crate::process::{Call, Finished, Git, Place, READ_DEADLINE};
 use crate::smart::Incoming;
 use crate::tree::{FileMode, Listing, ListingError, MAX_LINK_TARGET, MAX_LISTING, TreeEntry, TreeError};
 
+pub use merge::{MergeOutcome, MergeSpec, TriedMerge};
 pub use refs::{MAX_REFS, RefChange, RefEntry};
 pub use stream::FileStream;
 
@@ -69,9 +71,9 @@ pub struct LogEntry {
 }
 
 impl Repo {
-    /// The head of a branch; `None` while it has no commit.
+    /// The head of a branch, or of a pull request by its full name; `None` while it has no commit.
     pub async fn head(&self, branch: &str) -> Result<Option<Oid>, GitError> {
-        let name = branch::full_name(branch)?;
+        let name = branch::committed_name(branch)?;
         self.first_commit(&[name]).await
     }
 
@@ -276,7 +278,7 @@ impl Repo {
 
     /// Moves a branch from `old` to `new`; whether it still was at `old`.
     pub(crate) async fn move_branch(&self, branch: &str, new: Oid, old: Option<Oid>) -> Result<bool, GitError> {
-        let name = branch::full_name(branch)?;
+        let name = branch::committed_name(branch)?;
         let (new_text, old_text) = (new.to_string(), old.unwrap_or(Oid::from_bytes([0; 20])).to_string());
         let args = ["--no-deref", &name, &new_text, &old_text];
         let call = Call { command: "update-ref", args: &args, max_output: SMALL_OUTPUT, deadline: READ_DEADLINE };

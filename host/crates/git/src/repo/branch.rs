@@ -1,5 +1,7 @@
 //! Names of branches and tags, by git's own rule for refs.
 
+use spaceport_core::discussion::pull_number;
+
 use crate::error::GitError;
 
 /// Longest name: git keeps each as a file.
@@ -10,6 +12,11 @@ const MIN_ID: usize = 7;
 /// The full name of a branch.
 pub(super) fn full_name(branch: &str) -> Result<String, GitError> {
     if is_valid(branch) { Ok(format!("refs/heads/{branch}")) } else { Err(GitError::Branch(branch.to_owned())) }
+}
+
+/// The full name of what commits are made on: of a branch, or of a pull request's head, which is named in full.
+pub(super) fn committed_name(name: &str) -> Result<String, GitError> {
+    if pull_number(name).is_some() { Ok(name.to_owned()) } else { full_name(name) }
 }
 
 /// The full name of a tag.
@@ -77,6 +84,14 @@ mod tests {
             "x".repeat(MAX_BRANCH + 1).as_str(),
         ] {
             assert!(full_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn commits_are_made_on_branches_and_on_pull_requests() {
+        assert_eq!(committed_name("refs/pr/12").unwrap(), "refs/pr/12");
+        for name in ["main", "refs/pr/x", "refs/tags/v1"] {
+            assert_eq!(committed_name(name).unwrap(), format!("refs/heads/{name}"));
         }
     }
 

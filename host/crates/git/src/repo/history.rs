@@ -77,7 +77,7 @@ impl Repo {
 
 impl Repo {
     /// Entries of `git log` with these arguments, which name a revision.
-    async fn log_entries(&self, revision: Oid, args: &[&str]) -> Result<Vec<LogEntry>, GitError> {
+    pub(super) async fn log_entries(&self, revision: Oid, args: &[&str]) -> Result<Vec<LogEntry>, GitError> {
         let mut all =
             vec!["-z", "--no-mailmap", "--no-decorate", "--no-show-signature", "--format=%H%x00%an%x00%ct%x00%s%x00%b"];
         all.extend(args);

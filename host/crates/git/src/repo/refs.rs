@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use spaceport_core::discussion::PULL_REFS;
 use spaceport_core::revision::Oid;
 
 use super::{Repo, branch, import_identity};
@@ -11,7 +12,8 @@ use crate::commit::{Author, import};
 use crate::error::GitError;
 use crate::process::{Call, READ_DEADLINE};
 
-/// Branches and tags a repository may have: each is a file, and all of them are told as one list.
+/// Branches and tags a repository may have, and pull requests beside them: each is a file, and all of them are told as one
+/// list.
 pub const MAX_REFS: usize = 2_000;
 /// For the list of refs: a generous line for each, and room for those that were pushed.
 const REFS_OUTPUT: usize = 4 << 20;
@@ -101,7 +103,8 @@ impl Repo {
         if refs.iter().any(|there| is_in_the_way(&there.name, name)) {
             return Ok(RefChange::Exists);
         }
-        if refs.len() >= MAX_REFS {
+        // Pull requests are counted by themselves: strangers open them, and must not use up what the owner may have.
+        if refs.iter().filter(|there| !there.name.starts_with(PULL_REFS)).count() >= MAX_REFS {
             return Ok(RefChange::TooMany);
         }
         let none = Oid::from_bytes([0; 20]).to_string();

@@ -1,5 +1,7 @@
 //! Against the real git, on a repository in a temporary directory.
 
+mod merging;
+
 use cap_std::ambient_authority;
 use tempfile::TempDir;
 

@@ -23,10 +23,10 @@ impl Repo {
         sync_directories(vec![self.folder().join("objects/pack")]).await
     }
 
-    /// Makes a moved branch durable, with the folders that its name has.
+    /// Makes a moved branch, or a pull request, durable with the folders that its name has.
     pub(super) async fn sync_branch(&self, full_name: &str) -> Result<(), GitError> {
         let file = self.folder().join(full_name);
-        let heads = self.folder().join("refs/heads");
+        let heads = self.folder().join(if full_name.starts_with("refs/heads/") { "refs/heads" } else { "refs" });
         let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&heads));
         sync_directories(folders.map(Path::to_path_buf).collect()).await
     }

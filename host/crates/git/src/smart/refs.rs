@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use spaceport_core::discussion::PULL_REFS;
 use spaceport_core::revision::Oid;
 
 use super::request::RefCommand;
@@ -49,7 +50,8 @@ impl Repo {
             let mut inside = there.range(below.clone()..).take_while(|(other, _)| other.starts_with(&below));
             name.match_indices('/').any(|(at, _)| stays(&name[..at])) || inside.any(|(other, _)| stays(other))
         };
-        let mut room = MAX_REFS.saturating_sub(there.len());
+        let counted = there.keys().filter(|name| !name.starts_with(PULL_REFS)).count();
+        let mut room = MAX_REFS.saturating_sub(counted);
         let mut stuck = BTreeMap::new();
         for command in commands {
             let is_new = command.new.is_some() && command.old.is_none();
