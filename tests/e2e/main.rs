@@ -7,6 +7,7 @@ mod clients;
 mod config;
 mod crash;
 mod crowds;
+mod discussions;
 mod egress;
 mod files;
 mod git;

@@ -8,6 +8,7 @@ mod accounts;
 mod addresses;
 mod attempts;
 mod commit;
+mod discussions;
 mod duplicate;
 mod error;
 mod files;
@@ -59,6 +60,10 @@ pub use crate::lfs::LargeContent;
 pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use commit::{FileChange, NewCommit};
+pub use discussions::{
+    CommentTextView, CommentView, Conflicts, DiscussionDetails, DiscussionFilter, DiscussionPage, DiscussionView,
+    EventKindView, EventView, KindFilter, NewDiscussion, StatusFilter,
+};
 pub use duplicate::NewCopy;
 pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};

@@ -153,6 +153,7 @@ impl From<ServiceError> for ApiError {
                 Self { commit: Some(commit), ..Self::new(StatusCode::NOT_FOUND, "EntryNotFound", message) }
             }
             ServiceError::NothingToDelete(_) => Self::new(StatusCode::NOT_FOUND, "EntryNotFound", message),
+            ServiceError::DiscussionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "DiscussionNotFound", message),
             ServiceError::AccountNotFound(_) => Self::new(StatusCode::NOT_FOUND, "AccountNotFound", message),
             ServiceError::Outdated { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "Outdated", message),
             ServiceError::TooLarge(_) => Self::too_large(message),

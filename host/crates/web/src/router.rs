@@ -120,7 +120,16 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/like", post(api::likes::like).delete(api::likes::unlike))
         .route("/api/spaces/{owner}/{name}/likers", get(api::likes::likers))
         .route("/api/spaces/{owner}/{name}/discussions", get(api::discussions::list).post(api::discussions::open))
-        .route("/api/spaces/{owner}/{name}/discussions/{param}", get(api::discussions::one))
+        .route(
+            "/api/spaces/{owner}/{name}/discussions/{number}",
+            get(api::discussions::one).delete(api::discussions::delete),
+        )
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/comment", post(api::discussions::comment))
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/comment/{param}/edit", post(api::discussions::edit))
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/comment/{param}/hide", post(api::discussions::hide))
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/title", post(api::discussions::rename))
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/status", post(api::discussions::set_status))
+        .route("/api/spaces/{owner}/{name}/discussions/{number}/merge", post(api::discussions::merge))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
         .route("/api/spaces/{owner}/{name}/jwt", get(api::spaces::jwt))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))

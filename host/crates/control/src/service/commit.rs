@@ -2,6 +2,8 @@
 //! answer, so that the stage has moved when the committer reads it.
 
 use bytes::Bytes;
+use spaceport_core::discussion::pull_number;
+use spaceport_core::id::SpaceId;
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
@@ -9,7 +11,7 @@ use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid, OidPrefix};
 use spaceport_core::space::Sdk;
-use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
+use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, Repo, RepoPath};
 
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
@@ -64,28 +66,23 @@ pub struct NewCommit {
 }
 
 impl Control {
-    /// Commits to a branch; its new head. A commit that changes nothing is the head as it is.
+    /// Commits to a branch, or to a pull request by the full name of its head; its new head. A commit that changes nothing is
+    /// the head as it is.
     pub async fn commit(&self, actor: &Actor, path: &SpacePath, branch: &str, new: NewCommit) -> ServiceResult<Oid> {
+        if let Some(number) = pull_number(branch) {
+            return self.commit_to_pull_request(actor, path, number, new).await;
+        }
         let space = self.space(actor, path, Action::Write)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let sdk = match branch == DEPLOY_BRANCH {
             true => check_readme_change(&new.changes, self.plugins())?,
             false => None,
         };
-        let message = message(&new)?;
 
         // One after the other: the fleet must hear of two commits in the order they were made.
         let turn = self.settings_turn(actor, space.id).await?;
         let repo = self.inner.repos.repo(space.id);
-        let before = repo.head(branch).await.map_err(git_failed)?;
-        if before.is_none() && branch != DEPLOY_BRANCH {
-            return Err(ServiceError::RevisionNotFound(branch.to_owned()));
-        }
-        let changes = self.with_pointers(space.id, &repo, before, new.changes).await?;
-        let changes = changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
-        let author = author(user, self.inner.clock.now());
-        let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
-        let head = repo.commit(spec).await.map_err(commit_refused)?;
+        let (before, head) = self.make_commit(space.id, user, &repo, branch, new).await?;
         if branch == DEPLOY_BRANCH {
             // Also of a head that was there: the commit before this one may be the same, sent again because the fleet
             // could not be told of it.
@@ -99,6 +96,27 @@ impl Control {
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)
+    }
+
+    /// Makes a commit on a branch or a pull request, for a caller that has the Space's turn; the head before and the new one.
+    pub(super) async fn make_commit(
+        &self,
+        space: SpaceId,
+        user: &User,
+        repo: &Repo,
+        branch: &str,
+        new: NewCommit,
+    ) -> ServiceResult<(Option<Oid>, Oid)> {
+        let message = message(&new)?;
+        let before = repo.head(branch).await.map_err(git_failed)?;
+        if before.is_none() && branch != DEPLOY_BRANCH {
+            return Err(ServiceError::RevisionNotFound(branch.to_owned()));
+        }
+        let changes = self.with_pointers(space, repo, before, new.changes).await?;
+        let changes = changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
+        let author = author(user, self.inner.clock.now());
+        let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
+        Ok((before, repo.commit(spec).await.map_err(commit_refused)?))
     }
 
     /// Hands a new head of the deploy branch to the fleet, with the kind that its README names.

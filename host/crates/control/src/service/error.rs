@@ -52,6 +52,9 @@ pub enum ServiceError {
     /// A file or folder to be deleted is not there.
     #[error("{0}")]
     NothingToDelete(String),
+    /// No discussion of that number, or no such comment in it.
+    #[error("{0}")]
+    DiscussionNotFound(String),
     /// No such user or organization.
     #[error("There is no account named {0:?}")]
     AccountNotFound(String),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use spaceport_core::discussion::{PULL_REFS, pull_number};
 use spaceport_core::lfs::MAX_LARGE_FILE;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
@@ -27,8 +28,6 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const DECLINED: &str = "pre-receive hook declined";
 /// Branches by their full names.
 const BRANCHES: &str = "refs/heads/";
-/// Heads of pull requests by their full names.
-const PULL_REQUESTS: &str = "refs/pr/";
 /// Refs that would change what others' git makes of a repository, or that this host keeps for itself.
 const RESERVED_REFS: [&str; 3] = ["refs/spaceport/", "refs/replace/", "refs/bisect/"];
 /// Sets off what is told to the author of a push that was refused.
@@ -39,6 +38,8 @@ pub struct GitPush {
     control: Control,
     space: Space,
     user: User,
+    /// Whether it may push more than pull requests of its own.
+    is_writer: bool,
     output: PushOutput,
     push: Push,
     /// The kind that the new README names.
@@ -78,11 +79,10 @@ impl Control {
         protocol: Option<&str>,
         is_http: bool,
     ) -> ServiceResult<Bytes> {
-        let action = match service {
-            Service::UploadPack => Action::See,
-            Service::ReceivePack => Action::Write,
+        let space = match service {
+            Service::UploadPack => self.space(actor, path, Action::See)?,
+            Service::ReceivePack => self.pusher(actor, path)?.0,
         };
-        let space = self.space(actor, path, action)?;
         self.inner.repos.repo(space.id).advertise(service, protocol, is_http).await.map_err(git_failed)
     }
 
@@ -107,11 +107,11 @@ impl Control {
         input: &mut (impl AsyncRead + Unpin),
         output: PushOutput,
     ) -> ServiceResult<Option<GitPush>> {
-        let space = self.space(actor, path, Action::Write)?;
+        let (space, is_writer) = self.pusher(actor, path)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let push = Push::begin(&self.inner.repos.repo(space.id), input, output.clone()).await.map_err(git_failed)?;
         let (control, user) = (self.clone(), user.clone());
-        Ok(push.map(|push| GitPush { control, space, user, output, push, sdk: None }))
+        Ok(push.map(|push| GitPush { control, space, user, is_writer, output, push, sdk: None }))
     }
 }
 
@@ -160,6 +160,10 @@ impl GitPush {
 
     /// Brings the objects in and looks at everything.
     async fn examine(&mut self, input: &mut (impl AsyncRead + Unpin)) -> Result<(), Refusal> {
+        if !self.is_writer {
+            let repo = self.control.inner.repos.repo(self.space.id);
+            self.control.refuse_full(&repo).await.map_err(|error| Refusal::Content(vec![error.to_string()]))?;
+        }
         self.push.take_pack(input).await.map_err(|error| self.failed(error))?;
         let audit = self.push.audit(MAX_PUSHED_FILE).await.map_err(|error| self.failed(error))?;
         refuse_large(&audit)?;
@@ -169,11 +173,24 @@ impl GitPush {
                 self.push.refuse(&command.name, why);
                 continue;
             }
+            if let Some(why) = self.not_pushed(&command)? {
+                self.push.refuse(&command.name, &why);
+                continue;
+            }
             if let Some(new) = command.new {
                 self.examine_tip(&command, new).await?;
             }
         }
         Ok(())
+    }
+
+    /// Why this user may not push this ref.
+    fn not_pushed(&self, command: &RefCommand) -> Result<Option<String>, Refusal> {
+        let may = self.control.may_push(self.space.id, &self.user, self.is_writer, &command.name);
+        may.map_err(|error| {
+            tracing::error!(space = %self.space.path, %error, "a push failed through a fault of the host");
+            Refusal::Pack("an internal error occurred; the host's log has it".to_owned())
+        })
     }
 
     /// Holds what a ref is to lead to to the rules for revisions.
@@ -234,6 +251,15 @@ impl GitPush {
                 return self.push.refuse_all(&format!("this push may not be made any more: {error}"));
             }
         };
+        // A pull request may have been closed while its commits came.
+        for command in self.push.commands().to_vec() {
+            match self.not_pushed(&command) {
+                Ok(None) => {}
+                Ok(Some(why)) => self.push.refuse(&command.name, &why),
+                Err(Refusal::Pack(why)) => return self.push.fail(&why),
+                Err(Refusal::Content(lines)) => self.push.refuse(&command.name, &lines.join("; ")),
+            }
+        }
         let moved = match self.push.accept().await {
             Ok(moved) => moved,
             Err(error) => {
@@ -249,6 +275,9 @@ impl GitPush {
         control.inner.fleet.tidy(control.inner.repos.repo(self.space.id));
         for RefCommand { name, new, .. } in &moved {
             tracing::info!(space = %self.space.path, name, new = ?new, actor = %self.user.name, "a ref was pushed");
+            if let Some(number) = pull_number(name) {
+                control.pull_request_was_pushed(self.space.id, number, self.user.id).await;
+            }
         }
         for RefCommand { name, new, .. } in &moved {
             control.preview_follows(self.space.id, name, *new).await;
@@ -299,7 +328,7 @@ fn forbidden(command: &RefCommand) -> Option<&'static str> {
     if command.new.is_none() && name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH) {
         return Some("main is what is served: it can be overwritten, not deleted");
     }
-    if name.starts_with(PULL_REQUESTS) && (command.old.is_none() || command.new.is_none()) {
+    if name.starts_with(PULL_REFS) && (command.old.is_none() || command.new.is_none()) {
         return Some("pull requests are opened and closed by the API");
     }
     RESERVED_REFS.iter().any(|reserved| name.starts_with(reserved)).then_some("refs of this kind are not taken")

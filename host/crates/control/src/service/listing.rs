@@ -154,6 +154,8 @@ impl Control {
             large: Default::default(),
             runtime,
             likes,
+            // Whoever asks for them is told if this cannot be read.
+            discussions_disabled: self.are_discussions_disabled(space.id).unwrap_or(false),
             space,
         }
     }

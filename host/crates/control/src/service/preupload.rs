@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use spaceport_core::name::SpacePath;
-use spaceport_core::permission::{Action, Actor};
+use spaceport_core::permission::Actor;
 use spaceport_core::revision::Oid;
 use spaceport_git::{Repo, TreeEntry};
 
@@ -45,7 +45,8 @@ pub struct PlannedUpload {
 }
 
 impl Control {
-    /// Compares files to be uploaded with a revision and with the rules about ignored files.
+    /// Compares files to be uploaded with a revision and with the rules about ignored files, for a commit there or as a pull
+    /// request.
     pub async fn upload_plan(
         &self,
         actor: &Actor,
@@ -53,8 +54,9 @@ impl Control {
         revision: &str,
         wanted: &[(&str, u64)],
         rules: Option<String>,
+        as_pull_request: bool,
     ) -> ServiceResult<UploadPlan> {
-        let space = self.space(actor, path, Action::Write)?;
+        let space = self.may_commit(actor, path, revision, as_pull_request)?;
         let repo = self.inner.repos.repo(space.id);
         let commit = resolve(&repo, revision).await?;
         let tree = repo.tree(commit).await.map_err(git_failed)?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use spaceport_core::discussion::pull_number;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
@@ -66,6 +67,8 @@ impl Control {
                 Some("heads") => (&mut list.branches, "refs/heads/"),
                 Some("tags") => (&mut list.tags, "refs/tags/"),
                 Some("convert") => (&mut list.converts, "refs/convert/"),
+                // One that was being opened when the host ended is nobody's.
+                Some("pr") if !self.is_pull_request(space.id, &full_name)? => continue,
                 Some("pr") => (&mut list.pull_requests, "refs/pr/"),
                 _ => continue,
             };
@@ -186,7 +189,8 @@ impl Control {
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
         let repo = self.inner.repos.repo(space.id);
-        if repo.head(branch).await.map_err(git_failed)?.is_none() {
+        // A pull request's history is its author's.
+        if pull_number(branch).is_some() || repo.head(branch).await.map_err(git_failed)?.is_none() {
             resolve(&repo, branch).await?;
             let message = format!("{branch:?} is no branch: the history of branches alone can be squashed");
             return Err(ServiceError::Invalid(message));

@@ -21,17 +21,17 @@ mod tokens;
 /// A value that must be found nowhere on disk.
 const CANARY: &str = "canary-a71c9e";
 
-struct Host {
-    control: Control,
-    ada: Actor,
+pub(super) struct Host {
+    pub(super) control: Control,
+    pub(super) ada: Actor,
     token: TokenText,
-    repos: Arc<Repos>,
+    pub(super) repos: Arc<Repos>,
     clock: Arc<ManualClock>,
     dir: TempDir,
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = KeyStore::open(&dir.path().join("keys")).unwrap();
         let db = Arc::new(Db::open(&dir.path().join("store"), &keys, Options::default()).unwrap().0);
@@ -65,7 +65,7 @@ impl Host {
         Self { control, ada, token, repos, clock, dir }
     }
 
-    async fn create(&self, name: &str) -> ServiceResult<Space> {
+    pub(super) async fn create(&self, name: &str) -> ServiceResult<Space> {
         Ok(self.control.create_space(&self.ada, new_space(name)).await?.value)
     }
 }

@@ -38,6 +38,8 @@ pub struct SpaceView {
     pub runtime: RuntimeView,
     /// How many like it.
     pub likes: LikeCount,
+    /// Whether its discussions are switched off.
+    pub discussions_disabled: bool,
 }
 
 /// How a Space runs.

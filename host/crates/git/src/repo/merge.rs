@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use spaceport_core::discussion::PULL_REFS;
@@ -132,7 +133,7 @@ impl Repo {
     pub async fn try_merge(&self, ours: Oid, theirs: Oid) -> Result<TriedMerge, GitError> {
         let incoming = Incoming::make(self.folder()).await.map_err(|error| self.missing(error))?;
         let repo = Self { incoming: Some(Arc::new(incoming)), ..self.clone() };
-        let outcome = repo.merge_tree(ours, theirs).await?;
+        let outcome = repo.merge_tree(ours, theirs, READ_DEADLINE).await?;
         Ok(TriedMerge { repo, outcome })
     }
 
@@ -148,7 +149,7 @@ impl Repo {
         if head != Some(spec.ours) {
             return Err(moved(head));
         }
-        let MergeOutcome::Clean(tree) = self.merge_tree(spec.ours, spec.theirs).await? else {
+        let MergeOutcome::Clean(tree) = self.merge_tree(spec.ours, spec.theirs, BULK_DEADLINE).await? else {
             return Err(moved(head));
         };
         // A revision keeps to the rules whichever way it came.
@@ -165,10 +166,10 @@ impl Repo {
 // === how it is done ===
 
 impl Repo {
-    async fn merge_tree(&self, ours: Oid, theirs: Oid) -> Result<MergeOutcome, GitError> {
+    async fn merge_tree(&self, ours: Oid, theirs: Oid, deadline: Duration) -> Result<MergeOutcome, GitError> {
         let (ours, theirs) = (ours.to_string(), theirs.to_string());
         let args = ["--write-tree", "-z", "--name-only", "--no-messages", &ours, &theirs];
-        let call = Call { command: "merge-tree", args: &args, max_output: CONFLICTS_OUTPUT, deadline: BULK_DEADLINE };
+        let call = Call { command: "merge-tree", args: &args, max_output: CONFLICTS_OUTPUT, deadline };
         let merged = self.run_bounded(call).await?;
         let text = String::from_utf8_lossy(&merged.stdout).into_owned();
         let mut fields = text.split('\0').filter(|field| !field.is_empty());

@@ -12,7 +12,6 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::{NewCommit, PlannedUpload};
-use spaceport_core::permission::Action;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -30,6 +29,8 @@ const TURN: Duration = Duration::from_secs(60);
 /// Longest time for a body that holds such a turn, from getting it to the end: what is taken at most, at two megabits a
 /// second or so. A body that trickles in would keep everybody else's waiting.
 const LARGE_BODY: Duration = Duration::from_secs(15 * 60);
+/// By which a commit is made a pull request.
+const CREATE_PR: &str = "create_pr";
 /// Files asked about at once.
 const MAX_PREUPLOAD: usize = 1000;
 /// Read of a refused body, so that a client that writes on gets to read the refusal.
@@ -85,12 +86,12 @@ pub(crate) async fn preupload(
     query: QueryPairs,
     JsonBody(body): JsonBody<Preupload>,
 ) -> ApiResult<Response> {
-    refuse_pull_request(&query)?;
     if body.files.len() > MAX_PREUPLOAD {
         return Err(ApiError::too_large(format!("Ask about at most {MAX_PREUPLOAD} files at once")));
     }
     let wanted: Vec<(&str, u64)> = body.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
-    let plan = app.control.upload_plan(&actor, &path, &revision, &wanted, body.git_ignore).await;
+    let as_pull_request = query.is_set(CREATE_PR);
+    let plan = app.control.upload_plan(&actor, &path, &revision, &wanted, body.git_ignore, as_pull_request).await;
     let plan = plan.map_err(told_to(&actor))?;
     let answer = |((path, _), planned): (&(&str, u64), &PlannedUpload)| {
         let mode = if planned.is_large { "lfs" } else { "regular" };
@@ -119,9 +120,10 @@ pub(crate) async fn commit(
     body: Body,
 ) -> ApiResult<Json<Value>> {
     // Before a byte of the body is read.
-    let permitted = app.control.space(&actor, &path, Action::Write).map_err(told_to(&actor));
+    let as_pull_request = query.is_set(CREATE_PR);
+    let permitted = app.control.may_commit(&actor, &path, &branch, as_pull_request).map_err(told_to(&actor));
     let mut body = Incoming::new(body);
-    if let Err(error) = permitted.map(|_| ()).and_then(|()| refuse_pull_request(&query)) {
+    if let Err(error) = permitted {
         body.discard().await;
         return Err(error);
     }
@@ -133,9 +135,20 @@ pub(crate) async fn commit(
             return Err(error);
         }
     };
-    let oid = app.control.commit(&actor, &path, &branch, new).await.map_err(told_to(&actor))?;
-    let url = format!("{}/commit/{oid}", app.control.addresses().page_url(&path));
-    Ok(Json(json!({ "success": true, "commitOid": oid.to_string(), "commitUrl": url, "hookOutput": "" })))
+    let page = app.control.addresses().page_url(&path);
+    let (oid, opened) = if as_pull_request {
+        let made = app.control.commit_as_pull_request(&actor, &path, &branch, new).await;
+        let (number, oid) = made.map_err(told_to(&actor))?;
+        (oid, Some(number))
+    } else {
+        (app.control.commit(&actor, &path, &branch, new).await.map_err(told_to(&actor))?, None)
+    };
+    let url = format!("{page}/commit/{oid}");
+    let mut answer = json!({ "success": true, "commitOid": oid.to_string(), "commitUrl": url, "hookOutput": "" });
+    if let Some(number) = opened {
+        answer["pullRequestUrl"] = json!(format!("{page}/discussions/{number}"));
+    }
+    Ok(Json(answer))
 }
 
 async fn read_commit(
@@ -178,13 +191,6 @@ async fn large_turn(app: &AppState) -> ApiResult<OwnedSemaphorePermit> {
         let message = "Other large commits are being taken in: try again in a moment";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message)
     })
-}
-
-fn refuse_pull_request(query: &QueryPairs) -> ApiResult<()> {
-    if query.is_set("create_pr") {
-        return Err(ApiError::bad_request("Pull requests are not offered: commit to a branch, without create_pr"));
-    }
-    Ok(())
 }
 
 /// A body that is read piece by piece.

@@ -160,7 +160,7 @@ fn commit_json(commit: &LogEntry, is_formatted: bool) -> Value {
 }
 
 /// Text as HTML that shows it and nothing else.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -33,6 +33,8 @@ pub(crate) struct ChangeSettings {
     visibility: Option<String>,
     private: Option<bool>,
     gated: Option<Value>,
+    #[serde(rename = "discussionsDisabled")]
+    discussions_disabled: Option<bool>,
 }
 
 /// Lists the Spaces that the caller may see: a bare array, with the address of the next page in `Link`.
@@ -133,6 +135,9 @@ pub(crate) async fn change_settings(
         return Err(ApiError::bad_request("Spaces are not gated: send \"gated\": false, or leave it out"));
     }
     let changes = SpaceChanges { visibility: visibility(body.visibility.as_deref(), body.private)? };
+    if let Some(is_disabled) = body.discussions_disabled {
+        app.control.set_discussions(&actor, &path, is_disabled).await.map_err(told_to(&actor))?;
+    }
     let space = app.control.update_space(&actor, &path, changes).await.map_err(told_to(&actor))?;
     Ok(Json(json!({ "visibility": visibility_word(space.visibility) })))
 }

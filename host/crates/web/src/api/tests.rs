@@ -2,6 +2,7 @@
 
 mod admin;
 mod commits;
+mod discussions;
 mod duplicates;
 mod errors;
 mod files;

@@ -154,6 +154,7 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     put("disabled", json!(false));
     put("likes", json!(view.likes.total));
     put("trendingScore", json!(view.likes.recent));
+    put("discussionsDisabled", json!(view.discussions_disabled));
     put("tags", json!(view.tags()));
     put("sdk", json!(view.sdk.as_str()));
     put("subdomain", json!(space.subdomain.as_str()));

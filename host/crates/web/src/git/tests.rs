@@ -1,4 +1,5 @@
 mod harness;
 mod large;
+mod pulls;
 mod pushes;
 mod transfers;

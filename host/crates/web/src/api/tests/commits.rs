@@ -157,7 +157,7 @@ async fn commits_that_cannot_be_made_say_why() {
         ("main", escape, (400, "BadRequest"), "../x"),
         ("main", git, (400, "BadRequest"), ".git/config"),
         ("main", "{", (400, "BadRequest"), "Line 2"),
-        ("main?create_pr=1", "", (400, "BadRequest"), "create_pr"),
+        ("none?create_pr=1", "", (404, "RevisionNotFound"), "none"),
         ("other", "", (404, "RevisionNotFound"), "other"),
     ] {
         let answer = send(query, lines).await;
