@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::discussion::PULL_REFS;
 use crate::hardware::DEFAULT_FLAVOR;
 use crate::id::{AccountId, SpaceId};
 use crate::lifecycle::Millis;
@@ -154,13 +155,10 @@ pub struct Preview {
     pub reference: String,
 }
 
-/// What the refs of pull requests begin with.
-pub const PULL_REQUESTS: &str = "refs/pr/";
-
 impl Preview {
     /// Whether it is given secrets: what a stranger proposes is not.
     pub fn has_secrets(&self) -> bool {
-        !self.reference.starts_with(PULL_REQUESTS)
+        !self.reference.starts_with(PULL_REFS)
     }
 }
 

@@ -14,7 +14,7 @@ mod tests;
 mod thread;
 mod view;
 
-use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, title};
+use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, pull_ref, title};
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::{OwnerName, SpacePath};
@@ -136,7 +136,7 @@ impl Control {
         let repo = self.inner.repos.repo(space.id);
         let mut found = self.find_discussion(space.id, number)?;
         if self.has_unseen_commits(&repo, number, &found).await? {
-            let _turn = self.settings_turn(space.id).await;
+            let _turn = self.bare_turn(space.id).await;
             let mut thread = Thread::load(&self.inner.db, space.id, number)?;
             self.see_commits(&repo, &mut thread, None).await?;
             found = thread.save().await?;
@@ -164,7 +164,7 @@ impl Control {
         let participant = self.participant(actor, path)?;
         let title = title(&new.title).map_err(|error| ServiceError::Invalid(error.to_string()))?;
         let space = participant.space.id;
-        let _turn = self.settings_turn(space).await;
+        let _turn = self.bare_turn(space).await;
         self.refuse_another(&participant)?;
         let repo = self.inner.repos.repo(space);
         let pull_request = match new.is_pull_request {
@@ -193,12 +193,13 @@ impl Control {
     pub async fn delete_discussion(&self, actor: &Actor, path: &SpacePath, number: u64) -> ServiceResult<()> {
         let participant = self.participant(actor, path)?;
         let space = participant.space.id;
-        let _turn = self.settings_turn(space).await;
+        let _turn = self.bare_turn(space).await;
         let thread = Thread::load(&self.inner.db, space, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Delete)?;
         let is_pull_request = thread.discussion().pull_request.is_some();
         thread.remove().await?;
         if is_pull_request {
+            self.preview_follows(space, &pull_ref(number), None).await;
             self.inner.repos.repo(space).delete_pull_ref(number).await.map_err(git_failed)?;
         }
         tracing::info!(
@@ -209,8 +210,9 @@ impl Control {
 
     /// Switches the discussions of a Space off, or on again. What was said is kept.
     pub async fn set_discussions(&self, actor: &Actor, path: &SpacePath, is_disabled: bool) -> ServiceResult<()> {
-        let space = self.space(actor, path, Action::Write)?;
-        let _turn = self.settings_turn(space.id).await;
+        let found = self.space(actor, path, Action::Write)?;
+        let turn = self.settings_turn(actor, found.id).await?;
+        let space = &turn.space;
         let db = &self.inner.db;
         let mut book = db.discussion_books().get(&space.id).map_err(read_failed)?.unwrap_or_default();
         if book.is_disabled == is_disabled {

@@ -5,12 +5,13 @@
 //! To the fleet a preview is a Space of its own, with a repository that shows its ref as the deploy branch; what people see
 //! and set is the Space it belongs to.
 
+use spaceport_core::discussion::PULL_REFS;
 use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::id::SpaceId;
 use spaceport_core::name::{SpacePath, Subdomain};
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
-use spaceport_core::space::{PULL_REQUESTS, Preview, SleepAfter, Space};
+use spaceport_core::space::{Preview, SleepAfter, Space};
 use spaceport_core::stage::Stage;
 use spaceport_db::{Batch, CommitError, TableId};
 
@@ -175,8 +176,7 @@ impl Control {
     }
 
     async fn ref_head(&self, space: SpaceId, full_name: &str) -> ServiceResult<Option<Oid>> {
-        let refs = self.inner.repos.repo(space).refs().await.map_err(git_failed)?;
-        Ok(refs.into_iter().find(|entry| entry.name == full_name).map(|entry| entry.target))
+        self.inner.repos.repo(space).head(short_name(full_name)).await.map_err(git_failed)
     }
 
     fn preview_id(&self, space: SpaceId, reference: &str) -> ServiceResult<SpaceId> {
@@ -201,7 +201,7 @@ impl Control {
 fn full_name(reference: &str) -> ServiceResult<String> {
     let full_name = match reference.strip_prefix(BRANCHES) {
         Some(_) => reference.to_owned(),
-        None if reference.starts_with(PULL_REQUESTS) => reference.to_owned(),
+        None if reference.starts_with(PULL_REFS) => reference.to_owned(),
         None => format!("{BRANCHES}{reference}"),
     };
     if full_name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH) {

@@ -3,7 +3,7 @@
 //! The branch moves first, durably; that it was merged is written down after it. Between the two a crash leaves a branch that
 //! has the pull request in it already: merging that again finds nothing to do, and writes it down.
 
-use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, may_be_merged};
+use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, may_be_merged, pull_ref};
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
@@ -11,11 +11,11 @@ use spaceport_core::space::Sdk;
 use spaceport_db::{Discussion, EventKind, Merged, PullRequest};
 use spaceport_git::{GitError, MergeOutcome, MergeSpec, Repo};
 
-use super::super::Control;
 use super::super::commit::{author, commit_refused};
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::readme::{README, refuse_invalid, sdk_of};
 use super::super::storage::git_failed;
+use super::super::{Control, Turn};
 use super::access::Participant;
 use super::thread::Thread;
 use super::{comment, talk};
@@ -45,7 +45,7 @@ impl Control {
     ) -> ServiceResult<Oid> {
         let participant = self.participant(actor, path)?;
         let (space, user) = (participant.space.id, participant.user);
-        let _turn = self.settings_turn(space).await;
+        let turn = self.settings_turn(actor, space).await?;
         let mut thread = Thread::load(&self.inner.db, space, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Merge)?;
         let found = thread.discussion();
@@ -57,7 +57,7 @@ impl Control {
             talk::refuse_text(&text)?;
             thread.add(self.event(user.id, comment(user.id, text, self.inner.clock.now())))?;
         }
-        let merged = self.merged(&participant, &repo, number, thread.discussion()).await?;
+        let merged = self.merged(&turn, &participant, &repo, number, thread.discussion()).await?;
         let commit = merged.commit;
         let discussion = thread.discussion_mut();
         discussion.status = DiscussionStatus::Merged;
@@ -66,6 +66,7 @@ impl Control {
         }
         thread.add(self.event(user.id, EventKind::Status(DiscussionStatus::Merged)))?;
         thread.save().await?;
+        self.preview_follows(space, &pull_ref(number), None).await;
         self.inner.fleet.tidy(repo);
         tracing::info!(
             space = %participant.space.path, number, revision = %commit, actor = %user.name, "a pull request was merged"
@@ -103,6 +104,7 @@ impl Control {
     /// Makes a pull request a part of its branch, and the branch's new head what is served if it is the deploy branch.
     async fn merged(
         &self,
+        turn: &Turn,
         participant: &Participant<'_>,
         repo: &Repo,
         number: u64,
@@ -136,7 +138,9 @@ impl Control {
             }
         };
         if pull.base == DEPLOY_BRANCH {
-            self.deployed(participant.space.id, merged.commit, sdk).await?;
+            self.deployed(turn, merged.commit, sdk).await?;
+        } else {
+            self.preview_follows(turn.space.id, &format!("refs/heads/{}", pull.base), Some(merged.commit)).await;
         }
         Ok(merged)
     }

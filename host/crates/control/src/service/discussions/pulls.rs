@@ -64,7 +64,7 @@ impl Control {
         let title = title_of_commit(&new.summary);
         let description = new.description.trim().to_owned();
         talk::refuse_long(&description)?;
-        let _turn = self.settings_turn(space).await;
+        let _turn = self.bare_turn(space).await;
         self.refuse_another(&participant)?;
         let repo = self.inner.repos.repo(space);
         if !participant.is_writer {
@@ -106,7 +106,7 @@ impl Control {
     ) -> ServiceResult<Oid> {
         let participant = self.participant(actor, path)?;
         let space = participant.space.id;
-        let _turn = self.settings_turn(space).await;
+        let _turn = self.bare_turn(space).await;
         require_open(&participant, &self.pull_request(space, number)?)?;
         let mut thread = Thread::load(&self.inner.db, space, number)?;
         let repo = self.inner.repos.repo(space);
@@ -114,6 +114,7 @@ impl Control {
             self.refuse_full(&repo).await?;
         }
         let (_, head) = self.make_commit(space, participant.user, &repo, &pull_ref(number), new).await?;
+        self.preview_follows(space, &pull_ref(number), Some(head)).await;
         self.see_commits(&repo, &mut thread, Some(participant.user.id)).await?;
         thread.save().await?;
         self.inner.fleet.tidy(repo);

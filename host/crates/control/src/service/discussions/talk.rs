@@ -1,6 +1,6 @@
 //! What happens in a discussion beside commits: comments, titles, statuses.
 
-use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, set_status, title};
+use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, pull_ref, set_status, title};
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
 use spaceport_db::{Comment, CommentText, DiscussionEvent, EventKind};
@@ -23,7 +23,7 @@ impl Control {
     ) -> ServiceResult<EventView> {
         let participant = self.participant(actor, path)?;
         refuse_text(&text)?;
-        let _turn = self.settings_turn(participant.space.id).await;
+        let _turn = self.bare_turn(participant.space.id).await;
         let thread = Thread::load(&self.inner.db, participant.space.id, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Comment)?;
         let user = participant.user.id;
@@ -83,7 +83,7 @@ impl Control {
     ) -> ServiceResult<EventView> {
         let participant = self.participant(actor, path)?;
         let to = title(new_title).map_err(|error| ServiceError::Invalid(error.to_string()))?;
-        let _turn = self.settings_turn(participant.space.id).await;
+        let _turn = self.bare_turn(participant.space.id).await;
         let mut thread = Thread::load(&self.inner.db, participant.space.id, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Manage)?;
         if thread.discussion().title == to {
@@ -104,7 +104,7 @@ impl Control {
         text: Option<String>,
     ) -> ServiceResult<EventView> {
         let participant = self.participant(actor, path)?;
-        let _turn = self.settings_turn(participant.space.id).await;
+        let _turn = self.bare_turn(participant.space.id).await;
         let mut thread = Thread::load(&self.inner.db, participant.space.id, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Manage)?;
         let before = thread.discussion().status;
@@ -118,6 +118,9 @@ impl Control {
             thread.add(self.event(user, comment(user, text, self.inner.clock.now())))?;
         }
         thread.discussion_mut().status = status;
+        if !status.is_open() {
+            self.preview_follows(participant.space.id, &pull_ref(number), None).await;
+        }
         let event = self.event(user, EventKind::Status(status));
         self.add_and_save(thread, event).await
     }
@@ -131,7 +134,7 @@ impl Control {
         change: impl FnOnce(&Participant<'_>, &mut Comment) -> ServiceResult<()>,
     ) -> ServiceResult<EventView> {
         let participant = self.participant(actor, path)?;
-        let _turn = self.settings_turn(participant.space.id).await;
+        let _turn = self.bare_turn(participant.space.id).await;
         let mut thread = Thread::load(&self.inner.db, participant.space.id, number)?;
         let index = event_index(number, id).ok_or_else(no_comment)?;
         let (old, mut comment) = thread.comment(index)?;
