@@ -206,7 +206,8 @@ impl Checkouts {
         let work = work.to_owned();
         self.blocking("make a checkout", move |shared| {
             let folder = &shared.checkouts;
-            index::write(&folder.dir, &index_name(space, revision), &report.files)?;
+            let list = (&*format!("{work}.files"), &*index_name(space, revision));
+            index::write(&folder.dir, list, &report.files)?;
             let place = format!("{space}/{revision}");
             match folder.dir.rename(&work, &folder.dir, &place) {
                 Ok(()) => {}

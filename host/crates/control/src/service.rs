@@ -198,10 +198,15 @@ impl Control {
     /// Waits for the turn to change a Space. The permission is checked when the turn has come, since the Space may have got
     /// another owner meanwhile, or be gone.
     async fn settings_turn(&self, actor: &Actor, space: SpaceId) -> ServiceResult<Turn> {
+        self.turn_to(actor, Action::Write, space).await
+    }
+
+    /// The same for somebody who needs another right.
+    async fn turn_to(&self, actor: &Actor, action: Action, space: SpaceId) -> ServiceResult<Turn> {
         let guard = self.bare_turn(space).await;
         let found = self.inner.db.spaces().get_versioned(&space).map_err(storage::read_failed)?;
         let (space, version) = found.ok_or(Denied::Hidden)?;
-        can(actor, Action::Write, Subject::of(&space))?;
+        can(actor, action, Subject::of(&space))?;
         Ok(Turn { space, version, _guard: guard })
     }
 

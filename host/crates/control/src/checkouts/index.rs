@@ -14,12 +14,11 @@ use super::FileList;
 #[derive(Serialize, Deserialize)]
 struct IndexV1(BTreeMap<String, (u64, Oid)>);
 
-/// Writes a list as a whole or not at all.
-pub(super) fn write(dir: &Dir, name: &str, files: &FileList) -> io::Result<()> {
+/// Writes a list as a whole or not at all, by way of a name that nobody else has.
+pub(super) fn write(dir: &Dir, (unfinished, name): (&str, &str), files: &FileList) -> io::Result<()> {
     let stored = IndexV1(files.iter().map(|(path, file)| (path.clone(), (file.size, file.oid))).collect());
-    let unfinished = format!("{name}.new");
-    dir.write(&unfinished, serde_json::to_vec(&stored)?)?;
-    dir.rename(&unfinished, dir, name)
+    dir.write(unfinished, serde_json::to_vec(&stored)?)?;
+    dir.rename(unfinished, dir, name)
 }
 
 /// Reads a list.

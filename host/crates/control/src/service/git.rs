@@ -243,9 +243,10 @@ impl GitPush {
     async fn accept(&mut self) {
         let control = self.control.clone();
         // One after the other: the fleet must hear of two heads in the order they were made.
-        let turn = match control.settings_turn(&Actor::User(self.user.clone()), self.space.id).await {
+        // The objects may have been long on their way, and the right to push them gone.
+        let needed = if self.is_writer { Action::Write } else { Action::See };
+        let turn = match control.turn_to(&Actor::User(self.user.clone()), needed, self.space.id).await {
             Ok(turn) => turn,
-            // The objects may have been long on their way.
             Err(error) => {
                 tracing::info!(space = %self.space.path, actor = %self.user.name, %error, "a push may not be made any more");
                 return self.push.refuse_all(&format!("this push may not be made any more: {error}"));

@@ -11,7 +11,7 @@ use spaceport_core::lifecycle::{InstanceId, Release};
 use spaceport_core::limits::{Limits, for_space};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::plugin::Plugins;
-use spaceport_core::space::{Sdk, Space};
+use spaceport_core::space::{Preview, Sdk, Space};
 use spaceport_db::BuiltRelease;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -138,12 +138,11 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
         }
     };
     let mut secrets = Vec::new();
-    // A preview's are those of the Space it belongs to, as far as it is given any.
+    // A preview's are those of the Space it belongs to, if it is given any.
     let owner = space.preview.as_ref().map_or(order.space, |preview| preview.of);
-    for ((_, name), sealed) in db.secrets().under(&owner).map_err(unreadable)? {
-        if !space.secrets.contains_key(&name) {
-            continue;
-        }
+    let has_secrets = space.preview.as_ref().is_none_or(Preview::has_secrets);
+    let sealed = if has_secrets { db.secrets().under(&owner).map_err(unreadable)? } else { Vec::new() };
+    for ((_, name), sealed) in sealed {
         let value = shared.config.keys.open_secret(owner, &name, &sealed).map_err(|error| {
             tracing::error!(space = %space.path, secret = name, %error, "a secret cannot be opened");
             LaunchError::app(format!("the secret {name} cannot be decrypted: set it again"))

@@ -38,8 +38,14 @@ impl Row {
 
     pub(super) fn address(&self) -> String {
         let path = self.route.split(' ').nth(1).unwrap();
-        let names =
-            [("{owner}", "lab"), ("{name}", "page"), ("{rev}", "main"), ("{*path}", "README.md"), ("{user}", "ada")];
+        let names = [
+            ("{owner}", "lab"),
+            ("{name}", "page"),
+            ("{rev}", "main"),
+            ("{*path}", "README.md"),
+            ("{user}", "ada"),
+            ("{number}", "999"),
+        ];
         let path = names.iter().fold(path.to_owned(), |path, (part, value)| path.replace(part, value));
         format!("{}{}", path.replace("{param}", self.param), self.query)
     }
@@ -170,8 +176,16 @@ fn spaces() -> Vec<Row> {
         row("DELETE /api/spaces/{owner}/{name}/like", LIKE),
         row("GET /api/spaces/{owner}/{name}/likers", SEE),
         row("GET /api/spaces/{owner}/{name}/discussions", SEE),
-        row("POST /api/spaces/{owner}/{name}/discussions", SEE).body("{}"),
-        row("GET /api/spaces/{owner}/{name}/discussions/{param}", SEE).param("1"),
+        row("POST /api/spaces/{owner}/{name}/discussions", LIKE).body(r#"{"title":"a question"}"#),
+        row("GET /api/spaces/{owner}/{name}/discussions/{number}", SEE),
+        row("DELETE /api/spaces/{owner}/{name}/discussions/{number}", LIKE),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/comment", LIKE).body(r#"{"comment":"x"}"#),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/comment/{param}/edit", LIKE)
+            .body(r#"{"content":"x"}"#),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/comment/{param}/hide", LIKE),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/title", LIKE).body(r#"{"title":"another"}"#),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/status", LIKE).body(r#"{"status":"closed"}"#),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/merge", LIKE),
     ]
 }
 
