@@ -80,6 +80,8 @@ ids! {
     TokenId;
     /// One attempt to turn a revision into something that can serve.
     BuildId;
+    /// What a user has granted to an application at one sign-in.
+    GrantId;
 }
 
 /// Decodes exactly `N` bytes of lower-case hexadecimal.

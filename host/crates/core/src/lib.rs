@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod oauth;
 pub mod permission;
 pub mod plugin;
 pub mod revision;
