@@ -6,6 +6,7 @@
 
 mod file;
 mod seal;
+mod signing;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use seal::{SealedSecret, SecretValue, UnsealError};
+pub use signing::{SIGNING_KEY_FILE, SigningKey};
 
 /// Bytes of the master key and of every derived key.
 pub const KEY_BYTES: usize = 32;
@@ -28,6 +30,8 @@ const KEY_ID_BYTES: usize = 8;
 #[derive(Clone)]
 pub struct KeyStore {
     master: Arc<Zeroizing<[u8; KEY_BYTES]>>,
+    /// Where other keys are.
+    dir: Arc<Path>,
 }
 
 /// A key for one purpose; overwritten in memory when dropped.
@@ -58,12 +62,15 @@ pub enum KeyError {
     /// The file does not hold a key.
     #[error("{} does not hold a master key: 64 hexadecimal digits on one line", .0.display())]
     Malformed(PathBuf),
+    /// The file does not hold a key to sign with.
+    #[error("{} does not hold the key that signs sign-ins: put back the file as it was, or remove it and everybody signs in again", .0.display())]
+    MalformedSigningKey(PathBuf),
 }
 
 impl KeyStore {
     /// Reads `master.key` in this directory, or creates directory and key if there is none.
     pub fn open(dir: &Path) -> Result<Self, KeyError> {
-        Ok(Self { master: Arc::new(file::read_or_create(dir)?) })
+        Ok(Self { master: Arc::new(file::read_or_create(dir)?), dir: dir.into() })
     }
 
     /// Tells this master key from others; safe to store and print.

@@ -35,9 +35,11 @@ mod lfs;
 mod like;
 mod member;
 mod metrics;
+mod oauth;
 mod open;
 mod record;
 mod release;
+mod session;
 mod shelf;
 mod space;
 mod table;
@@ -55,12 +57,17 @@ pub use discussion::{
 };
 pub use error::{CommitError, OpenError, ReadError};
 pub use key::{Key, Under};
-pub use keys::{KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SealedSecret, SecretValue, Subkey, UnsealError};
+pub use keys::{
+    KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SIGNING_KEY_FILE, SealedSecret, SecretValue, SigningKey, Subkey,
+    UnsealError,
+};
 pub use lfs::LfsLink;
 pub use like::Like;
 pub use member::Member;
 pub use metrics::MetricsBucket;
+pub use oauth::{GrantStage, OauthApp, OauthConsent, OauthGrant};
 pub use open::{IndexReport, OnDamage, OpenReport, Options};
 pub use record::{Record, RecordError};
 pub use release::BuiltRelease;
+pub use session::WebSession;
 pub use table::{Table, TableId, Version};

@@ -9,7 +9,9 @@ mod lfs;
 mod lifecycle;
 mod like;
 mod member;
+mod oauth;
 mod release;
+mod session;
 mod space;
 #[cfg(test)]
 mod tests;

@@ -77,6 +77,7 @@ impl Batch {
         for (key, _) in db.moved_paths().scan()?.into_iter().filter(|(_, id)| *id == space.id) {
             self.delete(db.moved_paths(), &key);
         }
+        self.delete(db.oauth_apps(), &space.id);
         self.expect(db.spaces(), &space.id, Expect::Present);
         match &space.preview {
             Some(preview) => self.delete(db.previews(), &(preview.of, preview.reference.clone())),

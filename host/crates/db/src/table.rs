@@ -7,7 +7,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use spaceport_core::id::{AccountId, SpaceId};
+use spaceport_core::id::{AccountId, GrantId, SpaceId};
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
@@ -21,8 +21,10 @@ use crate::keys::SealedSecret;
 use crate::lfs::LfsLink;
 use crate::like::Like;
 use crate::member::Member;
+use crate::oauth::{OauthApp, OauthConsent, OauthGrant};
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
+use crate::session::WebSession;
 
 /// The tables, by the number that stands in front of every stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +64,14 @@ pub enum TableId {
     DiscussionEvents = 23,
     /// What a Space knows of all of them.
     DiscussionBooks = 24,
+    /// Spaces that sign users in, where their secret was made anew.
+    OauthApps = 34,
+    /// What users have agreed to.
+    OauthConsents = 35,
+    /// Sign-ins at Spaces: codes and tokens.
+    OauthGrants = 36,
+    /// Browsers in which a user is signed in.
+    WebSessions = 37,
     /// Large files of Spaces.
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
@@ -89,6 +99,10 @@ impl TableId {
             Self::Discussions => "discussions",
             Self::DiscussionEvents => "discussion_events",
             Self::DiscussionBooks => "discussion_books",
+            Self::OauthApps => "oauth_apps",
+            Self::OauthConsents => "oauth_consents",
+            Self::OauthGrants => "oauth_grants",
+            Self::WebSessions => "web_sessions",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
         }
@@ -225,6 +239,14 @@ tables! {
     discussion_events: DiscussionEvents, (SpaceId, (u64, u64)) => DiscussionEvent;
     /// What a Space knows of all its discussions.
     discussion_books: DiscussionBooks, SpaceId => DiscussionBook;
+    /// Spaces that sign users in, where their secret was made anew.
+    oauth_apps: OauthApps, SpaceId => OauthApp;
+    /// What users have agreed to, by user and Space.
+    oauth_consents: OauthConsents, (AccountId, SpaceId) => OauthConsent;
+    /// Sign-ins at Spaces, by user.
+    oauth_grants: OauthGrants, (AccountId, GrantId) => OauthGrant;
+    /// Browsers in which a user is signed in, by user and the hash of what the browser holds.
+    web_sessions: WebSessions, (AccountId, TokenHash) => WebSession;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.

@@ -1,4 +1,4 @@
-//! The file that holds the master key: created whole or not at all, readable by its owner only.
+//! Files that hold a key each: created whole or not at all, readable by their owner only, in hexadecimal digits.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,17 +19,24 @@ const MAX_FILE: u64 = 1024;
 pub(super) fn read_or_create(dir: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
     let path = dir.join(MASTER_KEY_FILE);
     match File::open(&path) {
-        Ok(file) => read(file, &path),
+        Ok(file) => master(file, &path),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            create(dir, &path).map_err(failed("create", &path))?;
+            let mut key = Zeroizing::new([0; KEY_BYTES]);
+            let random = rand::rngs::OsRng.try_fill_bytes(key.as_mut_slice()).map_err(io::Error::other);
+            random.and_then(|()| create(dir, &path, key.as_slice())).map_err(failed("create", &path))?;
             // Read back what is there: another process may have been first.
-            read(File::open(&path).map_err(failed("open", &path))?, &path)
+            master(File::open(&path).map_err(failed("open", &path))?, &path)
         }
         Err(error) => Err(failed("open", &path)(error)),
     }
 }
 
-fn read(file: File, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+fn master(file: File, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+    decode(read(file, path)?.trim_end()).ok_or_else(|| KeyError::Malformed(path.to_owned()))
+}
+
+/// The text of a key's file.
+pub(super) fn read(file: File, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let metadata = file.metadata().map_err(failed("examine", path))?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & OTHERS != 0 {
@@ -37,21 +44,21 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError>
     }
     let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize));
     file.take(MAX_FILE).read_to_string(&mut text).map_err(failed("read", path))?;
-    decode(text.trim_end()).ok_or_else(|| KeyError::Malformed(path.to_owned()))
+    Ok(text)
 }
 
-fn create(dir: &Path, path: &Path) -> io::Result<()> {
+/// Puts a key into a file of this directory, unless another process has put one there meanwhile.
+pub(super) fn create(dir: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
     create_private_dir(dir)?;
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    rand::rngs::OsRng.try_fill_bytes(key.as_mut_slice()).map_err(io::Error::other)?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
+    let mut text = Zeroizing::new(String::with_capacity(2 * key.len() + 1));
     for byte in key.iter() {
         text.push(char::from_digit(u32::from(byte >> 4), 16).expect("four bits are a hexadecimal digit"));
         text.push(char::from_digit(u32::from(byte & 15), 16).expect("four bits are a hexadecimal digit"));
     }
     text.push('\n');
 
-    let aside = dir.join(format!(".{MASTER_KEY_FILE}.{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = dir.join(format!(".{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     // A link, unlike a rename, never replaces a key that another process has put there meanwhile.
@@ -77,7 +84,7 @@ fn decode(text: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     Some(key)
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     let path = path.to_owned();
     move |source| KeyError::Io { action, path, source }
 }
