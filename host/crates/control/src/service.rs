@@ -19,6 +19,7 @@ mod lfs;
 mod likes;
 mod listing;
 mod moving;
+mod oauth;
 mod organizations;
 mod passes;
 mod password;
@@ -29,6 +30,7 @@ mod readme;
 mod refs;
 mod running;
 mod search;
+mod sessions;
 mod settings;
 mod spaces;
 mod storage;
@@ -41,14 +43,14 @@ mod usage;
 mod view;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use spaceport_core::hardware::Catalogue;
 use spaceport_core::id::SpaceId;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
 use spaceport_core::space::Space;
-use spaceport_db::{Db, KeyStore, Version};
+use spaceport_db::{Db, KeyStore, SigningKey, Version};
 use spaceport_git::Repos;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -71,6 +73,11 @@ pub use git::GitPush;
 pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
+pub(crate) use oauth::oauth_settings;
+pub use oauth::{
+    Authorization, AuthorizeRefusal, AuthorizeRequest, ConnectedApp, Granted, OauthBearer, OauthError, OauthProfile,
+    Prompt, TokenAnswer, TokenRequest,
+};
 pub use organizations::MemberView;
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use previews::PreviewView;
@@ -79,6 +86,7 @@ pub use readme::ReadmeReport;
 pub use refs::{CommitPage, NamedRef, RefList};
 pub use running::Restart;
 pub use search::SpaceQuery;
+pub use sessions::{NewSession, Session};
 pub use settings::{NewSetting, Settled, Warning};
 pub use spaceport_db::{AccessToken, Account, AccountKind, Member};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
@@ -103,6 +111,8 @@ struct Inner {
     accounts: Accounts,
     /// Wrong passwords of late.
     attempts: Attempts,
+    /// Signs who has signed in, once it could be read.
+    signing: OnceLock<SigningKey>,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
 }
@@ -134,18 +144,20 @@ impl Control {
     pub fn new(parts: ControlParts) -> Self {
         let ControlParts { db, repos, keys, fleet, clock } = parts;
         let accounts = Accounts::new(db.clone(), clock.clone());
-        Self {
-            inner: Arc::new(Inner {
-                db,
-                repos,
-                keys,
-                fleet,
-                clock,
-                accounts,
-                attempts: Attempts::default(),
-                turns: parking_lot::Mutex::default(),
-            }),
-        }
+        let inner = Inner {
+            db,
+            repos,
+            keys,
+            fleet,
+            clock,
+            accounts,
+            attempts: Attempts::default(),
+            signing: OnceLock::new(),
+            turns: parking_lot::Mutex::default(),
+        };
+        let control = Self { inner: Arc::new(inner) };
+        control.begin_sign_ins();
+        control
     }
 
     /// Users and tokens.

@@ -20,11 +20,26 @@ pub struct AppEnvironment<'a> {
     pub host: &'a str,
     /// Its secrets, decrypted.
     pub secrets: &'a [(String, String)],
+    /// What it signs visitors in with, if its front matter asks for that.
+    pub oauth: Option<&'a OauthSettings>,
+}
+
+/// What a Space needs to sign visitors in at this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthSettings {
+    /// How the host knows the Space.
+    pub client_id: String,
+    /// By which the Space proves that it is that; never for a page.
+    pub client_secret: String,
+    /// What it may ask users for.
+    pub scopes: String,
+    /// The hub.
+    pub provider_url: String,
 }
 
 /// The environment of an app.
 pub fn app_environment(source: AppEnvironment<'_>) -> Vec<(String, String)> {
-    let AppEnvironment { space, title, hardware, host, secrets } = source;
+    let AppEnvironment { space, title, hardware, host, secrets, oauth } = source;
     let platform = [
         ("CPU_CORES", hardware.vcpu.to_string()),
         ("MEMORY", memory(hardware.memory)),
@@ -38,18 +53,35 @@ pub fn app_environment(source: AppEnvironment<'_>) -> Vec<(String, String)> {
     ];
     let mut pairs = Pairs::default();
     pairs.extend(platform.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(oauth) = oauth {
+        pairs.extend(public_oauth(oauth));
+        pairs.extend([
+            ("OAUTH_CLIENT_SECRET".to_owned(), oauth.client_secret.clone()),
+            ("OPENID_PROVIDER_URL".to_owned(), oauth.provider_url.clone()),
+        ]);
+    }
     pairs.extend(variables(space));
     pairs.extend(secrets.iter().cloned());
     pairs.0
 }
 
-/// What the pages of a static Space are given. `secrets` is empty where the operator does not expose them.
-pub fn page_variables(space: &Space, secrets: &[(String, String)]) -> Vec<(String, String)> {
+/// What the pages of a static Space are given. `secrets` is empty where the operator does not expose them. Of the settings
+/// for signing in pages get those that may be known.
+pub fn page_variables(
+    space: &Space,
+    secrets: &[(String, String)],
+    oauth: Option<&OauthSettings>,
+) -> Vec<(String, String)> {
     let mut pairs = Pairs::default();
     pairs.extend([("SPACE_CREATOR_USER_ID".to_owned(), space.creator.to_string())]);
+    pairs.extend(oauth.into_iter().flat_map(public_oauth));
     pairs.extend(variables(space));
     pairs.extend(secrets.iter().cloned());
     pairs.0
+}
+
+fn public_oauth(oauth: &OauthSettings) -> [(String, String); 2] {
+    [("OAUTH_CLIENT_ID".to_owned(), oauth.client_id.clone()), ("OAUTH_SCOPES".to_owned(), oauth.scopes.clone())]
 }
 
 fn variables(space: &Space) -> impl Iterator<Item = (String, String)> {
@@ -129,6 +161,7 @@ mod tests {
             hardware,
             host: "ada-my-space.localhost:7860",
             secrets,
+            oauth: None,
         })
     }
 
@@ -170,9 +203,35 @@ mod tests {
         let space = space(&[("MODEL", "small")]);
         let creator = ("SPACE_CREATOR_USER_ID".to_owned(), space.creator.to_string());
         let model = ("MODEL".to_owned(), "small".to_owned());
-        assert_eq!(page_variables(&space, &[]), [creator.clone(), model.clone()]);
+        assert_eq!(page_variables(&space, &[], None), [creator.clone(), model.clone()]);
         let key = ("KEY".to_owned(), "s3cret".to_owned());
-        assert_eq!(page_variables(&space, std::slice::from_ref(&key)), [creator, model, key]);
+        assert_eq!(page_variables(&space, std::slice::from_ref(&key), None), [creator, model, key]);
+    }
+
+    #[test]
+    fn an_app_can_sign_visitors_in_and_a_page_is_not_told_the_secret() {
+        let oauth = OauthSettings {
+            client_id: "id".into(),
+            client_secret: "s3cret".into(),
+            scopes: "openid profile".into(),
+            provider_url: "http://localhost:7860".into(),
+        };
+        let (space, catalogue) = (space(&[]), Catalogue::default());
+        let (hardware, oauth) = (catalogue.flavor("cpu-basic").unwrap(), Some(&oauth));
+        let source = AppEnvironment { space: &space, title: None, hardware, host: "h", secrets: &[], oauth };
+        let named = |pairs: Vec<(String, String)>| -> BTreeMap<String, String> {
+            pairs.into_iter().filter(|(name, _)| name.contains("OAUTH") || name.contains("OPENID")).collect()
+        };
+        let app = named(app_environment(source));
+        let expected = [
+            ("OAUTH_CLIENT_ID", "id"),
+            ("OAUTH_CLIENT_SECRET", "s3cret"),
+            ("OAUTH_SCOPES", "openid profile"),
+            ("OPENID_PROVIDER_URL", "http://localhost:7860"),
+        ];
+        assert_eq!(app, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let page = named(page_variables(&space, &[], oauth));
+        assert_eq!(page.into_keys().collect::<Vec<_>>(), ["OAUTH_CLIENT_ID", "OAUTH_SCOPES"]);
     }
 
     #[test]

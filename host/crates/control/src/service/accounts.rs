@@ -14,9 +14,10 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 20] = [
+const RESERVED_NAMES: [&str; 21] = [
     "admin",
     "api",
+    "avatars",
     "by-subdomain",
     "docs",
     "git",
@@ -161,7 +162,7 @@ impl Accounts {
     /// Who presents a token; `None` if it is none of ours. Reads two rows by key, and those of memberships: what it costs
     /// does not depend on how near a wrong token comes to a right one, since it is looked up by its hash.
     pub fn authenticate(&self, token: &str) -> ServiceResult<Option<SignedIn>> {
-        let Some(text) = TokenText::parse(token) else { return Ok(None) };
+        let Some(text) = TokenText::parse(token) else { return self.authenticate_oauth(token) };
         let Some(token) = self.db.tokens().get(&TokenHash(text.hash())).map_err(read_failed)? else { return Ok(None) };
         let Some(account) = self.db.accounts().get(&token.account).map_err(read_failed)? else { return Ok(None) };
         let user = User { scopes: token.scopes.clone(), ..self.user(account, token.role)? };

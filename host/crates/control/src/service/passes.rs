@@ -121,7 +121,7 @@ fn hmac(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
 }
 
 /// Compares without telling by the time it takes where two differ.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 

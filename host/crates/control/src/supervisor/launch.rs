@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spaceport_core::egress::EgressPolicy;
-use spaceport_core::env::{AppEnvironment, app_environment, page_variables};
+use spaceport_core::env::{AppEnvironment, OauthSettings, app_environment, page_variables};
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{InstanceId, Release};
 use spaceport_core::limits::{Limits, for_space};
@@ -21,6 +21,7 @@ use super::member::{Input, Member};
 use super::probe::probe;
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::ports::{Artifact, FileList, LaunchError, LaunchRequest, Mount, Upstream};
+use crate::service::oauth_settings;
 
 /// What is to be launched.
 pub(super) struct LaunchOrder {
@@ -44,6 +45,7 @@ struct Recorded {
     built: BuiltRelease,
     manifest: Arc<Manifest>,
     secrets: Vec<(String, String)>,
+    oauth: Option<OauthSettings>,
 }
 
 /// The directories of an instance.
@@ -149,7 +151,9 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
         })?;
         secrets.push((name, value.reveal().to_owned()));
     }
-    Ok(Recorded { space, built, manifest, secrets })
+    let (keys, addresses) = (&shared.config.keys, &shared.config.addresses);
+    let oauth = oauth_settings(db, keys, addresses, order.space, &manifest).map_err(unreadable)?;
+    Ok(Recorded { space, built, manifest, secrets, oauth })
 }
 
 async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Result<Mounts, LaunchError> {
@@ -178,9 +182,10 @@ fn request(
     recorded: Recorded,
     mounts: Mounts,
 ) -> Result<LaunchRequest, LaunchError> {
-    let Recorded { space, built, manifest, secrets } = recorded;
-    let limits = limits(shared, &space, &manifest)?;
-    let values: Vec<String> = secrets.iter().map(|(_, value)| value.clone()).collect();
+    let Recorded { space, built, manifest, secrets, oauth } = recorded;
+    let (limits, oauth) = (limits(shared, &space, &manifest)?, oauth.as_ref());
+    let client_secret = oauth.map(|oauth| &oauth.client_secret);
+    let values: Vec<String> = secrets.iter().map(|(_, value)| value).chain(client_secret).cloned().collect();
     let log = shared.logs.run_sink(space.id, &values);
     let is_static = manifest.sdk == Sdk::Static;
     if !is_static {
@@ -194,10 +199,10 @@ fn request(
         instance: order.instance,
         revision: order.release.revision,
         artifact: Artifact(built.artifact),
-        env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets)? },
+        env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets, oauth)? },
         page_variables: match manifest.sdk.is_plugin() {
-            true if is_static && shared.config.expose_static_secrets => page_variables(&space, &secrets),
-            true => page_variables(&space, &[]),
+            true if is_static && shared.config.expose_static_secrets => page_variables(&space, &secrets, oauth),
+            true => page_variables(&space, &[], oauth),
             false => Vec::new(),
         },
         app: mounts.app,
@@ -218,10 +223,12 @@ fn environment(
     space: &Space,
     manifest: &Manifest,
     secrets: &[(String, String)],
+    oauth: Option<&OauthSettings>,
 ) -> Result<Vec<(String, String)>, LaunchError> {
     let hardware = shared.config.catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
     let host = shared.config.addresses.app_authority(&space.subdomain, manifest.sdk);
-    Ok(app_environment(AppEnvironment { space, title: manifest.title.as_deref(), hardware, host: &host, secrets }))
+    let title = manifest.title.as_deref();
+    Ok(app_environment(AppEnvironment { space, title, hardware, host: &host, secrets, oauth }))
 }
 
 fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits, LaunchError> {
