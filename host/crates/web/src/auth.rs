@@ -1,6 +1,6 @@
 //! From the headers of a request to who makes it: a bearer token, a token as the password of HTTP Basic (as git sends
-//! it, with any user name), or `X-HF-Authorization`, by which clients leave `Authorization` to the app. No cookies, so
-//! no page of another site can act for a visitor.
+//! it, with any user name), or `X-HF-Authorization`, by which clients leave `Authorization` to the app. A cookie counts only
+//! beside a header that no page of another site can know, so that none can act for a visitor; see [`crate::session`].
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
-use spaceport_control::service::SignedIn;
+use spaceport_control::service::{OauthBearer, SignedIn};
 use spaceport_core::id::SpaceId;
 use spaceport_core::permission::{Action, Actor};
 
 use crate::error::ApiError;
 use crate::middleware::ActorNote;
 use crate::router::AppState;
+use crate::session;
 
 /// Where clients put the hub's token when `Authorization` is the app's.
 pub(crate) const X_HF_AUTHORIZATION: HeaderName = HeaderName::from_static("x-hf-authorization");
@@ -59,6 +60,14 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
         .find_map(credentials)
 }
 
+/// Who is known by the token of an application, if the request carries one.
+pub(crate) fn oauth_bearer(app: &AppState, headers: &HeaderMap) -> Result<Option<OauthBearer>, ApiError> {
+    match token(headers) {
+        Some(token) => Ok(app.control.accounts().oauth_bearer(&token)?),
+        None => Ok(None),
+    }
+}
+
 fn credentials(value: &str) -> Option<String> {
     let (scheme, rest) = value.split_once(' ')?;
     let rest = rest.trim();
@@ -74,10 +83,18 @@ fn credentials(value: &str) -> Option<String> {
 }
 
 async fn signed_in(parts: &Parts, state: &AppState) -> Result<Option<Arc<SignedIn>>, ApiError> {
-    let Some(token) = token(&parts.headers) else { return Ok(None) };
-    let signed = match parts.extensions.get::<Known>() {
-        Some(Known(signed)) => signed.clone(),
-        None => Arc::new(state.control.accounts().authenticate(&token)?.ok_or_else(ApiError::invalid_token)?),
+    let signed = match (token(&parts.headers), parts.extensions.get::<Known>()) {
+        (Some(_), Some(Known(signed))) => signed.clone(),
+        (Some(token), None) => match state.control.accounts().authenticate(&token)? {
+            Some(signed) => Arc::new(signed),
+            // An application that may know who its user is and nothing else sees what everybody sees.
+            None if state.control.accounts().oauth_bearer(&token)?.is_some() => return Ok(None),
+            None => return Err(ApiError::invalid_token()),
+        },
+        (None, _) => match session::proven(&parts.headers, state)? {
+            Some(session) => Arc::new(session.as_signed_in()),
+            None => return Ok(None),
+        },
     };
     if let Some(note) = parts.extensions.get::<ActorNote>() {
         // The first extractor of a request has written it already.

@@ -12,8 +12,10 @@ pub mod error;
 mod extract;
 mod git;
 pub mod middleware;
+mod oauth;
 pub mod rate;
 pub mod router;
+mod session;
 mod sse;
 #[cfg(test)]
 mod testing;

@@ -28,6 +28,9 @@ const WINDOW: Duration = Duration::from_secs(300);
 /// makes up addresses.
 const MAX_COUNTED: usize = 100_000;
 
+/// Attempts to sign in from one address: what somebody needs who has forgotten which password it was, and useless to guess.
+const SIGN_INS: u32 = 30;
+
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -55,6 +58,7 @@ enum Quota {
     Api,
     Pages,
     Resolvers,
+    SignIns,
 }
 
 /// Who is counted.
@@ -95,6 +99,7 @@ impl Rates {
             Quota::Api => self.limits.api,
             Quota::Pages => self.limits.pages,
             Quota::Resolvers => self.limits.resolvers,
+            Quota::SignIns => SIGN_INS,
         };
         let elapsed = self.started.elapsed().as_secs();
         let (window, reset) = (elapsed / WINDOW.as_secs(), WINDOW.as_secs() - elapsed % WINDOW.as_secs());
@@ -128,7 +133,7 @@ impl Quota {
             ["healthz" | "readyz"] => None,
             ["api", "spaces", _, _, "runtime" | "logs" | "events" | "metrics", ..] => None,
             ["api", "lfs", ..] => Some(Self::Resolvers),
-            ["api", ..] => Some(Self::Api),
+            ["api", ..] | ["oauth", "token" | "userinfo" | "jwks"] | [".well-known", ..] => Some(Self::Api),
             ["spaces", _, _, "resolve" | "raw" | "info" | "git-upload-pack" | "git-receive-pack" | "lfs", ..] => {
                 Some(Self::Resolvers)
             }
@@ -141,6 +146,7 @@ impl Quota {
             Self::Api => "api",
             Self::Pages => "pages",
             Self::Resolvers => "resolvers",
+            Self::SignIns => "sign-ins",
         }
     }
 }
@@ -180,6 +186,16 @@ pub(crate) async fn limit(State(app): State<AppState>, mut request: Request, nex
     };
     standing.describe(&mut response);
     response
+}
+
+/// Seconds that somebody must wait who has tried to sign in too often.
+pub(crate) fn wait_to_sign_in(app: &AppState, context: Option<&RequestContext>) -> Option<u64> {
+    let standing = app.rates.count(address(context), Quota::SignIns);
+    standing.is_over.then_some(standing.reset)
+}
+
+fn address(context: Option<&RequestContext>) -> Who {
+    Who::Address(network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip)))
 }
 
 /// Who sends a request. Only a valid token makes somebody of its sender: else each made-up one would have a quota.

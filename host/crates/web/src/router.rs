@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::rate::{self, RateLimits, Rates};
-use crate::{api, git, middleware, ui};
+use crate::{api, git, middleware, oauth, ui};
 
 /// Commits with much content that are taken in at once: each holds its content in memory.
 const LARGE_COMMITS: usize = 2;
@@ -57,6 +57,8 @@ pub fn hub_router(state: AppState) -> Router {
         .merge(running())
         .merge(files())
         .merge(git())
+        .merge(oauth::routes())
+        .merge(ui::sign_in_routes())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn_with_state(state.clone(), rate::limit))
@@ -132,6 +134,7 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/discussions/{number}/merge", post(api::discussions::merge))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
         .route("/api/spaces/{owner}/{name}/jwt", get(api::spaces::jwt))
+        .route("/api/spaces/{owner}/{name}/oauth/secret", post(api::settings::rotate_oauth_secret))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))
         .route("/api/spaces/{owner}/{name}/auth-check/write", get(api::spaces::auth_check_write))
         .route(

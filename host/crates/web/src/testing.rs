@@ -41,6 +41,8 @@ pub(crate) struct TestHub {
     pub(crate) router: Router,
     pub(crate) ada: String,
     pub(crate) bob: String,
+    /// What the app that was launched last finds in its environment.
+    pub(crate) env: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
     /// Builds take it for a moment.
     builds: Arc<Mutex<()>>,
     _dir: TempDir,
@@ -92,13 +94,21 @@ impl TestHub {
 
     /// One that is reached at this authority.
     pub(crate) async fn start_at(authority: &str) -> Self {
+        Self::start_with("http", authority).await
+    }
+
+    /// The same with another scheme.
+    pub(crate) async fn start_with(scheme: &str, authority: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
         let routes = Arc::<RouteTable>::default();
-        let control = control(dir.path(), authority, builds.clone(), routes.clone()).await;
+        let idle = Idle { builds: builds.clone(), env: Arc::default() };
+        let env = idle.env.clone();
+        let addresses = Addresses { scheme: scheme.into(), hub: authority.into(), spaces: "spaces.test".into() };
+        let control = control(dir.path(), addresses, idle, routes.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
-        Self { control, routes, router, ada, bob, builds, _dir: dir }
+        Self { control, routes, router, ada, bob, env, builds, _dir: dir }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -225,13 +235,12 @@ async fn user(control: &Control, name: &str) -> String {
     control.accounts().create_token(new).await.unwrap().expose().to_owned()
 }
 
-async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>, routes: Arc<RouteTable>) -> Control {
+async fn control(dir: &Path, addresses: Addresses, idle: Idle, routes: Arc<RouteTable>) -> Control {
     let keys = KeyStore::open(&dir.join("keys")).unwrap();
     let (db, _) = Db::open(&dir.join("store"), &keys, Options::default()).unwrap();
     let db = Arc::new(db);
     let repos = Arc::new(Repos::open(&dir.join("repos")).await.unwrap());
     let clock = Arc::new(SystemClock::new());
-    let addresses = Addresses { scheme: "http".into(), hub: authority.into(), spaces: "spaces.test".into() };
     let config = FleetConfig {
         data: dir.to_owned(),
         keys: keys.clone(),
@@ -248,7 +257,7 @@ async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>, routes: Ar
     let parts = FleetParts {
         db: db.clone(),
         repos: repos.clone(),
-        backends: vec![Arc::new(Idle { builds })],
+        backends: vec![Arc::new(idle)],
         backend_plugins: Arc::new(Vec::new),
         clock: clock.clone(),
         routes,
@@ -260,6 +269,7 @@ async fn control(dir: &Path, authority: &str, builds: Arc<Mutex<()>>, routes: Ar
 /// Builds anything that may be built, and answers every request with a word.
 struct Idle {
     builds: Arc<Mutex<()>>,
+    env: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
 }
 
 struct Word;
@@ -280,6 +290,7 @@ impl Backend for Idle {
 
     fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>> {
         request.log.write(b"hello from the app\n");
+        *self.env.lock() = request.env;
         Box::pin(async { Ok(Arc::new(Word) as Arc<dyn Upstream>) })
     }
 }

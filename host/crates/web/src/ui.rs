@@ -1,18 +1,28 @@
-//! Plain pages for people who follow a printed address: what there is and how it is. No script, no cookie; everything that
+//! Plain pages for people who follow a printed address: what there is and how it is. No script; everything that
 //! a Space's author wrote is escaped, and the policy of the page lets nothing else run either.
 
+mod avatar;
+mod connected;
+mod consent;
+mod form;
 mod html;
+mod sign_in;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use spaceport_control::service::{ServiceError, SpaceFilter, SpaceView};
+use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Actor, Denied};
 
-use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::SpaceAt;
 use crate::router::AppState;
+use crate::session::Visitor;
+pub(crate) use consent::{consent_page, refusal_page};
+pub(crate) use form::see_other;
 use html::{Html, page};
 
 /// Nothing runs and nothing is loaded, beside the style that stands in the page.
@@ -24,9 +34,10 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const MAX_SHOWN: usize = 200;
 
 /// The Spaces that the visitor may see.
-pub(crate) async fn front_page(State(app): State<AppState>, Caller(actor): Caller) -> ApiResult<Response> {
+pub(crate) async fn front_page(State(app): State<AppState>, Visitor { actor, .. }: Visitor) -> ApiResult<Response> {
     let views = app.control.list(&actor, &SpaceFilter::default(), 0, MAX_SHOWN)?.views;
     let mut body = Html::default();
+    who(&mut body, &actor);
     body.raw("<h1>Spaces</h1>");
     if views.is_empty() {
         body.raw("<p>There is no Space yet. Create one with <code>hf repos create NAME --repo-type space --space-sdk static</code>.</p>");
@@ -44,14 +55,34 @@ pub(crate) async fn front_page(State(app): State<AppState>, Caller(actor): Calle
 /// One Space: its title, how it is, where its app answers, and what its README says of it.
 pub(crate) async fn space_page(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Visitor { actor, .. }: Visitor,
     SpaceAt(path): SpaceAt,
 ) -> ApiResult<Response> {
     match app.control.view(&actor, &path, None).await {
         Ok(view) => Ok(respond(StatusCode::OK, page(&title(&view), &about(&view)))),
-        Err(ServiceError::Denied(Denied::Hidden)) => Ok(missing(&actor)),
+        Err(ServiceError::Denied(Denied::Hidden)) => Ok(missing(&actor, &path)),
         Err(error) => Err(ApiError::from(error)),
     }
+}
+
+/// The pages on which people sign in and out, and see at which Spaces they have.
+pub(crate) fn sign_in_routes() -> Router<AppState> {
+    Router::new()
+        .route("/login", get(sign_in::form).post(sign_in::submit))
+        .route("/logout", get(sign_in::leaving).post(sign_in::leave))
+        .route("/settings/applications", get(connected::list).post(connected::disconnect))
+        .route("/avatars/{param}", get(avatar::avatar))
+}
+
+/// Who is signed in, and the way in or out.
+fn who(body: &mut Html, actor: &Actor) {
+    match actor {
+        Actor::Nobody => body.raw("<p><a href=\"/login\">Sign in</a></p>"),
+        Actor::User(user) => {
+            body.raw("<p>").text(user.name.as_str()).raw(" · <a href=\"/settings/applications\">Applications</a>");
+            body.raw(" · <a href=\"/logout\">Sign out</a></p>")
+        }
+    };
 }
 
 fn about(view: &SpaceView) -> Html {
@@ -72,11 +103,12 @@ fn about(view: &SpaceView) -> Html {
     body
 }
 
-fn missing(actor: &Actor) -> Response {
+fn missing(actor: &Actor, path: &SpacePath) -> Response {
     let mut body = Html::default();
     body.raw("<h1>There is no such Space</h1>");
     if matches!(actor, Actor::Nobody) {
         body.raw("<p>Or it is private, and its address tells nothing to those who have not signed in.</p>");
+        body.raw("<p><a href=\"/login?next=/spaces/").text(&path.to_string()).raw("\">Sign in</a></p>");
     }
     respond(StatusCode::NOT_FOUND, page("Not found", &body))
 }

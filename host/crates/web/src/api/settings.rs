@@ -113,3 +113,13 @@ fn variables_json(variables: &BTreeMap<String, Variable>) -> Value {
     };
     Value::Object(variables.iter().map(member).collect())
 }
+
+/// Gives the Space a new secret as an application; the old one is worth nothing any more.
+pub(crate) async fn rotate_oauth_secret(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<Json<Value>> {
+    app.control.rotate_oauth_secret(&actor, &path).await.map_err(told_to(&actor))?;
+    Ok(Json(json!({})))
+}

@@ -11,6 +11,12 @@ impl Html {
         self
     }
 
+    /// Adds another piece.
+    pub(super) fn add(&mut self, piece: &Self) -> &mut Self {
+        self.0.push_str(&piece.0);
+        self
+    }
+
     /// Adds text, or the value of a quoted attribute.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {

@@ -1,0 +1,5 @@
+mod browser;
+mod flows;
+mod questions;
+mod sessions;
+mod tokens;

@@ -1,0 +1,105 @@
+//! Signing in and out. A form of its own for a visitor who is nobody yet, known by a cookie that says nothing else.
+
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header};
+
+use super::form::{form_page, see_other};
+use super::html::Html;
+use crate::edge::RequestContext;
+use crate::error::ApiResult;
+use crate::extract::{Form, QueryPairs};
+use crate::rate::wait_to_sign_in;
+use crate::router::AppState;
+use crate::session::{self, Visitor, VisitorSeed, own_path};
+
+/// The form. Whoever is signed in already may sign in as somebody else.
+pub(crate) async fn form(State(app): State<AppState>, seed: VisitorSeed, query: QueryPairs) -> Response {
+    ask(&app, seed, StatusCode::OK, &Asked { next: &own_path(query.get("next")), name: "", error: None })
+}
+
+/// Signs in, and goes on to where the visitor wanted to.
+pub(crate) async fn submit(
+    State(app): State<AppState>,
+    context: Option<Extension<RequestContext>>,
+    VisitorSeed(seed): VisitorSeed,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> ApiResult<Response> {
+    let seed = seed.unwrap_or_default();
+    session::check_visitor_form(&headers, &app, &seed, form.get("form").unwrap_or_default())?;
+    let (name, next) = (form.get("name").unwrap_or_default().trim(), own_path(form.get("next")));
+    let again = |status, error: &str| {
+        let asked = Asked { next: &next, name, error: Some(error) };
+        ask(&app, VisitorSeed(Some(seed.clone())), status, &asked)
+    };
+    if let Some(seconds) = wait_to_sign_in(&app, context.as_ref().map(|Extension(context)| context)) {
+        let message = format!("Too many attempts: try again in {seconds} seconds.");
+        return Ok(again(StatusCode::TOO_MANY_REQUESTS, &message));
+    }
+    let Some(new) = app.control.sign_in(name, form.get("secret").unwrap_or_default()).await? else {
+        let message = "This user name and password, or this token, are not right.";
+        return Ok(again(StatusCode::UNAUTHORIZED, message));
+    };
+    let mut response = see_other(&next);
+    response.headers_mut().append(header::SET_COOKIE, session::session_cookie(&app, &new));
+    Ok(response)
+}
+
+/// Asks whether to sign out: following a link changes nothing.
+pub(crate) async fn leaving(State(app): State<AppState>, visitor: Visitor) -> Response {
+    let Some(session) = visitor.session else { return see_other("/") };
+    let mut body = Html::default();
+    body.raw("<h1>Sign out</h1><p>You are signed in as ").text(session.user.name.as_str()).raw(".</p>");
+    body.raw("<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"form\" value=\"");
+    body.text(&app.control.form_token(&session)).raw("\"><button>Sign out</button></form>");
+    form_page(&app, StatusCode::OK, "Sign out", &body)
+}
+
+/// Signs out.
+pub(crate) async fn leave(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> ApiResult<Response> {
+    if let Some(session) = visitor.session {
+        session::check_form(&headers, &app, &session, form.get("form").unwrap_or_default())?;
+        app.control.sign_out(&session).await?;
+    }
+    let mut response = see_other("/");
+    response.headers_mut().append(header::SET_COOKIE, session::no_session_cookie(&app));
+    Ok(response)
+}
+
+struct Asked<'a> {
+    next: &'a str,
+    name: &'a str,
+    error: Option<&'a str>,
+}
+
+fn ask(app: &AppState, VisitorSeed(seed): VisitorSeed, status: StatusCode, asked: &Asked<'_>) -> Response {
+    let (seed, cookie) = match seed {
+        Some(seed) => (seed, None),
+        None => {
+            let (seed, cookie) = session::new_visitor(app);
+            (seed, Some(cookie))
+        }
+    };
+    let mut body = Html::default();
+    body.raw("<h1>Sign in</h1>");
+    if let Some(error) = asked.error {
+        body.raw("<p class=\"error\" role=\"alert\">").text(error).raw("</p>");
+    }
+    body.raw("<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"form\" value=\"");
+    body.text(&app.control.visitor_form_token(&seed)).raw("\"><input type=\"hidden\" name=\"next\" value=\"");
+    body.text(asked.next).raw("\"><label>User name<input name=\"name\" autocomplete=\"username\" autofocus value=\"");
+    body.text(asked.name).raw("\"></label><label>Password, or an access token");
+    body.raw("<input name=\"secret\" type=\"password\" autocomplete=\"current-password\" required></label>");
+    body.raw("<button>Sign in</button></form>");
+    let mut response = form_page(app, status, "Sign in", &body);
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
