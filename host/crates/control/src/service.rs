@@ -75,8 +75,8 @@ pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
 pub(crate) use oauth::oauth_settings;
 pub use oauth::{
-    Authorization, AuthorizeRefusal, AuthorizeRequest, ConnectedApp, Granted, OauthBearer, OauthError, OauthProfile,
-    Prompt, TokenAnswer, TokenRequest,
+    Authorization, AuthorizeRefusal, AuthorizeRequest, ConnectedApp, DeviceCode, DeviceQuestion, Granted, OauthBearer,
+    OauthError, OauthProfile, Prompt, TokenAnswer, TokenRequest,
 };
 pub use organizations::MemberView;
 pub use preupload::{PlannedUpload, UploadPlan};
@@ -113,6 +113,8 @@ struct Inner {
     attempts: Attempts,
     /// Signs who has signed in, once it could be read.
     signing: OnceLock<SigningKey>,
+    /// Programs that wait for a user's answer.
+    devices: oauth::DeviceRequests,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
 }
@@ -153,6 +155,7 @@ impl Control {
             accounts,
             attempts: Attempts::default(),
             signing: OnceLock::new(),
+            devices: oauth::DeviceRequests::default(),
             turns: parking_lot::Mutex::default(),
         };
         let control = Self { inner: Arc::new(inner) };

@@ -28,8 +28,8 @@ pub struct OauthConsent {
 /// One sign-in of a user at a Space, from the code to the last token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthGrant {
-    /// The Space.
-    pub space: SpaceId,
+    /// The Space; `None`: the command line.
+    pub space: Option<SpaceId>,
     /// The scopes, with spaces between them.
     pub scopes: String,
     /// What its tokens may do with the user's Spaces.

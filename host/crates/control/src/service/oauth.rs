@@ -11,6 +11,7 @@ mod claims;
 mod client;
 mod consents;
 mod credential;
+mod device;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,8 @@ pub use claims::OauthProfile;
 pub(crate) use client::oauth_settings;
 pub use consents::ConnectedApp;
 pub(in crate::service) use credential::{Credential, Kind};
+pub(in crate::service) use device::DeviceRequests;
+pub use device::{DeviceCode, DeviceQuestion};
 pub use error::OauthError;
 pub use token::{TokenAnswer, TokenRequest};
 
@@ -70,7 +73,10 @@ impl Control {
             removed += 1;
         }
         for (key, grant) in db.oauth_grants().scan().map_err(read_failed)?.iter() {
-            let is_gone = db.spaces().get(&grant.space).map_err(read_failed)?.is_none();
+            let is_gone = match grant.space {
+                Some(space) => db.spaces().get(&space).map_err(read_failed)?.is_none(),
+                None => false,
+            };
             if is_gone || token::end_of(grant) <= now {
                 batch.delete(db.oauth_grants(), key);
                 removed += 1;

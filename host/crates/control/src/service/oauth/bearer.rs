@@ -20,8 +20,8 @@ const LAST: usize = 4;
 pub struct OauthBearer {
     /// The user.
     pub account: Account,
-    /// The Space that acts for the user.
-    pub space: SpacePath,
+    /// The Space that acts for the user; `None`: the command line.
+    pub space: Option<SpacePath>,
     /// What it may.
     pub scopes: Scopes,
     /// Until when.
@@ -42,9 +42,15 @@ impl Accounts {
         let Some(expires_at) = end.filter(|end| *end > self.clock.now()) else { return Ok(None) };
         let Some(account) = self.db.accounts().get(&shown.account).map_err(read_failed)? else { return Ok(None) };
         // Tokens of a Space that is gone are nobody's.
-        let Some(space) = self.db.spaces().get(&grant.space).map_err(read_failed)? else { return Ok(None) };
+        let space = match grant.space {
+            Some(space) => match self.db.spaces().get(&space).map_err(read_failed)? {
+                Some(space) => Some(space.path),
+                None => return Ok(None),
+            },
+            None => None,
+        };
         let scopes = Scopes::parse(&grant.scopes);
-        Ok(Some(OauthBearer { account, space: space.path, scopes, expires_at, id: shown.grant, grant }))
+        Ok(Some(OauthBearer { account, space, scopes, expires_at, id: shown.grant, grant }))
     }
 
     /// The user of an application's access token, where it opens more than a stranger sees.
@@ -57,7 +63,7 @@ impl Accounts {
             id: TokenId::from_bytes(*bearer.id.as_bytes()),
             account: account.id,
             role,
-            label: format!("{} (sign-in)", bearer.space),
+            label: bearer.space.map_or_else(|| "command line".to_owned(), |space| format!("{space} (sign-in)")),
             last_four: token[token.len() - LAST..].to_owned(),
             created_at: bearer.grant.created_at,
         };

@@ -55,7 +55,7 @@ impl Control {
         let at_hash = BASE64.encode(&Sha256::digest(access_token.as_bytes())[..HALF]);
         for (name, value) in [
             ("iss", json!(self.addresses().hub_url())),
-            ("aud", json!(app.space.id.to_string())),
+            ("aud", json!(app.id)),
             ("iat", json!(now)),
             ("exp", json!(now + u64::from(app.oauth.expiration_minutes) * 60)),
             ("auth_time", json!(grant.auth_time / 1000)),

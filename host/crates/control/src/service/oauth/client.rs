@@ -25,11 +25,20 @@ use super::error::OauthError;
 /// What the key is for from which the secrets of applications are derived.
 const SECRET_PURPOSE: &str = "application secrets";
 
-/// A Space as an application.
+/// The application that `hf auth login` is, under the id that it has for itself everywhere.
+const COMMAND_LINE: &str = "26be6b09-91c5-47da-9861-d2d2bb7a7e36";
+/// What the command line does for its user: everything that it has commands for.
+const COMMAND_LINE_SCOPES: [&str; 3] = ["read-repos", "write-repos", "manage-repos"];
+/// How long a token of the command line holds, in minutes: a week, so that commands that run side by side seldom refresh at
+/// the same moment.
+const COMMAND_LINE_MINUTES: u32 = 7 * 24 * 60;
+
+/// An application: a Space, or the command line.
 #[derive(Debug, Clone)]
 pub(super) struct App {
-    pub(super) space: Space,
-    pub(super) manifest: Arc<Manifest>,
+    pub(super) id: String,
+    /// `None`: the command line.
+    pub(super) space: Option<(Space, Arc<Manifest>)>,
     pub(super) oauth: OauthManifest,
 }
 
@@ -61,23 +70,25 @@ impl Control {
     /// The application of this id.
     pub(super) fn app(&self, client_id: &str) -> ServiceResult<Option<App>> {
         match client_id.parse() {
-            Ok(space) => self.app_of(space),
+            _ if client_id == COMMAND_LINE => Ok(Some(App::command_line())),
+            Ok(space) => self.app_of(Some(space)),
             Err(_) => Ok(None),
         }
     }
 
-    /// A Space as an application, if it is one.
-    pub(super) fn app_of(&self, space: SpaceId) -> ServiceResult<Option<App>> {
+    /// A Space as an application, if it is one, or the command line.
+    pub(super) fn app_of(&self, space: Option<SpaceId>) -> ServiceResult<Option<App>> {
+        let Some(space) = space else { return Ok(Some(App::command_line())) };
         let Some(space) = self.inner.db.spaces().get(&space).map_err(read_failed)? else { return Ok(None) };
         let Some(manifest) = self.inner.fleet.manifest(space.id) else { return Ok(None) };
         let Some(oauth) = manifest.oauth.clone() else { return Ok(None) };
-        Ok(Some(App { space, manifest, oauth }))
+        Ok(Some(App { id: space.id.to_string(), space: Some((space, manifest)), oauth }))
     }
 
     /// Gives a Space a new secret; the one before it is worth nothing from then on, and the Space starts with the new one.
     pub async fn rotate_oauth_secret(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<()> {
         let found = self.space(actor, path, Action::Write)?;
-        if self.app_of(found.id)?.is_none() {
+        if self.app_of(Some(found.id))?.is_none() {
             let message = "This Space signs nobody in: write hf_oauth: true into its README first";
             return Err(ServiceError::Invalid(message.to_owned()));
         }
@@ -96,11 +107,10 @@ impl Control {
 
     /// Checks the secret that an application shows.
     pub(super) fn check_client_secret(&self, app: &App, shown: &str) -> Result<(), OauthError> {
-        let secret = client_secret(&self.inner.db, &self.inner.keys, app.space.id).map_err(read_failed)?;
-        match is_same(shown.as_bytes(), secret.as_bytes()) {
-            true => Ok(()),
-            false => Err(OauthError::InvalidClient("the client secret is wrong".to_owned())),
-        }
+        let wrong = || OauthError::InvalidClient("the client secret is wrong".to_owned());
+        let space = app.space_id().ok_or_else(wrong)?;
+        let secret = client_secret(&self.inner.db, &self.inner.keys, space).map_err(read_failed)?;
+        if is_same(shown.as_bytes(), secret.as_bytes()) { Ok(()) } else { Err(wrong()) }
     }
 
     /// Whether a user may sign in at an application: it is visible to the user, and the user belongs to one of the
@@ -108,7 +118,8 @@ impl Control {
     pub(super) fn check_user(&self, app: &App, user: &User) -> Result<(), OauthError> {
         let user = User { role: TokenRole::Write, ..user.clone() };
         let actor = Actor::User(user);
-        let subject = Subject { owner: app.space.owner, visibility: app.space.visibility };
+        let Some((space, _)) = &app.space else { return Ok(()) };
+        let subject = Subject { owner: space.owner, visibility: space.visibility };
         if can(&actor, Action::VisitApp, subject).is_err() {
             return Err(OauthError::AccessDenied("you may not visit this Space".to_owned()));
         }
@@ -133,15 +144,27 @@ impl Control {
         let is_downgrade = is_https && !target.is_https;
         let is_port = target.port == port || (target.is_https && !is_https && target.port == 443 && port == 80);
         let slot = self.inner.fleet.shared().routes.slot(&target.host)?;
-        let is_own = slot.entry.load().space == app.space.id;
+        let is_own = Some(slot.entry.load().space) == app.space_id();
         (is_own && is_port && !is_downgrade).then_some(target)
     }
 }
 
 impl App {
+    fn command_line() -> Self {
+        let scopes = COMMAND_LINE_SCOPES.map(str::to_owned).into();
+        let expiration_minutes = COMMAND_LINE_MINUTES;
+        let oauth = OauthManifest { scopes, expiration_minutes, authorized_orgs: Vec::new() };
+        Self { id: COMMAND_LINE.to_owned(), space: None, oauth }
+    }
+
+    /// The Space, unless it is the command line.
+    pub(super) fn space_id(&self) -> Option<SpaceId> {
+        self.space.as_ref().map(|(space, _)| space.id)
+    }
+
     /// Whether it has no place to keep a secret: everybody can read a page.
     pub(super) fn is_public(&self) -> bool {
-        self.manifest.sdk == Sdk::Static
+        self.space.as_ref().is_none_or(|(_, manifest)| manifest.sdk == Sdk::Static)
     }
 
     /// What it may ask for.

@@ -35,6 +35,15 @@ pub enum OauthError {
     /// Parameters do not come as a signed object here.
     #[error("write the parameters into the address")]
     RequestNotSupported,
+    /// The user has not answered yet.
+    #[error("the user has not answered yet")]
+    AuthorizationPending,
+    /// The device asks too often.
+    #[error("wait five seconds longer between two questions")]
+    SlowDown,
+    /// The user has not answered in time.
+    #[error("the device code is none, or has expired: begin again")]
+    ExpiredToken,
     /// The access token is none, or holds no more.
     #[error("the access token is invalid or has expired")]
     InvalidToken,
@@ -57,6 +66,9 @@ impl OauthError {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::Service(ServiceError::Unavailable(_) | ServiceError::StorageFull) => "temporarily_unavailable",
             Self::Service(_) => "server_error",

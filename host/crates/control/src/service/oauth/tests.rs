@@ -400,7 +400,7 @@ async fn a_user_is_asked_once_and_again_after_taking_it_back() {
     let tokens = host.tokens().await;
     assert!(!is_asked("email read-repos").await);
     let apps = host.control.connected_apps(&host.bob).unwrap();
-    assert_eq!((apps.len(), &apps[0].path), (1, &host.space.path));
+    assert_eq!((apps.len(), apps[0].path.as_ref()), (1, Some(&host.space.path)));
     assert_eq!(apps[0].scopes.to_string(), "openid profile email read-repos write-repos");
     host.control.disconnect_app(&host.bob, &host.space.id.to_string()).await.unwrap();
     assert!(!host.is_known(&tokens.access_token));
@@ -499,6 +499,71 @@ async fn a_session_ends_with_its_time_its_token_or_at_its_users_wish() {
     let last = control.sign_in("bob", PASSWORD).await.unwrap().unwrap();
     control.sign_out_everywhere(host.bob.user.id).await.unwrap();
     assert!(control.session(&last.cookie).unwrap().is_none());
+}
+
+/// What the command line sends.
+fn polling(device_code: &str) -> TokenRequest {
+    TokenRequest {
+        grant_type: Some("urn:ietf:params:oauth:grant-type:device_code".into()),
+        device_code: Some(device_code.into()),
+        client_id: Some("26be6b09-91c5-47da-9861-d2d2bb7a7e36".into()),
+        ..TokenRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_waits_for_an_answer_and_is_given_tokens_once() {
+    let host = Provider::start(APP).await;
+    let (control, clock) = (&host.control, &host.world.clock);
+    for client in ["", "nonsense", &host.space.id.to_string()] {
+        assert_eq!(control.device_code(client).unwrap_err().code(), "invalid_client", "{client}");
+    }
+    let client = "26be6b09-91c5-47da-9861-d2d2bb7a7e36";
+    let device = control.device_code(client).unwrap();
+    assert_eq!(host.refused(polling(&device.device_code)).await, "authorization_pending");
+    assert_eq!(host.refused(polling(&device.device_code)).await, "slow_down");
+    clock.advance(5_000);
+    assert_eq!(host.refused(polling(&device.device_code)).await, "slow_down", "ten seconds by now");
+    assert_eq!(host.refused(polling("guessed")).await, "expired_token");
+    assert!(control.device_question("AAAA-AAAA").is_none());
+    let typed = device.user_code.to_lowercase().replace('-', " ");
+    let question = control.device_question(&typed).unwrap();
+    assert_eq!(question.scopes.to_string(), "openid profile read-repos write-repos manage-repos");
+    assert!(control.answer_device(&host.bob, &typed, true));
+    assert!(!control.answer_device(&host.bob, &typed, true), "it is answered");
+    let given = control.oauth_tokens(polling(&device.device_code)).await.unwrap();
+    let signed = control.accounts().authenticate(&given.access_token).unwrap().unwrap();
+    assert_eq!((signed.user.name.as_str(), signed.user.role), ("bob", TokenRole::Write));
+    assert_eq!(host.refused(polling(&device.device_code)).await, "expired_token", "once");
+    let refresh =
+        TokenRequest { client_id: Some(client.into()), client_secret: None, ..host.refresh(&given.refresh_token) };
+    let next = control.oauth_tokens(refresh).await.unwrap();
+    let apps = control.connected_apps(&host.bob).unwrap();
+    assert_eq!((apps.len(), apps[0].path.as_ref()), (1, None));
+    control.disconnect_app(&host.bob, &apps[0].id).await.unwrap();
+    assert!(!host.is_known(&next.access_token));
+
+    let declined = control.device_code(client).unwrap();
+    assert!(control.answer_device(&host.bob, &declined.user_code, false));
+    assert_eq!(host.refused(polling(&declined.device_code)).await, "access_denied");
+    let late = control.device_code(client).unwrap();
+    clock.advance(late.expires_in * 1000);
+    assert!(
+        control.device_question(&late.user_code).is_none() && !control.answer_device(&host.bob, &late.user_code, true)
+    );
+    assert_eq!(host.refused(polling(&late.device_code)).await, "expired_token");
+}
+
+#[tokio::test]
+async fn programs_that_wait_are_bounded_and_make_room_when_they_are_late() {
+    let host = Provider::start(APP).await;
+    let client = "26be6b09-91c5-47da-9861-d2d2bb7a7e36";
+    let all = std::iter::repeat_with(|| host.control.device_code(client)).take(2000);
+    let made = all.take_while(Result::is_ok).count();
+    assert_eq!(made, 1000);
+    assert_eq!(host.control.device_code(client).unwrap_err().code(), "temporarily_unavailable");
+    host.world.clock.advance(15 * 60 * 1000);
+    host.control.device_code(client).unwrap();
 }
 
 #[tokio::test]

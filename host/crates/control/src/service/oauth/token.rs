@@ -15,6 +15,7 @@ use super::super::passes::is_same;
 use super::super::storage::{commit_failed, read_failed};
 use super::client::App;
 use super::credential::{Credential, Kind};
+use super::device::DEVICE_GRANT;
 use super::error::OauthError;
 
 /// Access tokens of one sign-in that hold at a time; applications that run in several places refresh in each.
@@ -33,6 +34,8 @@ pub struct TokenRequest {
     pub redirect_uri: Option<String>,
     /// What the challenge was made of.
     pub code_verifier: Option<String>,
+    /// What a device was given to ask with.
+    pub device_code: Option<String>,
     /// A refresh token.
     pub refresh_token: Option<String>,
     /// What the tokens are to be for.
@@ -68,6 +71,16 @@ struct Found {
     hash: TokenHash,
 }
 
+/// What tokens are made with.
+pub(super) struct Minted {
+    /// Whether the application has shown its secret.
+    pub(super) needs_secret: bool,
+    /// Access tokens that there are already.
+    pub(super) access: Vec<(TokenHash, Millis)>,
+    /// Goes into the id token.
+    pub(super) nonce: Option<String>,
+}
+
 /// When a sign-in holds no more: a code has an end of its own.
 pub(super) fn end_of(grant: &OauthGrant) -> Millis {
     match &grant.stage {
@@ -86,6 +99,7 @@ impl Control {
         match request.grant_type.as_deref() {
             Some("authorization_code") => self.exchange(client, request).await,
             Some("refresh_token") => self.refresh(client, request).await,
+            Some(DEVICE_GRANT) => self.device_tokens(client, request).await,
             Some(_) => {
                 let message = "grant_type is not offered: write authorization_code or refresh_token";
                 Err(OauthError::UnsupportedGrantType(message.to_owned()))
@@ -173,7 +187,7 @@ impl Control {
     /// The application that a sign-in is at, which must be the one that asks; and whether it has shown its secret.
     fn owner(&self, found: &Found, client: Option<(App, bool)>) -> Result<(App, bool), OauthError> {
         match client {
-            Some((app, _)) if app.space.id != found.grant.space => Err(invalid_code()),
+            Some((app, _)) if app.space_id() != found.grant.space => Err(invalid_code()),
             Some(client) => Ok(client),
             None => Ok((self.app_of(found.grant.space)?.ok_or_else(invalid_code)?, false)),
         }
@@ -185,44 +199,56 @@ impl Control {
         found: Found,
         app: &App,
         needs_secret: bool,
-        mut access: Vec<(TokenHash, Millis)>,
+        access: Vec<(TokenHash, Millis)>,
         nonce: Option<String>,
     ) -> Result<TokenAnswer, OauthError> {
+        let (grant, answer) = self.mint(app, found.key, &found.grant, Minted { needs_secret, access, nonce })?;
+        let mut batch = Batch::default();
+        batch.replace(self.inner.db.oauth_grants(), &found.key, &grant, found.version);
+        match self.inner.db.commit(batch).await {
+            Ok(_) => Ok(answer),
+            // Of two who show the same at the same moment one is a thief.
+            Err(CommitError::Conflict { .. }) => Err(self.end(&found, "it was used before").await),
+            Err(error) => Err(commit_failed(error).into()),
+        }
+    }
+
+    /// The tokens of a sign-in, and its row with them in it. Stores nothing.
+    pub(super) fn mint(
+        &self,
+        app: &App,
+        (account_id, grant_id): (AccountId, GrantId),
+        before: &OauthGrant,
+        minted: Minted,
+    ) -> Result<(OauthGrant, TokenAnswer), OauthError> {
         let (db, now) = (&self.inner.db, self.inner.clock.now());
-        let (account_id, grant_id) = found.key;
+        let Minted { needs_secret, mut access, nonce } = minted;
         let account = db.accounts().get(&account_id).map_err(read_failed)?.ok_or_else(invalid_code)?;
         self.check_user(app, &user(&account))?;
         let token = Credential::generate(Kind::Access, account_id, grant_id);
         let refresh = Credential::generate(Kind::Refresh, account_id, grant_id);
-        let end = (now + u64::from(app.oauth.expiration_minutes) * 60 * 1000).min(found.grant.expires_at);
+        let end = (now + u64::from(app.oauth.expiration_minutes) * 60 * 1000).min(before.expires_at);
         access.retain(|(_, end)| *end > now);
         access.drain(..(access.len() + 1).saturating_sub(MAX_ACCESS));
         access.push((token.hash, end));
         let stage = GrantStage::Tokens { refresh: refresh.hash, access, needs_secret };
-        let grant = OauthGrant { stage, ..found.grant.clone() };
+        let grant = OauthGrant { stage, ..before.clone() };
         let id_token = self.id_token(app, &account, &grant, &token.text, nonce)?;
-        let mut batch = Batch::default();
-        batch.replace(db.oauth_grants(), &found.key, &grant, found.version);
-        match db.commit(batch).await {
-            Ok(_) => {}
-            // Of two who show the same at the same moment one is a thief.
-            Err(CommitError::Conflict { .. }) => return Err(self.end(&found, "it was used before").await),
-            Err(error) => return Err(commit_failed(error).into()),
-        }
-        Ok(TokenAnswer {
+        let answer = TokenAnswer {
             access_token: token.text,
             refresh_token: refresh.text,
             id_token,
-            scope: grant.scopes,
+            scope: grant.scopes.clone(),
             expires_in: (end - now) / 1000,
-        })
+        };
+        Ok((grant, answer))
     }
 
     /// Ends a sign-in with all its tokens; why, for the application.
     async fn end(&self, found: &Found, why: &str) -> OauthError {
         let mut batch = Batch::default();
         batch.delete(self.inner.db.oauth_grants(), &found.key);
-        tracing::warn!(space_id = %found.grant.space, account = %found.key.0, why, "a sign-in at a Space was ended");
+        tracing::warn!(space_id = ?found.grant.space, account = %found.key.0, why, "a sign-in at a Space was ended");
         match self.inner.db.commit(batch).await {
             Ok(_) => OauthError::InvalidGrant(format!("{why}: the user must sign in again")),
             Err(error) => commit_failed(error).into(),
