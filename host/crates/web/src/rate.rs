@@ -195,7 +195,12 @@ pub(crate) fn wait_to_sign_in(app: &AppState, context: Option<&RequestContext>) 
 }
 
 fn address(context: Option<&RequestContext>) -> Who {
-    Who::Address(network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip)))
+    Who::Address(network_of(context))
+}
+
+/// The same as [`origin`], of what the edge knows of a request.
+pub(crate) fn network_of(context: Option<&RequestContext>) -> IpAddr {
+    network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip))
 }
 
 /// Who sends a request. Only a valid token makes somebody of its sender: else each made-up one would have a quota.
@@ -213,8 +218,7 @@ fn sender(app: &AppState, request: &mut Request) -> Who {
 
 /// From where a request comes, as far as one customer can choose it.
 pub(crate) fn origin(extensions: &Extensions) -> IpAddr {
-    let context = extensions.get::<RequestContext>();
-    network(context.map_or(IpAddr::from([0, 0, 0, 0]), |context| context.client_ip))
+    network_of(extensions.get::<RequestContext>())
 }
 
 /// The part of an address that is given to one customer.

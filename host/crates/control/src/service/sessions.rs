@@ -3,6 +3,7 @@
 //! The browser holds a random text, the database its hash. A session allows what its user signed in with and no more; one
 //! that was begun with an access token ends with that token. Sessions of a user are bounded in number: the oldest goes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -51,7 +52,7 @@ pub struct NewSession {
 impl Control {
     /// Signs a user in: by name and password, or by an access token in the place of the password, for which the name may be
     /// left out. `None`: one of them is wrong.
-    pub async fn sign_in(&self, name: &str, secret: &str) -> ServiceResult<Option<NewSession>> {
+    pub async fn sign_in(&self, name: &str, secret: &str, from: IpAddr) -> ServiceResult<Option<NewSession>> {
         let (user, token) = match TokenText::parse(secret) {
             Some(text) => {
                 let signed = self.inner.accounts.authenticate(secret)?;
@@ -61,7 +62,7 @@ impl Control {
             }
             // What an application holds for a user makes no session of that user's.
             None if Kind::of(secret).is_some() => return Ok(None),
-            None => match self.git_sign_in(name, secret).await? {
+            None => match self.git_sign_in(name, secret, from).await? {
                 Some(user) => (user, None),
                 None => return Ok(None),
             },
@@ -103,7 +104,7 @@ impl Control {
         if row.expires_at <= self.inner.clock.now() || is_token_gone {
             return Ok(None);
         }
-        let user = User { id: account.id, name: account.name, is_admin: account.is_admin, role: row.role };
+        let user = self.inner.accounts.user(account, row.role)?;
         Ok(Some(Session { user, since: row.created_at, hash: shown.hash }))
     }
 
@@ -164,6 +165,7 @@ impl Session {
             label: "browser".to_owned(),
             last_four: String::new(),
             created_at: self.since,
+            scopes: self.user.scopes.clone(),
         };
         SignedIn { user: self.user.clone(), token }
     }

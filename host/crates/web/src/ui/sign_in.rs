@@ -9,7 +9,7 @@ use super::html::Html;
 use crate::edge::RequestContext;
 use crate::error::ApiResult;
 use crate::extract::{Form, QueryPairs};
-use crate::rate::wait_to_sign_in;
+use crate::rate::{network_of, wait_to_sign_in};
 use crate::router::AppState;
 use crate::session::{self, Visitor, VisitorSeed, own_path};
 
@@ -33,11 +33,13 @@ pub(crate) async fn submit(
         let asked = Asked { next: &next, name, error: Some(error) };
         ask(&app, VisitorSeed(Some(seed.clone())), status, &asked)
     };
-    if let Some(seconds) = wait_to_sign_in(&app, context.as_ref().map(|Extension(context)| context)) {
+    let context = context.as_ref().map(|Extension(context)| context);
+    if let Some(seconds) = wait_to_sign_in(&app, context) {
         let message = format!("Too many attempts: try again in {seconds} seconds.");
         return Ok(again(StatusCode::TOO_MANY_REQUESTS, &message));
     }
-    let Some(new) = app.control.sign_in(name, form.get("secret").unwrap_or_default()).await? else {
+    let Some(new) = app.control.sign_in(name, form.get("secret").unwrap_or_default(), network_of(context)).await?
+    else {
         let message = "This user name and password, or this token, are not right.";
         return Ok(again(StatusCode::UNAUTHORIZED, message));
     };

@@ -1,10 +1,11 @@
 //! Access tokens of applications: a user, less what the user did not grant.
 
+use std::sync::Arc;
+
 use spaceport_core::id::{GrantId, TokenId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::oauth::Scopes;
-use spaceport_core::permission::User;
 use spaceport_db::{AccessToken, Account, GrantStage, OauthGrant};
 
 use super::super::accounts::{Accounts, SignedIn};
@@ -66,8 +67,9 @@ impl Accounts {
             label: bearer.space.map_or_else(|| "command line".to_owned(), |space| format!("{space} (sign-in)")),
             last_four: token[token.len() - LAST..].to_owned(),
             created_at: bearer.grant.created_at,
+            scopes: Arc::default(),
         };
-        let user = User { id: account.id, name: account.name, is_admin: account.is_admin, role };
+        let user = self.user(account, role)?;
         Ok(Some(SignedIn { user, token }))
     }
 }

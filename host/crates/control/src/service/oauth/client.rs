@@ -94,7 +94,7 @@ impl Control {
         }
         let table = self.inner.db.oauth_apps();
         let now = self.inner.clock.now();
-        self.change(found.id, |_, batch| {
+        self.change(actor, found.id, |_, batch| {
             // Within the turn of the Space, so that no two changes make the same number.
             let number = table.get(&found.id).map_err(read_failed)?.map_or(0, |app| app.secret_number);
             batch.put(table, &found.id, &OauthApp { secret_number: number + 1, rotated_at: now });
@@ -116,16 +116,16 @@ impl Control {
     /// Whether a user may sign in at an application: it is visible to the user, and the user belongs to one of the
     /// organizations that it is for.
     pub(super) fn check_user(&self, app: &App, user: &User) -> Result<(), OauthError> {
-        let user = User { role: TokenRole::Write, ..user.clone() };
-        let actor = Actor::User(user);
+        let actor = Actor::User(User { role: TokenRole::Write, ..user.clone() });
         let Some((space, _)) = &app.space else { return Ok(()) };
-        let subject = Subject { owner: space.owner, visibility: space.visibility };
-        if can(&actor, Action::VisitApp, subject).is_err() {
+        if can(&actor, Action::VisitApp, Subject::of(space)).is_err() {
             return Err(OauthError::AccessDenied("you may not visit this Space".to_owned()));
         }
         let orgs = &app.oauth.authorized_orgs;
-        // Whoever may create Spaces for an organization belongs to it.
-        let belongs = |org: &String| org.parse().is_ok_and(|org| self.creator(&actor, Some(&org)).is_ok());
+        let belongs = |org: &String| {
+            let account = org.parse().ok().and_then(|org| self.inner.accounts.account(&org).ok());
+            account.is_some_and(|account| user.role_in(account.id).is_some())
+        };
         if orgs.is_empty() || orgs.iter().any(belongs) {
             return Ok(());
         }

@@ -16,6 +16,8 @@ use crate::testing::World;
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CALLBACK: &str = "http://ada-app.localhost:7860/login/callback";
+/// From where users sign in.
+const FROM: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const PASSWORD: &str = "correct horse battery";
 
 /// A host with a Space that signs users in, and `bob`, who has signed in at the host.
@@ -43,7 +45,7 @@ impl Provider {
         world.reaches(&space, Stage::Running).await;
         let new = NewUser { name: "bob".parse().unwrap(), is_admin: false, password: Some(PASSWORD.into()) };
         control.accounts().create_user(new).await.unwrap();
-        let bob = control.sign_in("bob", PASSWORD).await.unwrap().unwrap().session;
+        let bob = control.sign_in("bob", PASSWORD, FROM).await.unwrap().unwrap().session;
         Self { world, control, space, bob }
     }
 
@@ -350,7 +352,7 @@ async fn an_app_finds_its_secret_which_is_stable_until_it_is_made_anew() {
 
     let (path, bob) = (host.space.path.clone(), Actor::User(host.bob.user.clone()));
     host.control.rotate_oauth_secret(&bob, &path).await.unwrap_err();
-    let ada = User { id: host.space.owner, name: "ada".parse().unwrap(), is_admin: false, role: TokenRole::Write };
+    let ada = User::new(host.space.owner, "ada".parse().unwrap(), false, TokenRole::Write);
     let code = host.code().await;
     let old = host.exchange(&code);
     host.control.rotate_oauth_secret(&Actor::User(ada), &path).await.unwrap();
@@ -366,7 +368,7 @@ async fn a_token_opens_what_was_granted_and_no_more_than_the_session_could() {
     let accounts = host.control.accounts();
     let new = NewToken { user: "bob".parse().unwrap(), role: TokenRole::Read, label: "t".into() };
     let reading = accounts.create_token(new).await.unwrap();
-    let reader = host.control.sign_in("", reading.expose()).await.unwrap().unwrap().session;
+    let reader = host.control.sign_in("", reading.expose(), FROM).await.unwrap().unwrap().session;
     for (session, scope, role) in [
         (&host.bob, "openid email", None),
         (&host.bob, "read-repos", Some(TokenRole::Read)),
@@ -381,7 +383,7 @@ async fn a_token_opens_what_was_granted_and_no_more_than_the_session_could() {
         assert!(host.is_known(&tokens.access_token));
         assert!(accounts.authenticate(&tokens.refresh_token).unwrap().is_none());
         for text in [&tokens.access_token, &tokens.refresh_token, &code] {
-            assert!(host.control.sign_in("bob", text).await.unwrap().is_none(), "no session comes of it");
+            assert!(host.control.sign_in("bob", text, FROM).await.unwrap().is_none(), "no session comes of it");
             assert!(host.control.session(text).unwrap().is_none());
         }
     }
@@ -456,7 +458,7 @@ async fn codes_tokens_and_sessions_are_bounded_and_removed_when_they_end() {
     let token = host.control.accounts().create_token(read).await.unwrap();
     for _ in 0..60 {
         host.world.clock.advance(1);
-        host.control.sign_in("bob", token.expose()).await.unwrap().unwrap();
+        host.control.sign_in("bob", token.expose(), FROM).await.unwrap().unwrap();
     }
     assert_eq!(db.web_sessions().under(&bob).unwrap().len(), 50);
     host.world.clock.advance(SESSION_LIFE);
@@ -469,9 +471,9 @@ async fn a_session_ends_with_its_time_its_token_or_at_its_users_wish() {
     let host = Provider::start(APP).await;
     let control = &host.control;
     for (name, secret) in [("bob", "wrong"), ("nobody", PASSWORD), ("", PASSWORD), ("bob", ""), ("b ob", PASSWORD)] {
-        assert!(control.sign_in(name, secret).await.unwrap().is_none(), "{name} {secret}");
+        assert!(control.sign_in(name, secret, FROM).await.unwrap().is_none(), "{name} {secret}");
     }
-    let by_password = control.sign_in("BOB", PASSWORD).await.unwrap().unwrap();
+    let by_password = control.sign_in("BOB", PASSWORD, FROM).await.unwrap().unwrap();
     let session = control.session(&by_password.cookie).unwrap().unwrap();
     assert_eq!((session.user.name.as_str(), session.user.role), ("bob", TokenRole::Write));
     assert!(control.is_form_of(&session, &control.form_token(&session)));
@@ -481,8 +483,8 @@ async fn a_session_ends_with_its_time_its_token_or_at_its_users_wish() {
 
     let new = NewToken { user: "bob".parse().unwrap(), role: TokenRole::Read, label: "t".into() };
     let token = control.accounts().create_token(new).await.unwrap();
-    assert!(control.sign_in("ada", token.expose()).await.unwrap().is_none(), "the token of somebody else");
-    let by_token = control.sign_in("bob", token.expose()).await.unwrap().unwrap();
+    assert!(control.sign_in("ada", token.expose(), FROM).await.unwrap().is_none(), "the token of somebody else");
+    let by_token = control.sign_in("bob", token.expose(), FROM).await.unwrap().unwrap();
     assert_eq!(control.session(&by_token.cookie).unwrap().unwrap().user.role, TokenRole::Read);
     let mut batch = host.world.db.batch();
     batch.delete(host.world.db.tokens(), &TokenHash(TokenText::parse(token.expose()).unwrap().hash()));
@@ -491,12 +493,12 @@ async fn a_session_ends_with_its_time_its_token_or_at_its_users_wish() {
 
     control.sign_out(&session).await.unwrap();
     assert!(control.session(&by_password.cookie).unwrap().is_none());
-    let other = control.sign_in("bob", PASSWORD).await.unwrap().unwrap();
+    let other = control.sign_in("bob", PASSWORD, FROM).await.unwrap().unwrap();
     host.world.clock.advance(SESSION_LIFE - 1);
     assert!(control.session(&other.cookie).unwrap().is_some());
     host.world.clock.advance(1);
     assert!(control.session(&other.cookie).unwrap().is_none());
-    let last = control.sign_in("bob", PASSWORD).await.unwrap().unwrap();
+    let last = control.sign_in("bob", PASSWORD, FROM).await.unwrap().unwrap();
     control.sign_out_everywhere(host.bob.user.id).await.unwrap();
     assert!(control.session(&last.cookie).unwrap().is_none());
 }
@@ -569,7 +571,7 @@ async fn programs_that_wait_are_bounded_and_make_room_when_they_are_late() {
 #[tokio::test]
 async fn neither_codes_nor_tokens_nor_secrets_lie_on_disk_in_the_clear() {
     let host = Provider::start(APP).await;
-    let cookie = host.control.sign_in("bob", PASSWORD).await.unwrap().unwrap().cookie;
+    let cookie = host.control.sign_in("bob", PASSWORD, FROM).await.unwrap().unwrap().cookie;
     let code = host.code().await;
     let tokens = host.control.oauth_tokens(host.exchange(&code)).await.unwrap();
     for text in [&cookie, &code, &tokens.access_token, &tokens.refresh_token, &host.secret()] {

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use spaceport_core::id::{AccountId, GrantId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
-use spaceport_core::permission::{TokenRole, User};
-use spaceport_db::{Account, Batch, CommitError, GrantStage, OauthGrant, TokenHash, Version};
+use spaceport_core::permission::TokenRole;
+use spaceport_db::{Batch, CommitError, GrantStage, OauthGrant, TokenHash, Version};
 
 use super::super::Control;
 use super::super::passes::is_same;
@@ -224,7 +224,7 @@ impl Control {
         let (db, now) = (&self.inner.db, self.inner.clock.now());
         let Minted { needs_secret, mut access, nonce } = minted;
         let account = db.accounts().get(&account_id).map_err(read_failed)?.ok_or_else(invalid_code)?;
-        self.check_user(app, &user(&account))?;
+        self.check_user(app, &self.inner.accounts.user(account.clone(), TokenRole::Read)?)?;
         let token = Credential::generate(Kind::Access, account_id, grant_id);
         let refresh = Credential::generate(Kind::Refresh, account_id, grant_id);
         let end = (now + u64::from(app.oauth.expiration_minutes) * 60 * 1000).min(before.expires_at);
@@ -254,10 +254,6 @@ impl Control {
             Err(error) => commit_failed(error).into(),
         }
     }
-}
-
-fn user(account: &Account) -> User {
-    User { id: account.id, name: account.name.clone(), is_admin: account.is_admin, role: TokenRole::Read }
 }
 
 fn is_verified(challenge: &str, verifier: &str) -> bool {
