@@ -161,8 +161,8 @@ impl Control {
     /// The scopes that are meant, if they make sense.
     fn scopes(&self, actor: &Actor, new: &NewOwnToken) -> ServiceResult<Scopes> {
         let invalid = |message: String| Err(ServiceError::Invalid(message));
-        let is_fine_grained = new.role == TokenRole::FineGrained;
-        if !is_fine_grained && !(new.global.is_empty() && new.scoped.is_empty()) {
+        let has_permissions = !new.global.is_empty() || !new.scoped.is_empty();
+        if has_permissions && new.role != TokenRole::FineGrained {
             return invalid("Only a token with the role \"fineGrained\" has permissions of its own".to_owned());
         }
         if new.scoped.len() > MAX_SCOPES {

@@ -12,6 +12,7 @@ pub(super) struct Row {
     pub(super) body: &'static str,
     pub(super) content_type: &'static str,
     param: &'static str,
+    rev: &'static str,
     query: &'static str,
 }
 
@@ -28,6 +29,10 @@ impl Row {
         Self { param, ..self }
     }
 
+    fn rev(self, rev: &'static str) -> Self {
+        Self { rev, ..self }
+    }
+
     fn query(self, query: &'static str) -> Self {
         Self { query, ..self }
     }
@@ -41,7 +46,7 @@ impl Row {
         let names = [
             ("{owner}", "lab"),
             ("{name}", "page"),
-            ("{rev}", "main"),
+            ("{rev}", self.rev),
             ("{*path}", "README.md"),
             ("{user}", "ada"),
             ("{number}", "999"),
@@ -52,7 +57,7 @@ impl Row {
 }
 
 fn row(route: &'static str, expected: &'static str) -> Row {
-    Row { route, expected, body: "", content_type: "application/json", param: "lab", query: "" }
+    Row { route, expected, body: "", content_type: "application/json", param: "lab", rev: "main", query: "" }
 }
 
 // In the order of `WHO`: nobody, a stranger, a member who reads, one who writes, an admin's token that reads, an admin, an
@@ -233,7 +238,7 @@ fn files() -> Vec<Row> {
         row("GET /api/spaces/{owner}/{name}/refs", SEE),
         row("GET /api/spaces/{owner}/{name}/commits/{rev}", SEE),
         row("POST /api/spaces/{owner}/{name}/branch/{rev}", WRITE).body("{}"),
-        row("DELETE /api/spaces/{owner}/{name}/branch/{rev}", WRITE),
+        row("DELETE /api/spaces/{owner}/{name}/branch/{rev}", WRITE).rev("draft"),
         row("POST /api/spaces/{owner}/{name}/tag/{rev}", WRITE).body(r#"{"tag":"NAME"}"#),
         row("DELETE /api/spaces/{owner}/{name}/tag/{rev}", WRITE),
         row("POST /api/spaces/{owner}/{name}/super-squash/{rev}", WRITE).body(r#"{"message":"one"}"#),
