@@ -78,6 +78,8 @@ ids! {
     AccountId;
     /// An access token.
     TokenId;
+    /// An address that is told of what happens.
+    WebhookId;
     /// One attempt to turn a revision into something that can serve.
     BuildId;
     /// What a user has granted to an application at one sign-in.

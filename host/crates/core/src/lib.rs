@@ -20,3 +20,4 @@ pub mod plugin;
 pub mod revision;
 pub mod space;
 pub mod stage;
+pub mod webhook;

@@ -46,6 +46,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod watchdog;
+mod webhook;
 mod writer;
 
 pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};

@@ -16,6 +16,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod token;
+mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

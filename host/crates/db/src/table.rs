@@ -7,10 +7,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use spaceport_core::id::{AccountId, GrantId, SpaceId};
+use spaceport_core::id::{AccountId, GrantId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
+use spaceport_core::webhook::Webhook;
 
 use crate::account::{AccessToken, Account, TokenHash};
 use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
@@ -72,6 +73,10 @@ pub enum TableId {
     OauthGrants = 36,
     /// Browsers in which a user is signed in.
     WebSessions = 37,
+    /// Addresses that are told of what happens.
+    Webhooks = 26,
+    /// Sealed secrets of those.
+    WebhookSecrets = 27,
     /// Large files of Spaces.
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
@@ -103,6 +108,8 @@ impl TableId {
             Self::OauthConsents => "oauth_consents",
             Self::OauthGrants => "oauth_grants",
             Self::WebSessions => "web_sessions",
+            Self::Webhooks => "webhooks",
+            Self::WebhookSecrets => "webhook_secrets",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
         }
@@ -247,6 +254,10 @@ tables! {
     oauth_grants: OauthGrants, (AccountId, GrantId) => OauthGrant;
     /// Browsers in which a user is signed in, by user and the hash of what the browser holds.
     web_sessions: WebSessions, (AccountId, TokenHash) => WebSession;
+    /// Webhooks.
+    webhooks: Webhooks, WebhookId => Webhook;
+    /// Secrets of webhooks; [`crate::KeyStore::open_webhook_secret`] reveals one.
+    webhook_secrets: WebhookSecrets, WebhookId => SealedSecret;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.
