@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_too_soon_is_told_when_to_come_again() {
+        let response = ApiError::from(ServiceError::TooSoon { message: "wait".into(), seconds: 16 }).into_response();
+        assert_eq!(
+            (response.status(), &response.headers()["retry-after"]),
+            (StatusCode::TOO_MANY_REQUESTS, &HeaderValue::from(16))
+        );
+        let busy = ApiError::from(ServiceError::Unavailable("busy".into())).into_response();
+        assert_eq!(busy.headers()["retry-after"], "1");
+    }
+
+    #[test]
     fn any_message_fits_into_a_header() {
         assert_eq!(header_text("line one\nline two ü"), "line one line two ?");
         assert_eq!(header_text(&"x".repeat(5000)).len(), MAX_HEADER_MESSAGE);

@@ -296,3 +296,18 @@ async fn a_pass_lets_its_bearer_visit_one_space_for_a_day() {
         Err(ServiceError::Denied(Denied::SignIn))
     ));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_some_wrong_passwords_even_the_right_one_waits() {
+    let host = Host::start().await;
+    let (right, from) = (format!("password {CANARY}"), [192, 0, 2, 1].into());
+    for _ in 0..5 {
+        assert_eq!(host.control.git_sign_in("ADA", "wrong", from).await.unwrap(), None);
+    }
+    let refused = host.control.git_sign_in("ada", &right, from).await;
+    assert!(matches!(&refused, Err(ServiceError::TooSoon { seconds: 1, .. })), "{refused:?}");
+    // A token is no password.
+    assert!(host.control.git_sign_in("ada", host.token.expose(), from).await.unwrap().is_some());
+    host.clock.advance(1000);
+    assert!(host.control.git_sign_in("ada", &right, from).await.unwrap().is_some());
+}

@@ -156,9 +156,9 @@ async fn an_address_with_a_pass_is_let_in_and_the_app_sees_nothing_of_it() {
     let from = format!("http://{}/page?__sign=a.pass.here&b=1", space.host);
     let visit = [("cookie", &*format!("x=y; {ours}")), ("referer", &*from)];
     let reply = front.get_with(&space.host, "/style.css", &visit).await;
+    assert_eq!((reply.text(), cookies(&reply).len()), ("the secret", 1));
     let seen = space.seen();
     assert_eq!(seen.headers()["referer"], from.replace("__sign=a.pass.here&", ""));
-    assert_eq!((reply.text(), cookies(&reply).len()), ("the secret", 1));
     assert_eq!(seen.headers()["cookie"], "x=y");
 
     let calls = space.calls();

@@ -2,13 +2,9 @@
 
 use std::path::Path;
 
-use axum::body::Body;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use http::{Method, Request, header};
 
 use super::harness::GitHub;
-use crate::testing::TestHub;
 
 /// Files in a repository that would tell of a push that is not over.
 fn leftovers(repositories: &Path) -> Vec<String> {
@@ -221,31 +217,4 @@ async fn a_push_that_breaks_off_leaves_nothing() {
     nothing_is_left(&git).await;
     assert_eq!(git.head("site", "main").await, before);
     git.push(&clone, &["main"]).await.ok();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_some_wrong_passwords_even_the_right_one_waits() {
-    let hub = TestHub::start().await;
-    hub.create("page", "static").await;
-    hub.set_password("carol", "correct horse").await;
-    let ask = async |password: &str| {
-        let credentials = BASE64_STANDARD.encode(format!("carol:{password}"));
-        let request = Request::get("/spaces/ada/page/info/refs?service=git-upload-pack");
-        hub.send(request.header("authorization", format!("Basic {credentials}")).body(Body::empty()).unwrap()).await
-    };
-    let mut statuses = Vec::new();
-    // The first wait is short, and may be over before the next is asked for.
-    while statuses.last() != Some(&429) && statuses.len() < 12 {
-        statuses.push(ask(&format!("wrong {}", statuses.len())).await.status.as_u16());
-    }
-    let free = statuses.iter().take_while(|status| **status == 401).count();
-    assert!((5..12).contains(&free) && statuses.len() == free + 1, "{statuses:?}");
-    let refused = ask("correct horse").await.expect(429);
-    assert!(refused.text().contains("Too many wrong passwords"), "{refused:?}");
-    assert!(refused.header("retry-after").is_some());
-    // Tokens are no passwords.
-    let request = Request::get("/spaces/ada/page/info/refs?service=git-receive-pack");
-    hub.send(request.header("authorization", format!("Bearer {}", hub.ada)).body(Body::empty()).unwrap())
-        .await
-        .expect(200);
 }
