@@ -20,3 +20,4 @@ pub mod service;
 mod supervisor;
 #[cfg(test)]
 mod testing;
+mod webhooks;

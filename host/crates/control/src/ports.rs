@@ -63,6 +63,23 @@ pub trait Backend: Send + Sync + 'static {
     fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>>;
 }
 
+/// Sends messages to webhooks: out of this host, under the rules that hold for guests.
+pub trait SendWebhook: Send + Sync + 'static {
+    /// Sends one message, in bounded time; the status of the answer, or why there is none, in words for the owner.
+    fn send(&self, request: WebhookRequest) -> BoxFuture<'static, Result<u16, String>>;
+}
+
+/// A message to a webhook.
+#[derive(Clone)]
+pub struct WebhookRequest {
+    /// Where to.
+    pub url: String,
+    /// By which the receiver knows it.
+    pub secret: Option<String>,
+    /// Its JSON.
+    pub body: Bytes,
+}
+
 /// One running release, as the edge calls it.
 pub trait Upstream: Send + Sync + 'static {
     /// Answers one request. The URI is in origin form, `Host` and the forwarded headers are set. Dropping the future or

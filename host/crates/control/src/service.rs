@@ -41,6 +41,7 @@ mod token;
 mod tokens;
 mod usage;
 mod view;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -56,9 +57,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::fleet::Fleet;
 use crate::ports::Clock;
+use crate::webhooks::Webhooks;
 use attempts::Attempts;
 
 pub use crate::lfs::LargeContent;
+pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
 pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use commit::{FileChange, NewCommit};
@@ -95,6 +98,7 @@ pub use token::{TOKEN_PREFIX, TokenText};
 pub use tokens::{EntityKind, NamedEntity, NewOwnToken, ScopeView};
 pub use usage::UsageView;
 pub use view::{ReleaseView, RuntimeView, SpaceView};
+pub use webhooks::{NewWebhook, WebhookView};
 
 /// The operations. Cheap to clone.
 #[derive(Clone)]
@@ -115,6 +119,7 @@ struct Inner {
     signing: OnceLock<SigningKey>,
     /// Programs that wait for a user's answer.
     devices: oauth::DeviceRequests,
+    webhooks: Arc<Webhooks>,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
 }
@@ -146,6 +151,7 @@ impl Control {
     pub fn new(parts: ControlParts) -> Self {
         let ControlParts { db, repos, keys, fleet, clock } = parts;
         let accounts = Accounts::new(db.clone(), clock.clone());
+        let webhooks = Webhooks::new(db.clone(), keys.clone(), clock.clone(), fleet.shared().clone());
         let inner = Inner {
             db,
             repos,
@@ -156,6 +162,7 @@ impl Control {
             attempts: Attempts::default(),
             signing: OnceLock::new(),
             devices: oauth::DeviceRequests::default(),
+            webhooks,
             turns: parking_lot::Mutex::default(),
         };
         let control = Self { inner: Arc::new(inner) };

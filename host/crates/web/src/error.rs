@@ -147,6 +147,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Moved(path) => Self::moved(path, message),
             ServiceError::NoSuchRelease(_) => Self::new(StatusCode::NOT_FOUND, "ReleaseNotFound", message),
             ServiceError::NoSuchPreview(_) => Self::new(StatusCode::NOT_FOUND, "PreviewNotFound", message),
+            ServiceError::NoSuchWebhook(_) => Self::new(StatusCode::NOT_FOUND, "WebhookNotFound", message),
             ServiceError::Conflict(_) => Self::new(StatusCode::CONFLICT, "Conflict", message),
             ServiceError::RevisionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "RevisionNotFound", message),
             ServiceError::EntryNotFound { commit, .. } => {

@@ -16,7 +16,7 @@ use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, Repo, Rep
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::{fleet_failed, git_failed, tree_refused};
-use super::{Control, Turn};
+use super::{Control, Happening, Turn, UpdatedRef};
 
 /// Longest summary and description together, in bytes.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -93,6 +93,7 @@ impl Control {
         if before != Some(head) {
             self.keep_sdk(&turn, sdk).await?;
             self.inner.fleet.tidy(repo);
+            self.tell_of_branch(&turn, branch, before, Some(head));
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)
@@ -123,6 +124,12 @@ impl Control {
     pub(super) async fn deployed(&self, turn: &Turn, head: Oid, sdk: Option<Sdk>) -> ServiceResult<()> {
         self.inner.fleet.pushed(turn.space.id, head).await.map_err(fleet_failed)?;
         self.keep_sdk(turn, sdk).await
+    }
+
+    /// Tells webhooks that a branch is made, moved or removed.
+    pub(super) fn tell_of_branch(&self, turn: &Turn, branch: &str, old: Option<Oid>, new: Option<Oid>) {
+        let moved = UpdatedRef { name: format!("refs/heads/{branch}"), old, new };
+        self.tell_webhooks(Happening::content(&turn.space, &[moved]));
     }
 
     /// Stores the kind that a README names, for the time before something is built from it.

@@ -8,11 +8,11 @@ use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Space, Visibility};
 use spaceport_db::Batch;
 
-use super::Control;
 use super::error::ServiceResult;
 use super::settings::{NewSetting, Settled, Warning};
 use super::spaces::NewSpace;
 use super::storage::{git_failed, read_failed};
+use super::{Control, Happening};
 
 /// A copy to be made.
 pub struct NewCopy {
@@ -52,6 +52,7 @@ impl Control {
         let id = space.id;
         let _turn = self.bare_turn(id).await;
         let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;
+        self.tell_webhooks(Happening::created(&space));
         tracing::info!(space = %space.path, original = %original.path, actor = %user.name, "a Space was duplicated");
         Ok(Settled { value: space, warnings })
     }

@@ -35,6 +35,9 @@ pub enum ServiceError {
     /// The Space has no preview of such a ref.
     #[error("There is no preview of {0:?}: open one with POST …/previews")]
     NoSuchPreview(String),
+    /// The user has no such webhook.
+    #[error("You have no webhook {0:?}")]
+    NoSuchWebhook(String),
     /// There is something else of that name already.
     #[error("{0}")]
     Conflict(String),

@@ -18,7 +18,7 @@ use tokio::io::AsyncRead;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::git_failed;
-use super::{Control, Turn};
+use super::{Control, Happening, Turn, UpdatedRef};
 
 /// The largest file that is kept in git itself when it is pushed, as on the Hub: a clone brings every version of it.
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
@@ -283,6 +283,9 @@ impl GitPush {
         for RefCommand { name, new, .. } in &moved {
             control.preview_follows(self.space.id, name, *new).await;
         }
+        let refs =
+            moved.iter().map(|RefCommand { name, old, new }| UpdatedRef { name: name.clone(), old: *old, new: *new });
+        control.tell_webhooks(Happening::content(&turn.space, &refs.collect::<Vec<_>>()));
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
         match deployed.and_then(|command| command.new) {
             Some(head) => self.deploy(&turn, head).await,

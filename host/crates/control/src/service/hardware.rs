@@ -7,11 +7,11 @@ use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::space::{Sdk, SleepAfter};
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
 use super::storage::fleet_failed;
 use super::view::RuntimeView;
+use super::{Control, Happening};
 
 /// Longest sleep time that can be set, in seconds: a year. More is "never".
 const MAX_SLEEP: i64 = 365 * 24 * 60 * 60;
@@ -64,6 +64,7 @@ impl Control {
         let space = stored.await?;
         // The app sees nothing of it, so it goes on running.
         self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
+        self.tell_webhooks(Happening::settings(&space, false));
         Ok(Settled { value: self.runtime_of(&space), warnings: Vec::new() })
     }
 

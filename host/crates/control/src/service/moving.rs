@@ -6,9 +6,9 @@ use spaceport_core::permission::{Action, Actor, Subject, can};
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, CommitError, TableId};
 
-use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
+use super::{Control, Happening};
 
 impl Control {
     /// Moves a Space to another path, to which the old one leads from then on.
@@ -51,6 +51,7 @@ impl Control {
         // The app is told its name and its host by its environment, so it is launched with the new ones.
         self.inner.fleet.settings_changed(&new).await.map_err(fleet_failed)?;
         self.previews_changed(&new).await?;
+        self.tell_webhooks(Happening::moved(&old, &new));
         tracing::info!(space = %new.path, before = %old.path, "a Space was moved");
         Ok(new)
     }

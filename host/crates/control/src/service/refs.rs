@@ -9,11 +9,11 @@ use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
-use super::Control;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
 use super::storage::{fleet_failed, git_failed};
+use super::{Control, Happening, UpdatedRef};
 
 /// Longest message of a tag or a squashed branch, in bytes: that of a commit.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -122,6 +122,7 @@ impl Control {
         let repo = self.inner.repos.repo(space.id);
         let target = resolve(&repo, start.unwrap_or(DEPLOY_BRANCH)).await?;
         made(repo.create_branch(name, target).await.map_err(git_failed)?, "branch", name)?;
+        self.tell_of_branch(&turn, name, None, Some(target));
         tracing::info!(space = %space.path, branch = name, revision = %target, "a branch was made");
         Ok(())
     }
@@ -135,9 +136,11 @@ impl Control {
         }
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
-        let removed = self.inner.repos.repo(space.id).delete_branch(name).await.map_err(git_failed)?;
-        was_there(removed, name)?;
+        let repo = self.inner.repos.repo(space.id);
+        let before = repo.head(name).await.map_err(git_failed)?;
+        was_there(repo.delete_branch(name).await.map_err(git_failed)?, name)?;
         self.preview_follows(space.id, &format!("refs/heads/{name}"), None).await;
+        self.tell_of_branch(&turn, name, before, None);
         tracing::info!(space = %space.path, branch = name, "a branch was removed");
         Ok(())
     }
@@ -160,6 +163,8 @@ impl Control {
         let target = resolve(&repo, revision).await?;
         let author = author(user?, self.inner.clock.now());
         made(repo.create_tag(name, target, message, &author).await.map_err(git_failed)?, "tag", name)?;
+        let made = UpdatedRef { name: format!("refs/tags/{name}"), old: None, new: Some(target) };
+        self.tell_webhooks(Happening::content(space, &[made]));
         tracing::info!(space = %space.path, tag = name, revision = %target, "a tag was made");
         Ok(())
     }
@@ -169,8 +174,12 @@ impl Control {
         let found = self.space(actor, path, Action::Write)?;
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
-        let removed = self.inner.repos.repo(space.id).delete_tag(name).await.map_err(git_failed)?;
-        was_there(removed, name)?;
+        let repo = self.inner.repos.repo(space.id);
+        let full_name = format!("refs/tags/{name}");
+        let before = repo.refs().await.map_err(git_failed)?.into_iter().find(|entry| entry.name == full_name);
+        was_there(repo.delete_tag(name).await.map_err(git_failed)?, name)?;
+        let removed = UpdatedRef { name: full_name, old: before.map(|entry| entry.target), new: None };
+        self.tell_webhooks(Happening::content(space, &[removed]));
         tracing::info!(space = %space.path, tag = name, "a tag was removed");
         Ok(())
     }
@@ -189,8 +198,9 @@ impl Control {
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
         let repo = self.inner.repos.repo(space.id);
+        let before = repo.head(branch).await.map_err(git_failed)?;
         // A pull request's history is its author's.
-        if pull_number(branch).is_some() || repo.head(branch).await.map_err(git_failed)?.is_none() {
+        if pull_number(branch).is_some() || before.is_none() {
             resolve(&repo, branch).await?;
             let message = format!("{branch:?} is no branch: the history of branches alone can be squashed");
             return Err(ServiceError::Invalid(message));
@@ -207,6 +217,7 @@ impl Control {
         }
         self.store_change(&turn, |_, _| Ok(())).await?;
         self.inner.fleet.tidy(repo);
+        self.tell_of_branch(&turn, branch, before, Some(head));
         tracing::info!(space = %space.path, branch, revision = %head, "a history was squashed");
         Ok(head)
     }

@@ -12,7 +12,7 @@ use spaceport_db::Batch;
 
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
-use super::{Control, Turn};
+use super::{Control, Happening, Turn};
 
 /// Longest description of a variable or secret, in bytes.
 const MAX_DESCRIPTION: usize = 1000;
@@ -154,6 +154,7 @@ impl Control {
         let space = self.store_change(&turn, change).await?;
         self.inner.fleet.settings_changed(&space).await.map_err(fleet_failed)?;
         self.previews_changed(&space).await?;
+        self.tell_webhooks(Happening::settings(&space, false));
         Ok(space)
     }
 

@@ -10,13 +10,13 @@ use spaceport_core::space::{Sdk, SleepAfter, Space, Visibility};
 use spaceport_db::{Batch, CommitError, TableId};
 use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
 
-use super::Control;
 use super::accounts::new_id;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{NewSetting, Settled, Warning, check_setting, put_secret, put_variable};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use super::template::first_files;
+use super::{Control, Happening};
 
 /// What a Space's first commit is called.
 const FIRST_COMMIT: &str = "initial commit";
@@ -67,6 +67,7 @@ impl Control {
             Ok((self.store_new(space, batch).await?, Some(head)))
         };
         let space = self.bring_in(id, made).await?;
+        self.tell_webhooks(Happening::created(&space));
         tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
         Ok(Settled { value: space, warnings: exposed.into_iter().chain(fixed).collect() })
     }
@@ -124,6 +125,7 @@ impl Control {
             .await?;
         self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
         self.previews_changed(&space).await?;
+        self.tell_webhooks(Happening::settings(&space, space.visibility != turn.space.visibility));
         Ok(space)
     }
 
@@ -134,6 +136,7 @@ impl Control {
         let space = &turn.space;
         self.end_previews(space.id).await?;
         self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
+        self.tell_webhooks(Happening::deleted(space));
         tracing::info!(space = %space.path, "a Space was deleted");
         Ok(())
     }

@@ -1,4 +1,5 @@
 mod turns;
+mod webhooks;
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,0 +1,127 @@
+//! What becomes of messages that their receivers do not take.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use spaceport_core::webhook::MAX_FAILURES;
+
+use super::*;
+use crate::ports::{SendWebhook, WebhookRequest};
+
+/// A receiver that takes a message at some try.
+struct Stubborn {
+    tries: AtomicU64,
+    /// The try that it takes, counted from 1.
+    takes: AtomicU64,
+    taken: parking_lot::Mutex<Vec<String>>,
+}
+
+impl SendWebhook for Arc<Stubborn> {
+    fn send(&self, request: WebhookRequest) -> BoxFuture<'static, Result<u16, String>> {
+        let (number, takes) = (self.tries.fetch_add(1, Ordering::SeqCst) + 1, self.takes.load(Ordering::SeqCst));
+        let is_taken = number % takes == 0;
+        if is_taken {
+            self.taken.lock().push(String::from_utf8_lossy(&request.body).into_owned());
+        }
+        async move { if is_taken { Ok(204) } else { Err("nobody is there".to_owned()) } }.boxed()
+    }
+}
+
+/// Three tries without a pause worth waiting for.
+fn hurried(tries: usize) -> Option<Duration> {
+    (tries < 3).then_some(Duration::from_millis(1))
+}
+
+async fn told(host: &Host, takes: u64) -> (Arc<Stubborn>, String) {
+    let sender =
+        Arc::new(Stubborn { tries: AtomicU64::new(0), takes: AtomicU64::new(takes), taken: Default::default() });
+    host.control.inner.webhooks.start_with(Arc::new(sender.clone()), hurried);
+    let new = NewWebhook {
+        url: Some("https://example.org/hook".into()),
+        watched: Some(vec![("user".into(), "ada".into())]),
+        ..NewWebhook::default()
+    };
+    let made = host.control.create_webhook(&host.ada, new).await.unwrap();
+    (sender, made.webhook.id.to_string())
+}
+
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("{what} did not happen"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_sent_again_until_it_is_taken_and_those_behind_it_wait() {
+    let host = Host::start().await;
+    let (sender, id) = told(&host, 3).await;
+    let space = host.create("page").await.unwrap();
+    host.control.set_variable(&host.ada, &space.path, setting("A", "1")).await.unwrap();
+    host.control.delete_space(&host.ada, &space.path).await.unwrap();
+    eventually("the third message", || sender.taken.lock().len() == 3).await;
+    let actions: Vec<String> = sender
+        .taken
+        .lock()
+        .iter()
+        .map(|message| {
+            let message: serde_json::Value = serde_json::from_str(message).unwrap();
+            message["event"]["action"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(actions, ["create", "update", "delete"]);
+    let log = || host.control.webhook_deliveries(&host.ada, &id).unwrap();
+    eventually("the log", || log().iter().all(|delivery| delivery.outcome == Outcome::Delivered(204))).await;
+    assert!(log().iter().all(|delivery| delivery.tries == 3), "{:?}", log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_fails_again_and_again_is_disabled_in_words_until_its_owner_looks_at_it() {
+    let host = Host::start().await;
+    let (sender, id) = told(&host, u64::MAX).await;
+    let space = host.create("page").await.unwrap();
+    let change = async |value: u32| {
+        let set = host.control.set_variable(&host.ada, &space.path, setting("A", &value.to_string())).await;
+        set.unwrap();
+    };
+    let webhook = || host.control.webhook(&host.ada, &id).unwrap().webhook;
+    for number in 1..MAX_FAILURES {
+        assert_eq!(webhook().disabled, None, "after {number}");
+        change(number).await;
+    }
+    eventually("the end of tries", || webhook().disabled.is_some()).await;
+    assert_eq!(
+        webhook().disabled.as_deref(),
+        Some("5 messages in a row could not be delivered; the last: nobody is there")
+    );
+    let tries = sender.tries.load(Ordering::SeqCst);
+    assert_eq!(tries, u64::from(MAX_FAILURES) * 3);
+    change(100).await;
+
+    sender.takes.store(1, Ordering::SeqCst);
+    host.control.enable_webhook(&host.ada, &id, true).await.unwrap();
+    change(101).await;
+    eventually("a message", || !sender.taken.lock().is_empty()).await;
+    assert_eq!(sender.tries.load(Ordering::SeqCst), tries + 1, "what happened meanwhile is not told");
+    let log = host.control.webhook_deliveries(&host.ada, &id).unwrap();
+    assert_eq!(log[1].outcome, Outcome::Failed("nobody is there".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_sees_no_secret_and_changes_nothing() {
+    let host = Host::start().await;
+    let (_, id) = told(&host, 1).await;
+    let secret = NewWebhook { secret: Some(CANARY.into()), ..NewWebhook::default() };
+    let changed = host.control.update_webhook(&host.ada, &id, secret).await.unwrap();
+    assert_eq!(changed.secret.as_deref(), Some(CANARY));
+    let Actor::User(user) = &host.ada else { unreachable!() };
+    let reader = Actor::User(spaceport_core::permission::User { role: TokenRole::Read, ..user.clone() });
+    assert_eq!(host.control.webhook(&reader, &id).unwrap().secret, None);
+    let refused = host.control.delete_webhook(&reader, &id).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden(_))), "{refused:?}");
+    drop(host.control);
+    assert_eq!(files_with(&host.dir.path().join("store"), CANARY), Vec::<std::path::PathBuf>::new());
+}
