@@ -30,6 +30,7 @@ use spaceport_git::Repos;
 use spaceport_web::edge::config::EdgeConfig;
 use spaceport_web::edge::tls::Tls;
 use spaceport_web::edge::{Edge, server};
+use spaceport_web::outgoing::WebhookSender;
 use spaceport_web::{AppState, admin, hub_router};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -219,6 +220,7 @@ impl Parts {
         .await
         .context("bring the Spaces up")?;
         let control = Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone() });
+        control.start_webhooks(Arc::new(WebhookSender::new(control.egress().clone())));
         Ok(Self { control, fleet, backends, routes, clock })
     }
 }

@@ -30,6 +30,7 @@ mod tests;
 mod time;
 pub(crate) mod tokens;
 pub(crate) mod types;
+pub(crate) mod webhooks;
 pub(crate) mod xet;
 
 pub(crate) use range::{Asked, asked};

@@ -13,6 +13,7 @@ mod extract;
 mod git;
 pub mod middleware;
 mod oauth;
+pub mod outgoing;
 pub mod rate;
 pub mod router;
 mod session;

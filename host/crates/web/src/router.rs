@@ -82,6 +82,14 @@ fn accounts() -> Router<AppState> {
         .route("/api/whoami-v2", get(api::accounts::whoami))
         .route("/api/settings/repositories", get(api::profiles::repositories))
         .route("/api/organizations/{param}/settings/repositories", get(api::profiles::repositories_of_organization))
+        .route("/api/settings/webhooks", get(api::webhooks::list).post(api::webhooks::create))
+        .route(
+            "/api/settings/webhooks/{param}",
+            get(api::webhooks::show).post(api::webhooks::update).delete(api::webhooks::delete),
+        )
+        .route("/api/settings/webhooks/{param}/enable", post(api::webhooks::enable))
+        .route("/api/settings/webhooks/{param}/disable", post(api::webhooks::disable))
+        .route("/api/settings/webhooks/{param}/deliveries", get(api::webhooks::deliveries))
         .route("/api/users/{param}/overview", get(api::profiles::user))
         .route("/api/users/{param}/likes", get(api::likes::liked_by))
         .route("/api/users/{param}/followers", get(api::profiles::nobody_of_user))

@@ -99,13 +99,22 @@ impl TestHub {
 
     /// The same with another scheme.
     pub(crate) async fn start_with(scheme: &str, authority: &str) -> Self {
+        Self::begin(scheme, authority, EgressPolicy::default()).await
+    }
+
+    /// One that may send to addresses that others may not.
+    pub(crate) async fn with_egress(egress: EgressPolicy) -> Self {
+        Self::begin("http", "hub.test", egress).await
+    }
+
+    async fn begin(scheme: &str, authority: &str, egress: EgressPolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
         let routes = Arc::<RouteTable>::default();
         let idle = Idle { builds: builds.clone(), env: Arc::default() };
         let env = idle.env.clone();
         let addresses = Addresses { scheme: scheme.into(), hub: authority.into(), spaces: "spaces.test".into() };
-        let control = control(dir.path(), addresses, idle, routes.clone()).await;
+        let control = control(dir.path(), (addresses, egress), idle, routes.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
         Self { control, routes, router, ada, bob, env, builds, _dir: dir }
@@ -235,7 +244,12 @@ async fn user(control: &Control, name: &str) -> String {
     control.accounts().create_token(new).await.unwrap().expose().to_owned()
 }
 
-async fn control(dir: &Path, addresses: Addresses, idle: Idle, routes: Arc<RouteTable>) -> Control {
+async fn control(
+    dir: &Path,
+    (addresses, egress): (Addresses, EgressPolicy),
+    idle: Idle,
+    routes: Arc<RouteTable>,
+) -> Control {
     let keys = KeyStore::open(&dir.join("keys")).unwrap();
     let (db, _) = Db::open(&dir.join("store"), &keys, Options::default()).unwrap();
     let db = Arc::new(db);
@@ -247,7 +261,7 @@ async fn control(dir: &Path, addresses: Addresses, idle: Idle, routes: Arc<Route
         catalogue: Catalogue::default(),
         addresses,
         limits: OperatorLimits::default(),
-        egress: EgressPolicy::default(),
+        egress,
         free_sleep_after: Some(Duration::from_secs(172_800)),
         expose_static_secrets: true,
         build_workers: 2,

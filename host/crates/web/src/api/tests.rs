@@ -16,3 +16,4 @@ mod refs;
 mod settings;
 mod spaces;
 mod tokens;
+mod webhooks;
