@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use spaceport_core::id::WebhookId;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
-use spaceport_core::permission::{Action, Actor, Subject, TokenRole, User, can};
+use spaceport_core::permission::{Action, Actor, Subject, TokenRole, can};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::Space;
 use spaceport_core::webhook::{Webhook, pause_after};
@@ -31,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::fleet::Shared;
 use crate::ports::{Clock, SendWebhook};
+use crate::service::Accounts;
 
 pub use happening::{Happening, UpdatedRef};
 
@@ -205,9 +206,8 @@ impl Webhooks {
 
     fn sees(&self, webhook: &Webhook, space: &Space) -> Result<bool, ReadError> {
         let Some(account) = self.db.accounts().get(&webhook.owner)? else { return Ok(false) };
-        let user = User { id: account.id, name: account.name, is_admin: account.is_admin, role: TokenRole::Write };
-        let subject = Subject { owner: space.owner, visibility: space.visibility };
-        Ok(can(&Actor::User(user), Action::See, subject).is_ok())
+        let user = Accounts::new(self.db.clone(), self.clock.clone()).user(account, TokenRole::Write);
+        Ok(user.is_ok_and(|user| can(&Actor::User(user), Action::See, Subject::of(space)).is_ok()))
     }
 
     fn enqueue(self: &Arc<Self>, webhook: &Webhook, happening: &Happening, mut message: Map<String, Value>) {
