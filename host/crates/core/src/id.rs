@@ -83,7 +83,7 @@ ids! {
     /// One attempt to turn a revision into something that can serve.
     BuildId;
     /// What a user has granted to an application at one sign-in.
-    GrantId;
+    SignInId;
 }
 
 /// Decodes exactly `N` bytes of lower-case hexadecimal.

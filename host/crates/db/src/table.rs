@@ -7,7 +7,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use spaceport_core::id::{AccountId, GrantId, SpaceId, WebhookId};
+use spaceport_core::id::{AccountId, SignInId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
@@ -251,7 +251,7 @@ tables! {
     /// What users have agreed to, by user and Space.
     oauth_consents: OauthConsents, (AccountId, SpaceId) => OauthConsent;
     /// Sign-ins at Spaces, by user.
-    oauth_grants: OauthGrants, (AccountId, GrantId) => OauthGrant;
+    oauth_grants: OauthGrants, (AccountId, SignInId) => OauthGrant;
     /// Browsers in which a user is signed in, by user and the hash of what the browser holds.
     web_sessions: WebSessions, (AccountId, TokenHash) => WebSession;
     /// Webhooks.

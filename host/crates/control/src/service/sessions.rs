@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use spaceport_core::id::{AccountId, GrantId, TokenId};
+use spaceport_core::id::{AccountId, SignInId, TokenId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::permission::{TokenRole, User};
 use spaceport_db::{AccessToken, Batch, TokenHash, WebSession};
@@ -72,7 +72,7 @@ impl Control {
 
     async fn begin_session(&self, user: User, token: Option<TokenHash>) -> ServiceResult<NewSession> {
         let now = self.inner.clock.now();
-        let made = Credential::generate(Kind::Session, user.id, GrantId::from_bytes(new_id(now)));
+        let made = Credential::generate(Kind::Session, user.id, SignInId::from_bytes(new_id(now)));
         let row = WebSession { role: user.role, token, created_at: now, expires_at: now + SESSION_LIFE };
         let mut batch = Batch::default();
         let mut others = self.inner.db.web_sessions().under(&user.id).map_err(read_failed)?;

@@ -1,6 +1,6 @@
 //! What an application asks a user for, and the code it gets when the user agrees.
 
-use spaceport_core::id::{AccountId, GrantId};
+use spaceport_core::id::{AccountId, SignInId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
 use spaceport_core::space::Space;
@@ -204,7 +204,7 @@ impl Control {
         self.check_user(&asked.app, &session.user)?;
         let (db, now, account) = (&self.inner.db, self.inner.clock.now(), session.user.id);
         let space = asked.space.id;
-        let grant = GrantId::from_bytes(new_id(now));
+        let grant = SignInId::from_bytes(new_id(now));
         let code = Credential::generate(Kind::Code, account, grant);
         let mut batch = Batch::default();
         self.make_room(&mut batch, account)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spaceport_core::id::{GrantId, TokenId};
+use spaceport_core::id::{SignInId, TokenId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::oauth::Scopes;
@@ -27,7 +27,7 @@ pub struct OauthBearer {
     pub scopes: Scopes,
     /// Until when.
     pub expires_at: Millis,
-    id: GrantId,
+    id: SignInId,
     grant: OauthGrant,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use sha2::{Digest, Sha256};
-use spaceport_core::id::{AccountId, GrantId, ID_BYTES};
+use spaceport_core::id::{AccountId, ID_BYTES, SignInId};
 use spaceport_db::TokenHash;
 
 /// Random characters; each carries 5.95 bits.
@@ -33,7 +33,7 @@ pub(in crate::service) enum Kind {
 pub(in crate::service) struct Credential {
     pub(in crate::service) text: String,
     pub(in crate::service) account: AccountId,
-    pub(in crate::service) grant: GrantId,
+    pub(in crate::service) grant: SignInId,
     pub(in crate::service) hash: TokenHash,
 }
 
@@ -57,7 +57,7 @@ impl Kind {
 
 impl Credential {
     /// A new one.
-    pub(in crate::service) fn generate(kind: Kind, account: AccountId, grant: GrantId) -> Self {
+    pub(in crate::service) fn generate(kind: Kind, account: AccountId, grant: SignInId) -> Self {
         let secret: String = rand::rng().sample_iter(Alphanumeric).take(SECRET_CHARS).map(char::from).collect();
         let text = format!("{}{account}{grant}{secret}", kind.prefix());
         let hash = TokenHash(Sha256::digest(text.as_bytes()).into());
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_text_reads_back_as_what_it_is_and_as_nothing_else() {
-        let (account, grant) = (AccountId::from_bytes([1; 12]), GrantId::from_bytes([2; 12]));
+        let (account, grant) = (AccountId::from_bytes([1; 12]), SignInId::from_bytes([2; 12]));
         let made = Credential::generate(Kind::Access, account, grant);
         let read = Credential::parse(Kind::Access, &made.text).unwrap();
         assert_eq!((read.account, read.grant, read.hash), (account, grant, made.hash));

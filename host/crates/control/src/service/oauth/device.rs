@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use sha2::{Digest, Sha256};
-use spaceport_core::id::{AccountId, GrantId};
+use spaceport_core::id::{AccountId, SignInId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
 use spaceport_core::permission::TokenRole;
@@ -149,7 +149,7 @@ impl Control {
             return Err(OauthError::AccessDenied("the user said no".to_owned()));
         };
         let now = self.inner.clock.now();
-        let (key, scopes) = ((account, GrantId::from_bytes(new_id(now))), app.scopes());
+        let (key, scopes) = ((account, SignInId::from_bytes(new_id(now))), app.scopes());
         let begun = OauthGrant {
             space: None,
             role: at_most(scopes.role(), role),

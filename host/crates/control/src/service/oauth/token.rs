@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sha2::{Digest, Sha256};
-use spaceport_core::id::{AccountId, GrantId};
+use spaceport_core::id::{AccountId, SignInId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
 use spaceport_core::permission::TokenRole;
@@ -65,7 +65,7 @@ pub struct TokenAnswer {
 
 /// A sign-in as it was found.
 struct Found {
-    key: (AccountId, GrantId),
+    key: (AccountId, SignInId),
     grant: OauthGrant,
     version: Version,
     hash: TokenHash,
@@ -217,7 +217,7 @@ impl Control {
     pub(super) fn mint(
         &self,
         app: &App,
-        (account_id, grant_id): (AccountId, GrantId),
+        (account_id, grant_id): (AccountId, SignInId),
         before: &OauthGrant,
         minted: Minted,
     ) -> Result<(OauthGrant, TokenAnswer), OauthError> {
