@@ -163,7 +163,12 @@ impl Fleet {
     /// The deploy branch has moved to a commit. The stage has left RUNNING when this returns. What could not be recorded, as
     /// on a full disk, is tried again by the reconciler.
     pub async fn pushed(&self, space: SpaceId, revision: Oid) -> Result<(), FleetError> {
-        let told = self.send(space, Event::Pushed { build: new_build_id(), revision }).await;
+        self.pushed_with(space, revision, Batch::default()).await
+    }
+
+    /// The same, with more to be stored in the same step.
+    pub(crate) async fn pushed_with(&self, space: SpaceId, revision: Oid, with: Batch) -> Result<(), FleetError> {
+        let told = self.send_with(space, Event::Pushed { build: new_build_id(), revision }, with).await;
         if told.is_err() && self.shared().member(space).is_some() {
             self.shared().untold.lock().insert(space);
         }
@@ -172,25 +177,45 @@ impl Fleet {
 
     /// Restarts or resumes a Space; `factory` builds it from scratch too.
     pub async fn restart(&self, space: SpaceId, factory: bool) -> Result<(), FleetError> {
-        self.ask(space, Input::Restart { factory }).await
+        self.restart_with(space, factory, Batch::default()).await
+    }
+
+    /// The same, with more to be stored in the same step.
+    pub(crate) async fn restart_with(&self, space: SpaceId, factory: bool, with: Batch) -> Result<(), FleetError> {
+        self.ask(space, Input::Restart { factory, with }).await
     }
 
     /// Launches a release there is in place of what answers; without a build.
     pub async fn roll_back(&self, space: SpaceId, number: u64) -> Result<(), FleetError> {
-        self.ask(space, Input::RollBack { number }).await
+        self.roll_back_with(space, number, Batch::default()).await
+    }
+
+    /// The same, with more to be stored in the same step.
+    pub(crate) async fn roll_back_with(&self, space: SpaceId, number: u64, with: Batch) -> Result<(), FleetError> {
+        self.ask(space, Input::RollBack { number, with }).await
     }
 
     /// Hands an event to a Space and waits until it is decided and durable.
     pub async fn send(&self, space: SpaceId, event: Event) -> Result<(), FleetError> {
+        self.send_with(space, event, Batch::default()).await
+    }
+
+    /// The same, with more to be stored in the same step.
+    pub(crate) async fn send_with(&self, space: SpaceId, event: Event, with: Batch) -> Result<(), FleetError> {
         match event {
-            Event::DeleteRequested => self.remove(space).await,
-            event => self.ask(space, Input::Event(event)).await,
+            Event::DeleteRequested => self.remove_with(space, with).await,
+            event => self.ask(space, Input::Event(event, with)).await,
         }
     }
 
     /// Deletes a Space: when this returns its rows and routes are gone and its name is free; its files follow.
     pub async fn remove(&self, space: SpaceId) -> Result<(), FleetError> {
-        self.ask(space, Input::Remove).await
+        self.remove_with(space, Batch::default()).await
+    }
+
+    /// The same, with more to be stored in the same step.
+    pub(crate) async fn remove_with(&self, space: SpaceId, with: Batch) -> Result<(), FleetError> {
+        self.ask(space, Input::Remove(with)).await
     }
 
     /// A Space now; `None` if there is no such Space.
@@ -236,6 +261,27 @@ impl Fleet {
     /// A log, from the oldest line kept on: of the newest build, or of all runs.
     pub fn logs(&self, space: SpaceId, kind: LogKind) -> LogReader {
         self.shared().logs.reader(space, kind)
+    }
+
+    /// The kinds that something here builds and runs, each once.
+    pub(crate) fn sdks(&self) -> Vec<Sdk> {
+        let mut sdks: Vec<Sdk> = Vec::new();
+        for sdk in self.shared().backends.iter().flat_map(|backend| backend.sdks()) {
+            if !sdks.contains(&sdk) {
+                sdks.push(sdk);
+            }
+        }
+        sdks
+    }
+
+    /// For each Space that something answers for: the flavor, and what it uses.
+    pub(crate) fn live_hardware(&self) -> Vec<(String, Usage)> {
+        let members = self.shared().members().into_iter();
+        let live = |member: Arc<supervisor::member::Member>| {
+            let flavor = member.view.borrow().hardware.clone()?;
+            Some((flavor, member.meter.lock().total()))
+        };
+        members.filter_map(live).collect()
     }
 
     /// What a Space has used since the host started.

@@ -8,6 +8,7 @@ mod builder;
 mod checkouts;
 pub mod clock;
 pub mod fleet;
+mod ledger;
 mod lfs;
 pub mod logs;
 pub mod metrics;

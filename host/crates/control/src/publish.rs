@@ -31,6 +31,8 @@ pub(crate) struct Profile {
     /// Idleness after which it sleeps; static Spaces have a time of their own.
     pub(crate) sleep_after: Option<Duration>,
     pub(crate) has_storage: bool,
+    /// The flavor that it is to run on.
+    pub(crate) hardware: String,
 }
 
 /// What a route is made of, beside the profile.
@@ -58,6 +60,7 @@ impl Profile {
             sdk: space.sdk,
             sleep_after: sleep_after(space, config),
             has_storage: space.storage.is_some(),
+            hardware: space.hardware.clone(),
         }
     }
 
@@ -148,6 +151,7 @@ mod tests {
             sdk: Sdk::Wasm,
             sleep_after: None,
             has_storage: false,
+            hardware: "cpu-basic".into(),
         }
     }
 

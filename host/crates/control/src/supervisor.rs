@@ -23,6 +23,7 @@ mod timers;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use spaceport_core::billing::is_billed;
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Build, Command, Event, InstanceId, Release, Serving, State, decide};
 use spaceport_core::manifest::Manifest;
@@ -174,11 +175,11 @@ impl<'a> Supervisor<'a> {
 
     pub(super) async fn handle(&mut self, input: Input) -> Result<(), FleetError> {
         match input {
-            Input::Event(event) => self.decide(event, Durability::First(Batch::default())).await,
+            Input::Event(event, with) => self.decide(event, Durability::First(with)).await,
             Input::Boot => self.boot().await,
             Input::CheckHead => self.check_head().await,
-            Input::Restart { factory } => self.restart(factory).await,
-            Input::RollBack { number } => self.roll_back(number).await,
+            Input::Restart { factory, with } => self.restart(factory, with).await,
+            Input::RollBack { number, with } => self.roll_back(number, with).await,
             Input::Visited => {
                 // From here on a visit is a new one: it may find the Space asleep again.
                 self.member.is_visited.store(false, Ordering::Release);
@@ -194,7 +195,7 @@ impl<'a> Supervisor<'a> {
             }
             Input::Saved { number, stored } => self.saved(number, stored),
             Input::Tick => self.tick().await,
-            Input::Remove => self.remove().await,
+            Input::Remove(with) => self.remove(with).await,
             Input::Shutdown(grace) => {
                 self.stop_for_shutdown(grace);
                 Ok(())
@@ -288,9 +289,21 @@ impl<'a> Supervisor<'a> {
         });
     }
 
+    /// Notes for the ledger whether the Space is paid for from now on, and on which flavor.
+    fn note_stay(&self) {
+        let own = &*self.own;
+        let live = own.live();
+        let manifest = live.map(|live| &live.manifest).or(own.manifest.as_ref());
+        let sdk = manifest.map_or(own.profile.sdk, |manifest| manifest.sdk);
+        let flavor = live.map_or(&own.profile.hardware, |live| &live.hardware);
+        let stay = is_billed(&own.state, sdk).then_some((own.profile.owner, flavor.as_str()));
+        self.member.tally.lock().turn(self.shared.clock.now(), stay);
+    }
+
     /// Shows the world what is, and sets the timer for what is to be done next.
     fn publish(&mut self) {
         self.own.note_served();
+        self.note_stay();
         self.member.slot.entry.store(Arc::new(self.own.route(self.member.space)));
         let (added, removed) = self.own.move_hosts(self.shared);
         if !added.is_empty() || !removed.is_empty() {

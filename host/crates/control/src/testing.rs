@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const NOON: Millis = 1_800_000_000_000;
 
 /// A clock that is moved by hand.
-pub(crate) struct ManualClock(AtomicU64);
+pub(crate) struct ManualClock(pub(crate) AtomicU64);
 
 impl ManualClock {
     pub(crate) fn new(now: Millis) -> Arc<Self> {

@@ -84,6 +84,8 @@ ids! {
     BuildId;
     /// What a user has granted to an application at one sign-in.
     SignInId;
+    /// A grant of hardware.
+    GrantId;
 }
 
 /// Decodes exactly `N` bytes of lower-case hexadecimal.

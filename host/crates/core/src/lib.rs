@@ -3,10 +3,12 @@
 //! Everything here is a value or a pure function. This crate performs no I/O, reads no clock and cannot block, so it
 //! needs no mocks: time, randomness and bytes come in as arguments. The other crates act; this one decides.
 
+pub mod billing;
 pub mod discussion;
 pub mod egress;
 pub mod env;
 pub mod fault;
+pub mod grant;
 pub mod hardware;
 pub mod id;
 pub mod lfs;

@@ -7,9 +7,10 @@ use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{Scopes, TokenRole};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Expect};
 use crate::db::Db;
 use crate::error::ReadError;
+use crate::table::Version;
 
 /// A user or an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +84,17 @@ impl Batch {
         self.insert_new(db.accounts(), &account.id, account)
     }
 
-    /// Removes an account and gives its name free.
-    pub fn delete_account(&mut self, db: &Db, account: &Account) -> &mut Self {
+    /// Removes an account with its tokens and likes. Conflicts if it has changed since it was read.
+    pub fn remove_account(&mut self, db: &Db, account: &Account, version: Version) -> Result<&mut Self, ReadError> {
+        for (hash, _) in db.tokens_of(account.id)? {
+            self.delete(db.tokens(), &hash);
+        }
+        for (key, _) in db.likes().scan()?.into_iter().filter(|((_, by), _)| *by == account.id) {
+            self.delete(db.likes(), &key);
+        }
+        self.expect(db.accounts(), &account.id, Expect::Version(version));
         self.delete(db.account_names(), &name_key(&account.name));
-        self.delete(db.accounts(), &account.id)
+        Ok(self.delete(db.accounts(), &account.id))
     }
 }
 

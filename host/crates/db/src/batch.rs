@@ -71,6 +71,13 @@ impl Batch {
         self
     }
 
+    /// Adds the changes of another batch, and what must hold for them.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.expectations.extend(other.expectations);
+        self.changes.extend(other.changes);
+        self
+    }
+
     /// Whether it would change nothing.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

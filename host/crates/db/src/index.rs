@@ -68,6 +68,37 @@ impl Index {
         }
     }
 
+    /// Up to `most` rows from one key up to, not including, another, in order or backwards.
+    pub(crate) fn slice(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        is_backwards: bool,
+        most: usize,
+    ) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
+        let taken = |rows: &mut dyn Iterator<Item = (&Vec<u8>, &Row)>| {
+            rows.take(most).map(|(key, row)| (key.clone(), row.clone())).collect()
+        };
+        match &*self.home.read() {
+            Home::Disk(disk) => disk.slice(from, to, is_backwards, most).map_err(unreadable),
+            Home::Memory(_) if from >= to => Ok(Vec::new()),
+            Home::Memory(rows) => {
+                let mut rows = rows.range(from.to_vec()..to.to_vec());
+                Ok(if is_backwards { taken(&mut rows.rev()) } else { taken(&mut rows) })
+            }
+        }
+    }
+
+    /// How many rows have a key that starts with `prefix`.
+    pub(crate) fn count(&self, prefix: &[u8]) -> Result<usize, ReadError> {
+        match &*self.home.read() {
+            Home::Disk(disk) => disk.scan(prefix).try_fold(0, |count, row| row.map(|_| count + 1)).map_err(unreadable),
+            Home::Memory(rows) => {
+                Ok(rows.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).count())
+            }
+        }
+    }
+
     /// Applies changes in order, each with the number of its batch; all or none of them survive a crash.
     pub(crate) fn apply(&self, changes: &[(u64, Change)]) -> Result<(), IndexFailure> {
         let applied = match &mut *self.home.write() {

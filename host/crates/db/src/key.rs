@@ -1,6 +1,6 @@
 //! Keys as bytes whose order is the keys' order.
 
-use spaceport_core::id::{AccountId, ID_BYTES, SignInId, SpaceId, WebhookId};
+use spaceport_core::id::{AccountId, GrantId, ID_BYTES, SignInId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
 
 use crate::account::TokenHash;
@@ -31,7 +31,7 @@ macro_rules! id_keys {
     )*};
 }
 
-id_keys!(SpaceId, AccountId, SignInId, WebhookId);
+id_keys!(SpaceId, AccountId, GrantId, SignInId, WebhookId);
 
 impl Key for TokenHash {
     fn encode(&self, bytes: &mut Vec<u8>) {

@@ -22,6 +22,7 @@
 //! Nothing outside can tell sled from a successor, and nothing here knows HTTP, guests or what a lifecycle means.
 
 mod account;
+mod audit;
 mod batch;
 mod db;
 mod dir;
@@ -37,6 +38,7 @@ mod member;
 mod metrics;
 mod oauth;
 mod open;
+mod quota;
 mod record;
 mod release;
 mod session;
@@ -45,11 +47,13 @@ mod space;
 mod table;
 #[cfg(test)]
 mod testing;
+mod usage;
 mod watchdog;
 mod webhook;
 mod writer;
 
 pub use account::{AccessToken, Account, AccountKind, PasswordHash, TokenHash};
+pub use audit::{AuditActor, AuditEntry, AuditKey};
 pub use batch::{Batch, Expect, MAX_BATCH};
 pub use db::{Db, Health};
 pub use dir::create_private_dir;
@@ -68,7 +72,9 @@ pub use member::Member;
 pub use metrics::MetricsBucket;
 pub use oauth::{GrantStage, OauthApp, OauthConsent, OauthGrant};
 pub use open::{IndexReport, OnDamage, OpenReport, Options};
+pub use quota::OwnerQuota;
 pub use record::{Record, RecordError};
 pub use release::BuiltRelease;
 pub use session::WebSession;
 pub use table::{Table, TableId, Version};
+pub use usage::{DayUsage, MonthStorage, OwnerPeriod, Period, Stay, TierUse, UsageKey, UsagePeriod};

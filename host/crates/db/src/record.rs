@@ -4,18 +4,24 @@
 //! knows the newest only. The domain can thus change without touching what is on disk, and the other way round.
 
 mod account;
+#[cfg(test)]
+mod audit;
 mod discussion;
+mod grant;
+mod ledger_tests;
 mod lfs;
 mod lifecycle;
 mod like;
 mod member;
 mod oauth;
+mod quota;
 mod release;
 mod session;
 mod space;
 #[cfg(test)]
 mod tests;
 mod token;
+mod usage;
 mod webhook;
 
 use serde::Serialize;

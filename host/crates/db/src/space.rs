@@ -74,6 +74,9 @@ impl Batch {
             self.delete(db.likes(), &key);
         }
         self.remove_discussions(db, space.id)?;
+        for (key, _) in db.grants().under(&space.id)? {
+            self.delete(db.grants(), &key);
+        }
         for (key, _) in db.moved_paths().scan()?.into_iter().filter(|(_, id)| *id == space.id) {
             self.delete(db.moved_paths(), &key);
         }

@@ -7,13 +7,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use spaceport_core::id::{AccountId, SignInId, SpaceId, WebhookId};
+use spaceport_core::grant::Grant;
+use spaceport_core::id::{AccountId, GrantId, SignInId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
 use spaceport_core::webhook::Webhook;
 
 use crate::account::{AccessToken, Account, TokenHash};
+use crate::audit::{AuditEntry, AuditKey};
 use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
 use crate::error::ReadError;
 use crate::index::{Index, Row};
@@ -23,9 +25,11 @@ use crate::lfs::LfsLink;
 use crate::like::Like;
 use crate::member::Member;
 use crate::oauth::{OauthApp, OauthConsent, OauthGrant};
+use crate::quota::OwnerQuota;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
 use crate::session::WebSession;
+use crate::usage::{DayUsage, MonthStorage, UsageKey};
 
 /// The tables, by the number that stands in front of every stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +85,16 @@ pub enum TableId {
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
     Previews = 46,
+    /// What Spaces have used, by day.
+    Usage = 38,
+    /// Storage tiers that Spaces had, by month.
+    StorageMonths = 39,
+    /// Grants of hardware.
+    Grants = 41,
+    /// Who has changed what.
+    Audit = 42,
+    /// How much owners may have.
+    Quotas = 43,
 }
 
 impl TableId {
@@ -112,6 +126,11 @@ impl TableId {
             Self::WebhookSecrets => "webhook_secrets",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
+            Self::Usage => "usage",
+            Self::StorageMonths => "storage_months",
+            Self::Grants => "grants",
+            Self::Audit => "audit",
+            Self::Quotas => "quotas",
         }
     }
 }
@@ -170,6 +189,22 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
         rows.map(|(key, row)| Ok((self.key(&key)?, row))).collect()
     }
 
+    /// Up to `most` rows from the first key on, in order: the oldest, where keys begin with a time.
+    pub fn first(self, most: usize) -> Result<Vec<(K, V)>, ReadError> {
+        self.decoded(self.index.slice(&[self.id as u8], &[self.id as u8 + 1], false, most)?)
+    }
+
+    /// Up to `most` rows before a key, or before the end, backwards: the newest, where keys begin with a time.
+    pub fn last_before(self, before: Option<&K>, most: usize) -> Result<Vec<(K, V)>, ReadError> {
+        let end = before.map_or_else(|| vec![self.id as u8 + 1], |key| self.full_key(key));
+        self.decoded(self.index.slice(&[self.id as u8], &end, true, most)?)
+    }
+
+    /// How many rows there are; looks at each.
+    pub fn count(self) -> Result<usize, ReadError> {
+        self.index.count(&[self.id as u8])
+    }
+
     /// The rows whose key starts with `parent`, in order: the releases of a Space, its secrets.
     pub fn under<P: Key>(self, parent: &P) -> Result<Vec<(K, V)>, ReadError>
     where
@@ -187,8 +222,12 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
     }
 
     fn rows(self, prefix: &[u8]) -> Result<Vec<(K, V)>, ReadError> {
+        self.decoded(self.index.scan(prefix)?)
+    }
+
+    fn decoded(self, rows: Vec<(Vec<u8>, Row)>) -> Result<Vec<(K, V)>, ReadError> {
         let decode = |(key, row): (Vec<u8>, Row)| Ok((self.key(&key)?, self.value(&row.value)?));
-        self.index.scan(prefix)?.into_iter().map(decode).collect()
+        rows.into_iter().map(decode).collect()
     }
 
     fn key(self, stored: &[u8]) -> Result<K, ReadError> {
@@ -262,4 +301,14 @@ tables! {
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.
     previews: Previews, (SpaceId, String) => SpaceId;
+    /// What Spaces have used, by day, owner and Space.
+    usage: Usage, UsageKey => DayUsage;
+    /// Storage tiers that Spaces had, by month, owner and Space.
+    storage_months: StorageMonths, UsageKey => MonthStorage;
+    /// Grants, by Space and id.
+    grants: Grants, (SpaceId, GrantId) => Grant;
+    /// The audit log, by time.
+    audit: Audit, AuditKey => AuditEntry;
+    /// Quotas, by owner.
+    quotas: Quotas, AccountId => OwnerQuota;
 }

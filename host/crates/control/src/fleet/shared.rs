@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::FleetConfig;
 use crate::builder::{Builder, no_backend};
 use crate::checkouts::Checkouts;
+use crate::ledger::Ledger;
 use crate::lfs::LfsStore;
 use crate::logs::LogStore;
 use crate::ports::{Backend, BackendPlugins, Clock};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) untold: Mutex<HashSet<SpaceId>>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) samples: Samples,
+    pub(crate) ledger: Ledger,
     /// Launches that the start of the host asks for, all at once.
     pub(crate) boot_turns: Semaphore,
     /// Cancelled when the host stops.
@@ -99,10 +101,10 @@ impl Shared {
         self.generations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Tasks beside the loops: of timers, reconciler and sampler.
+    /// Tasks beside the loops: of timers, reconciler, sampler and ledger.
     #[cfg(test)]
     pub(super) fn tasks_under_way(&self) -> usize {
-        self.tasks.len() - 3
+        self.tasks.len() - 4
     }
 
     /// Runs a task that a stopping host waits for.

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::{FleetConfig, FleetError, FleetParts, Shared};
 use crate::builder::Builder;
 use crate::checkouts::Checkouts;
+use crate::ledger::{self, Ledger};
 use crate::lfs::LfsStore;
 use crate::logs::LogStore;
 use crate::metrics::SpaceMetrics;
@@ -69,6 +70,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     let shared = Arc::new(Shared {
         builder: Builder::new(config.build_workers),
         samples: Samples::new(parts.clock.now()),
+        ledger: Ledger::default(),
         config,
         db: parts.db,
         repos: parts.repos,
@@ -201,6 +203,7 @@ fn begin_loops(shared: &Arc<Shared>) {
     shared.spawn(supervisor::run_timers(Arc::downgrade(shared), shared.timers.clone(), shared.closing.clone()));
     shared.spawn(reconcile::run(Arc::downgrade(shared), shared.closing.clone()));
     shared.spawn(sampler::run(Arc::downgrade(shared), shared.closing.clone()));
+    shared.spawn(ledger::run(Arc::downgrade(shared), shared.closing.clone()));
 }
 
 fn finish_deletions(shared: &Arc<Shared>, deleted: Vec<SpaceId>) {

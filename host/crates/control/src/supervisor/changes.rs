@@ -28,7 +28,7 @@ impl Supervisor<'_> {
     /// The host has started: what ran before runs again, what was being built is built again.
     pub(super) async fn boot(&mut self) -> Result<(), FleetError> {
         if self.own.state.desired == Desired::Deleted {
-            return self.remove().await;
+            return self.remove(Batch::default()).await;
         }
         self.own.is_booting = true;
         let booted = self.decide(self.own.booted(), Durability::Later).await;
@@ -49,21 +49,21 @@ impl Supervisor<'_> {
         self.decide(event, Durability::First(Batch::default())).await
     }
 
-    pub(super) async fn restart(&mut self, factory: bool) -> Result<(), FleetError> {
+    pub(super) async fn restart(&mut self, factory: bool, with: Batch) -> Result<(), FleetError> {
         let head = self.head().await?;
         let event = Event::RestartRequested { factory, build: new_build_id(), head };
-        self.decide(event, Durability::First(Batch::default())).await
+        self.decide(event, Durability::First(with)).await
     }
 
     /// Launches a release there is in place of what answers, with the configuration that it was built with.
-    pub(super) async fn roll_back(&mut self, number: u64) -> Result<(), FleetError> {
+    pub(super) async fn roll_back(&mut self, number: u64, with: Batch) -> Result<(), FleetError> {
         let built = self.shared.db.releases().get(&(self.member.space, number))?;
         let built = built.ok_or(FleetError::NoSuchRelease(number))?;
         let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&self.shared.plugins));
         let manifest = manifest.map_err(|_| FleetError::NoSuchRelease(number))?;
         let before = self.own.manifest.replace(Arc::new(manifest));
         let event = Event::RolledBack { release: built.release };
-        let decided = self.decide(event, Durability::First(Batch::default())).await;
+        let decided = self.decide(event, Durability::First(with)).await;
         if decided.is_err() {
             self.own.manifest = before;
         }

@@ -10,13 +10,14 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use spaceport_core::id::{BuildId, SpaceId};
 use spaceport_core::lifecycle::{Event, InstanceId};
-use spaceport_db::CommitError;
+use spaceport_db::{Batch, CommitError};
 use tokio::sync::{oneshot, watch};
 
 use super::instances::{Instance, Meter};
 use super::{Owned, Supervisor};
 use crate::builder::BuildReport;
 use crate::fleet::{FleetError, FleetView, Shared};
+use crate::ledger::Tally;
 use crate::ports::LaunchError;
 use crate::publish::Profile;
 use crate::routes::RouteSlot;
@@ -30,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) slot: Arc<RouteSlot>,
     pub(crate) view: watch::Sender<FleetView>,
     pub(crate) meter: Mutex<Meter>,
+    /// What it has used and what is not written down yet.
+    pub(crate) tally: Mutex<Tally>,
     /// Requests that wait for it to wake.
     pub(crate) waiters: AtomicUsize,
     /// A visit was posted and not yet handled.
@@ -51,8 +54,8 @@ struct Message {
 
 /// What a supervisor is told.
 pub(crate) enum Input {
-    /// Something a client did; acknowledged once it is durable.
-    Event(Event),
+    /// Something a client did; acknowledged once it is durable, together with the batch.
+    Event(Event, Batch),
     /// The host has started.
     Boot,
     /// The deploy branch may have a head that was never built.
@@ -61,11 +64,15 @@ pub(crate) enum Input {
     Restart {
         /// Build from scratch too.
         factory: bool,
+        /// To be stored with it.
+        with: Batch,
     },
     /// The owner goes back to a release; acknowledged once it is durable.
     RollBack {
         /// Its number.
         number: u64,
+        /// To be stored with it.
+        with: Batch,
     },
     /// Somebody wants an answer from a sleeper.
     Visited,
@@ -108,8 +115,8 @@ pub(crate) enum Input {
     },
     /// A time has come that was asked for.
     Tick,
-    /// The owner deletes the Space.
-    Remove,
+    /// The owner deletes the Space; the batch is stored with it.
+    Remove(Batch),
     /// The host stops.
     Shutdown(Duration),
 }
@@ -121,6 +128,7 @@ impl Member {
             slot,
             view: watch::Sender::new(view),
             meter: Mutex::default(),
+            tally: Mutex::default(),
             waiters: AtomicUsize::new(0),
             is_visited: AtomicBool::new(false),
             inbox: Mutex::default(),

@@ -12,14 +12,15 @@ use spaceport_db::Batch;
 use super::Supervisor;
 use crate::checkouts::CheckoutError;
 use crate::fleet::{FleetError, Shared};
+use crate::ledger::last_rows;
 use crate::lfs::LfsError;
 
 impl Supervisor<'_> {
     /// Deletes the Space: when this returns its name is free and nothing leads to it.
-    pub(super) async fn remove(&mut self) -> Result<(), FleetError> {
+    pub(super) async fn remove(&mut self, with: Batch) -> Result<(), FleetError> {
         let (next, commands) = decide(self.own.state.clone(), Event::DeleteRequested, self.shared.clock.now());
         self.settle_save().await;
-        self.remove_rows(&next).await?;
+        self.remove_rows(&next, with).await?;
         self.own.state = next;
         self.unpublish();
         for command in commands {
@@ -40,19 +41,23 @@ impl Supervisor<'_> {
         }
     }
 
-    async fn remove_rows(&self, next: &State) -> Result<(), FleetError> {
+    async fn remove_rows(&self, next: &State, with: Batch) -> Result<(), FleetError> {
         let db = &self.shared.db;
-        let mut batch = Batch::default();
+        // Until it is forgotten nobody else may write down what it has used: its rows would come a second time.
+        let _turn = self.shared.ledger.turn().await;
+        let mut batch = with;
+        batch.append(last_rows(self.shared, self.member)?);
         if let Some(space) = db.spaces().get(&self.member.space)? {
             batch.remove_space(db, &space)?;
         }
         batch.put(db.lifecycles(), &self.member.space, next);
         db.commit(batch).await?;
+        // Nothing of it is written after this.
+        self.shared.forget(self.member.space);
         Ok(())
     }
 
     fn unpublish(&mut self) {
-        self.shared.forget(self.member.space);
         let hosts = std::mem::take(&mut self.own.hosts).into_iter();
         let hosts: Vec<_> = hosts.map(|host| (host, self.member.slot.clone())).collect();
         self.shared.routes.update(Vec::new(), &hosts);

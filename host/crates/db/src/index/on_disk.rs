@@ -72,6 +72,26 @@ impl DiskIndex {
         })
     }
 
+    /// Up to `most` rows from one key up to, not including, another, in order or backwards.
+    pub(crate) fn slice(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        is_backwards: bool,
+        most: usize,
+    ) -> Result<Vec<(Vec<u8>, Row)>, IndexFailure> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let entries = guarded(|| {
+            let range = self.sled().rows.range(from..to);
+            let taken: sled::Result<Vec<_>> =
+                if is_backwards { range.rev().take(most).collect() } else { range.take(most).collect() };
+            taken
+        })?;
+        entries.into_iter().map(|(key, stored)| Ok((key.to_vec(), decode(&stored)?))).collect()
+    }
+
     /// Applies changes in order, and the mark of the last one's batch, as one.
     pub(crate) fn apply(&self, changes: &[(u64, Change)]) -> Result<(), IndexFailure> {
         let Some((last, _)) = changes.last() else { return Ok(()) };

@@ -24,6 +24,19 @@ proptest! {
         }
         for table in 1..5u8 {
             prop_assert_eq!(disk.scan(&[table]).unwrap(), memory.scan(&[table]).unwrap());
+            prop_assert_eq!(disk.count(&[table]).unwrap(), memory.scan(&[table]).unwrap().len());
+            prop_assert_eq!(memory.count(&[table]).unwrap(), disk.count(&[table]).unwrap());
+            for is_backwards in [false, true] {
+                let slice = |index: &Index| index.slice(&[table], &[table, 4], is_backwards, 2).unwrap();
+                let mut wanted = memory.scan(&[table]).unwrap();
+                wanted.retain(|(key, _)| key.as_slice() < &[table, 4][..]);
+                if is_backwards {
+                    wanted.reverse();
+                }
+                wanted.truncate(2);
+                prop_assert_eq!(&slice(&disk), &wanted);
+                prop_assert_eq!(slice(&memory), wanted);
+            }
             for key in 0..6u8 {
                 prop_assert_eq!(disk.get(&[table, key]).unwrap(), memory.get(&[table, key]).unwrap());
             }

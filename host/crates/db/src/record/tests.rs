@@ -13,7 +13,7 @@ use crate::release::BuiltRelease;
 use crate::testing::{release, space};
 
 #[track_caller]
-fn survives<T: Record + PartialEq + std::fmt::Debug>(value: &T) -> String {
+pub(super) fn survives<T: Record + PartialEq + std::fmt::Debug>(value: &T) -> String {
     let mut bytes = Vec::new();
     value.encode(&mut bytes);
     assert_eq!(T::decode(T::VERSION, &bytes).as_ref(), Ok(value));
