@@ -4,10 +4,10 @@
 //! knows the newest only. The domain can thus change without touching what is on disk, and the other way round.
 
 mod account;
-#[cfg(test)]
 mod audit;
 mod discussion;
 mod grant;
+#[cfg(test)]
 mod ledger_tests;
 mod lfs;
 mod lifecycle;
