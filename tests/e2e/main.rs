@@ -23,5 +23,6 @@ mod plugin;
 mod proxy;
 mod push;
 mod shutdown;
+mod sign_in;
 mod smuggling;
 mod static_site;

@@ -2,6 +2,7 @@
 //! codes for tokens. Rules are `control`'s; here are addresses, forms and the statuses that the standards name.
 
 mod authorize;
+mod device;
 mod discovery;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,11 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/oauth/token", post(token::exchange).options(preflight))
         .route("/oauth/userinfo", get(token::profile).post(token::profile).options(preflight))
         .layer(map_response(open));
-    for_programs.route("/oauth/authorize", get(authorize::ask)).route("/oauth/consent", post(authorize::answer))
+    for_programs
+        .route("/oauth/authorize", get(authorize::ask))
+        .route("/oauth/consent", post(authorize::answer))
+        .route("/oauth/device", get(device::page).post(device::begin))
+        .route("/oauth/device/answer", post(device::answer))
 }
 
 /// Pages of static Spaces call these. They carry what they show in the request itself and no cookie counts, so any origin

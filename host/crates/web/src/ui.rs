@@ -4,6 +4,7 @@
 mod avatar;
 mod connected;
 mod consent;
+mod device;
 mod form;
 mod html;
 mod sign_in;
@@ -22,6 +23,7 @@ use crate::extract::SpaceAt;
 use crate::router::AppState;
 use crate::session::Visitor;
 pub(crate) use consent::{consent_page, refusal_page};
+pub(crate) use device::{DeviceAsked, device_answered, device_page};
 pub(crate) use form::see_other;
 use html::{Html, page};
 

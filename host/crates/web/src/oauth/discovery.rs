@@ -20,7 +20,10 @@ pub(crate) async fn configuration(State(app): State<AppState>) -> Json<Value> {
         "scopes_supported": Scopes::all().collect::<Vec<_>>(),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "device_authorization_endpoint": format!("{hub}/oauth/device"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],

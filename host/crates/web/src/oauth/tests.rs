@@ -1,4 +1,5 @@
 mod browser;
+mod device;
 mod flows;
 mod questions;
 mod sessions;

@@ -16,8 +16,17 @@ use crate::extract::Form;
 use crate::router::AppState;
 
 /// Every parameter that is read.
-const NAMES: [&str; 8] =
-    ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret"];
+const NAMES: [&str; 9] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "device_code",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+];
 
 /// Tokens for a code, or for a refresh token.
 pub(crate) async fn exchange(State(app): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
@@ -27,6 +36,7 @@ pub(crate) async fn exchange(State(app): State<AppState>, headers: HeaderMap, Fo
         code: get("code"),
         redirect_uri: get("redirect_uri"),
         code_verifier: get("code_verifier"),
+        device_code: get("device_code"),
         refresh_token: get("refresh_token"),
         scope: get("scope"),
         client_id: get("client_id"),
@@ -92,7 +102,7 @@ fn form_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(&plus).decode_utf8_lossy().into_owned()
 }
 
-fn refused(error: &OauthError, is_basic: bool) -> Response {
+pub(super) fn refused(error: &OauthError, is_basic: bool) -> Response {
     let status = match error {
         OauthError::InvalidClient(_) | OauthError::InvalidToken => StatusCode::UNAUTHORIZED,
         OauthError::Service(_) if error.code() == "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
@@ -116,7 +126,7 @@ fn refused(error: &OauthError, is_basic: bool) -> Response {
 }
 
 /// Tokens are for their bearer, and for no store on the way.
-fn not_kept(mut response: Response) -> Response {
+pub(super) fn not_kept(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response

@@ -27,13 +27,19 @@ pub(crate) async fn list(State(app): State<AppState>, visitor: Visitor) -> ApiRe
     }
     let token = app.control.form_token(&session);
     for connected in &apps {
-        let path = connected.path.to_string();
-        body.raw("<h2><a href=\"/spaces/").text(&path).raw("\">").text(&path).raw("</a></h2><p>It may</p><ul>");
+        match &connected.path {
+            Some(path) => {
+                let path = path.to_string();
+                body.raw("<h2><a href=\"/spaces/").text(&path).raw("\">").text(&path).raw("</a></h2>")
+            }
+            None => body.raw("<h2>The command line</h2>"),
+        };
+        body.raw("<p>It may</p><ul>");
         for words in connected.scopes.in_words() {
             body.raw("<li>").text(words).raw("</li>");
         }
         body.raw("</ul><form method=\"post\"><input type=\"hidden\" name=\"form\" value=\"").text(&token);
-        body.raw("\"><input type=\"hidden\" name=\"id\" value=\"").text(&connected.id.to_string());
+        body.raw("\"><input type=\"hidden\" name=\"id\" value=\"").text(&connected.id);
         body.raw("\"><button>Take back</button></form>");
     }
     Ok(form_page(&app, StatusCode::OK, "Applications", &body))
