@@ -131,9 +131,8 @@ impl Accounts {
                 return Err(ServiceError::Conflict(message));
             }
             let mut batch = Batch::default();
-            batch.expect(self.db.accounts(), &organization.id, Expect::Version(version));
             batch.delete_memberships(&self.db, organization.id).map_err(read_failed)?;
-            batch.delete_account(&self.db, &organization);
+            batch.remove_account(&self.db, &organization, version).map_err(read_failed)?;
             if self.settled(batch).await? {
                 return Ok(());
             }
