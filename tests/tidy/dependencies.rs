@@ -51,7 +51,8 @@ const RESERVED: [(&str, &[&str]); 9] = [
 const PROTOCOL: [&str; 3] = ["serde", "serde_json", "thiserror"];
 
 /// All that `core` may use: it decides and performs no I/O, so nothing that could.
-const CORE: [&str; 8] = ["ipnet", "serde", "serde_json", "serde_yaml_ng", "sha2", "strsim", "thiserror", "url"];
+const CORE: [&str; 9] =
+    ["base64", "ipnet", "serde", "serde_json", "serde_yaml_ng", "sha2", "strsim", "thiserror", "url"];
 
 /// What `core` must not even name of the standard library.
 const NOT_IN_CORE: [&str; 6] =

@@ -21,5 +21,6 @@ pub mod permission;
 pub mod plugin;
 pub mod revision;
 pub mod space;
+pub mod ssh;
 pub mod stage;
 pub mod webhook;
