@@ -2,6 +2,7 @@
 
 use spaceport_core::id::{AccountId, GrantId, ID_BYTES, SignInId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
+use spaceport_core::ssh::Fingerprint;
 
 use crate::account::TokenHash;
 
@@ -44,6 +45,16 @@ impl Key for TokenHash {
 }
 
 impl Key for LfsOid {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.as_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_bytes(bytes.try_into().ok()?))
+    }
+}
+
+impl Key for Fingerprint {
     fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(self.as_bytes());
     }

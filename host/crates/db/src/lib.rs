@@ -44,6 +44,7 @@ mod release;
 mod session;
 mod shelf;
 mod space;
+mod ssh_key;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -76,5 +77,6 @@ pub use quota::OwnerQuota;
 pub use record::{Record, RecordError};
 pub use release::BuiltRelease;
 pub use session::WebSession;
+pub use ssh_key::{SshKey, SshKeyUse};
 pub use table::{Table, TableId, Version};
 pub use usage::{DayUsage, MonthStorage, OwnerPeriod, Period, Stay, TierUse, UsageKey, UsagePeriod};

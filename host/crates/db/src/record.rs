@@ -18,6 +18,7 @@ mod quota;
 mod release;
 mod session;
 mod space;
+mod ssh_key;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -12,6 +12,7 @@ use spaceport_core::id::{AccountId, GrantId, SignInId, SpaceId, WebhookId};
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::State;
 use spaceport_core::space::Space;
+use spaceport_core::ssh::Fingerprint;
 use spaceport_core::webhook::Webhook;
 
 use crate::account::{AccessToken, Account, TokenHash};
@@ -29,6 +30,7 @@ use crate::quota::OwnerQuota;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
 use crate::session::WebSession;
+use crate::ssh_key::{SshKey, SshKeyUse};
 use crate::usage::{DayUsage, MonthStorage, UsageKey};
 
 /// The tables, by the number that stands in front of every stored key.
@@ -81,6 +83,10 @@ pub enum TableId {
     Webhooks = 26,
     /// Sealed secrets of those.
     WebhookSecrets = 27,
+    /// Public keys of users, by fingerprint.
+    SshKeys = 30,
+    /// When each was used last.
+    SshKeyUses = 31,
     /// Large files of Spaces.
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
@@ -124,6 +130,8 @@ impl TableId {
             Self::WebSessions => "web_sessions",
             Self::Webhooks => "webhooks",
             Self::WebhookSecrets => "webhook_secrets",
+            Self::SshKeys => "ssh_keys",
+            Self::SshKeyUses => "ssh_key_uses",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
             Self::Usage => "usage",
@@ -297,6 +305,10 @@ tables! {
     webhooks: Webhooks, WebhookId => Webhook;
     /// Secrets of webhooks; [`crate::KeyStore::open_webhook_secret`] reveals one.
     webhook_secrets: WebhookSecrets, WebhookId => SealedSecret;
+    /// Public keys by which users sign in over SSH, by fingerprint.
+    ssh_keys: SshKeys, Fingerprint => SshKey;
+    /// When each was used last.
+    ssh_key_uses: SshKeyUses, Fingerprint => SshKeyUse;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.
