@@ -1,10 +1,11 @@
 //! Clones and fetches: a `git upload-pack` for each, which reads what the client asks and writes at the pace of who reads.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use spaceport_core::limits::STREAM;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -18,7 +19,7 @@ const PIECE: usize = 64 << 10;
 const WAITING: usize = 4;
 /// Longest wait for a turn.
 const TURN: Duration = Duration::from_secs(10);
-/// Longest silence of a reader before its turn goes to another.
+/// Longest silence of a reader, or in a conversation of both sides, before its turn goes to another.
 const STALL: Duration = Duration::from_secs(60);
 /// Once a git has closed its output it has nothing left to do.
 const END: Duration = Duration::from_secs(5);
@@ -39,7 +40,8 @@ impl PackStream {
 }
 
 impl Repo {
-    /// Answers one request of a client that clones or fetches; `is_rpc` where each request stands for itself, as in HTTP.
+    /// Answers a client that clones or fetches: with `is_rpc` one request that stands for itself, as in HTTP; else a whole
+    /// conversation, which begins with what the repository has and in which each side may wait for the other.
     pub async fn upload_pack(
         &self,
         protocol: Option<&str>,
@@ -53,17 +55,27 @@ impl Repo {
         let (pieces, received) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let _turn = turn;
-            serve(piped, input, &pieces).await;
+            serve(piped, input, is_rpc, &pieces).await;
         });
         Ok(PackStream { pieces: received })
     }
 }
 
-async fn serve(piped: Piped, mut input: impl AsyncRead + Unpin, pieces: &mpsc::Sender<Result<Bytes, GitError>>) {
+async fn serve(
+    piped: Piped,
+    mut input: impl AsyncRead + Unpin,
+    is_rpc: bool,
+    pieces: &mpsc::Sender<Result<Bytes, GitError>>,
+) {
+    let pulse = Pulse::new();
     let Piped { mut child, mut stdin, stdout, stderr } = piped;
     // A request that breaks off is a request that ends early: git says what is missing.
-    let ask = async move {
-        let _ = timeout(STALL, tokio::io::copy(&mut input, &mut stdin)).await;
+    let ask = async {
+        if is_rpc {
+            let _ = timeout(STALL, tokio::io::copy(&mut input, &mut stdin)).await;
+        } else {
+            let _ = listen(&mut input, &mut stdin, &pulse).await;
+        }
         let _ = stdin.shutdown().await;
         drop(stdin);
         std::future::pending::<()>().await;
@@ -75,9 +87,10 @@ async fn serve(piped: Piped, mut input: impl AsyncRead + Unpin, pieces: &mpsc::S
         std::future::pending::<()>().await;
     };
     let answered = tokio::select! {
-        answered = timeout(STREAM, answer(stdout, pieces)) => {
+        answered = timeout(STREAM, answer(stdout, pieces, &pulse)) => {
             answered.unwrap_or(Err(GitError::Deadline { command: COMMAND, deadline: STREAM }))
         }
+        () = pulse.stops(), if !is_rpc => Err(GitError::Deadline { command: COMMAND, deadline: STALL }),
         () = pieces.closed() => Ok(()),
         () = ask => Ok(()),
         () = complaints => Ok(()),
@@ -99,10 +112,60 @@ async fn serve(piped: Piped, mut input: impl AsyncRead + Unpin, pieces: &mpsc::S
     child.end().await;
 }
 
+/// When something last went either way.
+struct Pulse {
+    started: Instant,
+    /// Milliseconds from the start to then.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { started: Instant::now(), last: AtomicU64::new(0) }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn beat(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Returns once nothing has gone either way for as long as is waited.
+    async fn stops(&self) {
+        loop {
+            let silent = Duration::from_millis(self.now().saturating_sub(self.last.load(Ordering::Relaxed)));
+            match STALL.checked_sub(silent).filter(|left| !left.is_zero()) {
+                Some(left) => tokio::time::sleep(left).await,
+                None => return,
+            }
+        }
+    }
+}
+
+/// Passes on what a client says, for as long as it has something to say: it may be silent while it is answered.
+async fn listen(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    pulse: &Pulse,
+) -> std::io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = from.read(&mut piece).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        to.write_all(&piece[..read]).await?;
+        pulse.beat();
+    }
+}
+
 /// Passes on what git writes.
 async fn answer(
     mut from: impl AsyncRead + Unpin,
     pieces: &mpsc::Sender<Result<Bytes, GitError>>,
+    pulse: &Pulse,
 ) -> Result<(), GitError> {
     loop {
         let mut piece = Vec::with_capacity(PIECE);
@@ -110,9 +173,12 @@ async fn answer(
             return Ok(());
         }
         match timeout(STALL, pieces.send(Ok(Bytes::from(piece)))).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => pulse.beat(),
             Ok(Err(_)) => return Ok(()),
             Err(_) => return Err(GitError::Deadline { command: COMMAND, deadline: STALL }),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
