@@ -33,6 +33,7 @@ mod search;
 mod sessions;
 mod settings;
 mod spaces;
+mod ssh;
 mod storage;
 mod template;
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub use settings::{NewSetting, Settled, Warning};
 pub use spaceport_db::{AccessToken, Account, AccountKind, Member};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};
+pub use ssh::{LfsPass, SshKeyView};
 pub use token::{TOKEN_PREFIX, TokenText};
 pub use tokens::{EntityKind, NamedEntity, NewOwnToken, ScopeView};
 pub use usage::UsageView;

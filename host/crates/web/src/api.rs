@@ -25,6 +25,7 @@ pub(crate) mod repos;
 pub(crate) mod running;
 pub(crate) mod settings;
 pub(crate) mod spaces;
+pub(crate) mod ssh;
 #[cfg(test)]
 mod tests;
 mod time;

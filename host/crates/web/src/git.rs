@@ -11,6 +11,6 @@ mod smart;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use caller::{GitCaller, RepoAt};
+pub(crate) use caller::{GitCaller, LfsCaller, RepoAt};
 pub(crate) use refusal::GitRefusal;
 pub(crate) use smart::{fetch, push, refs};

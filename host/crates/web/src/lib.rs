@@ -22,5 +22,6 @@ mod sse;
 mod testing;
 mod ui;
 
+pub use api::ssh::SshDoor;
 pub use rate::RateLimits;
 pub use router::{AppState, hub_router};

@@ -11,6 +11,7 @@ use axum::routing::{delete, get, post, put};
 use spaceport_control::service::Control;
 use tokio::sync::Semaphore;
 
+use crate::api::ssh::SshDoor;
 use crate::error::ApiError;
 use crate::rate::{self, RateLimits, Rates};
 use crate::{api, git, middleware, oauth, ui};
@@ -27,6 +28,8 @@ pub struct AppState {
     pub(crate) large_commits: Arc<Semaphore>,
     /// What everybody has asked for lately.
     pub(crate) rates: Arc<Rates>,
+    /// Where this host listens for SSH.
+    pub(crate) ssh: Option<SshDoor>,
 }
 
 impl AppState {
@@ -36,12 +39,18 @@ impl AppState {
             control,
             large_commits: Arc::new(Semaphore::new(LARGE_COMMITS)),
             rates: Arc::new(Rates::new(RateLimits::default())),
+            ssh: None,
         }
     }
 
     /// The same with quotas of the operator's choice.
     pub fn with_rate_limits(self, limits: RateLimits) -> Self {
         Self { rates: Arc::new(Rates::new(limits)), ..self }
+    }
+
+    /// The same, telling where this host listens for SSH.
+    pub fn with_ssh(self, ssh: Option<SshDoor>) -> Self {
+        Self { ssh, ..self }
     }
 }
 
@@ -81,6 +90,9 @@ fn accounts() -> Router<AppState> {
     Router::new()
         .route("/api/whoami-v2", get(api::accounts::whoami))
         .route("/api/settings/repositories", get(api::profiles::repositories))
+        .route("/api/settings/keys", get(api::ssh::keys).post(api::ssh::add_key))
+        .route("/api/settings/keys/{param}", delete(api::ssh::delete_key))
+        .route("/api/ssh", get(api::ssh::door))
         .route("/api/organizations/{param}/settings/repositories", get(api::profiles::repositories_of_organization))
         .route("/api/settings/webhooks", get(api::webhooks::list).post(api::webhooks::create))
         .route(

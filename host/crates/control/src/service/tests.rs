@@ -1,3 +1,4 @@
+mod ssh;
 mod turns;
 mod webhooks;
 

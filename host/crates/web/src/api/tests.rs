@@ -15,5 +15,6 @@ mod rates;
 mod refs;
 mod settings;
 mod spaces;
+mod ssh;
 mod tokens;
 mod webhooks;

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::header;
 use http::request::Parts;
 use spaceport_core::name::SpacePath;
-use spaceport_core::permission::Actor;
+use spaceport_core::permission::{Actor, User};
 
 use super::GitRefusal;
 use crate::error::ApiError;
@@ -18,8 +18,14 @@ use crate::router::AppState;
 /// What clients may write after a repository's name.
 const SUFFIX: &str = ".git";
 
+/// What stands before a pass for large files.
+const REMOTE_AUTH: &str = "RemoteAuth";
+
 /// Who makes the request: by a token, as a bearer or as the password of any user, or by a user's name and password.
 pub(crate) struct GitCaller(pub(crate) Actor);
+
+/// Who asks about large files: in the same ways, or by a pass for the files of this repository, as those have who came by SSH.
+pub(crate) struct LfsCaller(pub(crate) Actor);
 
 /// `{owner}/{name}` of the address, with `.git` after it or without.
 pub(crate) struct RepoAt(pub(crate) SpacePath);
@@ -50,11 +56,33 @@ impl FromRequestParts<AppState> for GitCaller {
             .git_sign_in(&name, &secret, origin(&parts.extensions))
             .await?
             .ok_or_else(ApiError::invalid_token)?;
-        if let Some(note) = parts.extensions.get::<ActorNote>() {
-            // The first extractor of a request has written it already.
-            let _ = note.0.set(user.name.to_string());
-        }
+        note(parts, &user);
         Ok(Self(Actor::User(user)))
+    }
+}
+
+impl FromRequestParts<AppState> for LfsCaller {
+    type Rejection = GitRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, GitRefusal> {
+        let sent = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+        let Some((_, pass)) = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(REMOTE_AUTH)) else {
+            let GitCaller(actor) = GitCaller::from_request_parts(parts, state).await?;
+            return Ok(Self(actor));
+        };
+        let pass = pass.trim().to_owned();
+        let RepoAt(path) = RepoAt::from_request_parts(parts, state).await?;
+        let user = state.control.lfs_bearer(&pass, &path)?.ok_or_else(ApiError::invalid_token)?;
+        note(parts, &user);
+        Ok(Self(Actor::User(user)))
+    }
+}
+
+/// Writes who it is into the access log.
+fn note(parts: &Parts, user: &User) {
+    if let Some(note) = parts.extensions.get::<ActorNote>() {
+        // The first extractor of a request has written it already.
+        let _ = note.0.set(user.name.to_string());
     }
 }
 

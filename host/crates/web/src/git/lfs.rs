@@ -20,7 +20,7 @@ use spaceport_core::lfs::LfsOid;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::refusal::LfsRefusal;
-use super::{GitCaller, RepoAt};
+use super::{LfsCaller, RepoAt};
 use crate::api::{Asked, asked, origin};
 use crate::error::{ApiError, header_text};
 use crate::extract::{JsonBody, Param, QueryPairs};
@@ -71,7 +71,7 @@ pub(crate) struct Object {
 /// `POST …/info/lfs/objects/batch`.
 pub(crate) async fn batch(
     State(app): State<AppState>,
-    GitCaller(actor): GitCaller,
+    LfsCaller(actor): LfsCaller,
     RepoAt(path): RepoAt,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Batch>,
