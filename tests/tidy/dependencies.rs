@@ -4,7 +4,7 @@ use crate::none;
 use crate::tree::{self, File};
 
 /// What each package may use of ours; see `host/ARCHITECTURE.md` for the drawing.
-const OURS: [(&str, &[&str]); 11] = [
+const OURS: [(&str, &[&str]); 12] = [
     ("spaceport-core", &[]),
     ("spaceport-db", &["spaceport-core"]),
     ("spaceport-git", &["spaceport-core"]),
@@ -12,6 +12,7 @@ const OURS: [(&str, &[&str]); 11] = [
     ("spaceport-backend", &["spaceport-backend-protocol"]),
     ("spaceport-control", &["spaceport-core", "spaceport-db", "spaceport-git"]),
     ("spaceport-web", &["spaceport-core", "spaceport-control"]),
+    ("spaceport-ssh", &["spaceport-core", "spaceport-control"]),
     (
         "spaceport",
         &[
@@ -21,6 +22,7 @@ const OURS: [(&str, &[&str]); 11] = [
             "spaceport-db",
             "spaceport-engine",
             "spaceport-git",
+            "spaceport-ssh",
             "spaceport-web",
         ],
     ),
@@ -32,15 +34,21 @@ const OURS: [(&str, &[&str]); 11] = [
 ];
 
 /// What only the tests of a package may use of ours besides: the package, then what it may use.
-const TEST_ONLY: [(&str, &str); 2] = [("spaceport-web", "spaceport-db"), ("spaceport-web", "spaceport-git")];
+const TEST_ONLY: [(&str, &str); 4] = [
+    ("spaceport-web", "spaceport-db"),
+    ("spaceport-web", "spaceport-git"),
+    ("spaceport-ssh", "spaceport-db"),
+    ("spaceport-ssh", "spaceport-git"),
+];
 
 /// What only some packages may use of others' work: the first is the start of a crate's name, then who may.
-const RESERVED: [(&str, &[&str]); 9] = [
+const RESERVED: [(&str, &[&str]); 10] = [
     ("sled", &["spaceport-db"]),
     ("wasmtime", &["spaceport-engine"]),
     ("axum", &["spaceport-web", "spaceport"]),
     ("tower", &["spaceport-web"]),
     ("hickory", &["spaceport-engine"]),
+    ("russh", &["spaceport-ssh"]),
     ("chacha20poly1305", &["spaceport-db"]),
     ("clap", &["spaceport"]),
     ("anyhow", &["spaceport", "xtask", "spaceport-tests"]),

@@ -9,9 +9,10 @@ use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 8] = [
+const PROGRAMS: [(&str, &[&str]); 9] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
+    ("openssh-client", &["ssh", "-V"]),
     ("gcc", &["cc", "--version"]),
     ("wrk", &["wrk", "-v"]),
     ("python3-venv", &["python3", "-c", "import ensurepip, venv"]),

@@ -15,7 +15,9 @@ const OLDER_PYTHON_CLIENTS: [&str; 2] = ["huggingface_hub==0.34.6", "gradio_clie
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    step("build the components", || crate::guests::build(&workspace, &["git", "git-lfs", "gcc"]).map(drop))?;
+    step("build the components", || {
+        crate::guests::build(&workspace, &["git", "git-lfs", "openssh-client", "gcc"]).map(drop)
+    })?;
     step("build the host", || workspace.build_host())?;
     let python = step("install the clients", || Python::install(&workspace))?;
     if args.is_empty() {

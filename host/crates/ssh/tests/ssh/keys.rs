@@ -1,0 +1,60 @@
+//! Signing in.
+
+use crate::harness::{Host, said, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_key_that_is_taken_signs_in() {
+    let host = Host::start().await;
+    for (name, kind) in [
+        ("p256", vec!["-t", "ecdsa", "-b", "256"]),
+        ("p384", vec!["-t", "ecdsa", "-b", "384"]),
+        ("p521", vec!["-t", "ecdsa", "-b", "521"]),
+        ("rsa", vec!["-t", "rsa", "-b", "2048"]),
+    ] {
+        let text = host.make_key(name, &kind).await;
+        host.control.add_ssh_key(&host.ada, name, &text).await.unwrap();
+        said(&mut host.ssh(&[name], &["git@127.0.0.1"])).await.refused(&["Hi ada!"]);
+    }
+    let old = ["-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "git@127.0.0.1"];
+    said(&mut host.ssh(&["rsa"], &old)).await.refused(&["Permission denied"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_use_of_a_key_is_noted_and_a_deleted_key_is_none() {
+    let host = Host::start().await;
+    let key = || host.control.ssh_keys(&host.ada).unwrap().remove(0);
+    assert_eq!(key().last_used_at, None);
+    // A connection that others may share, for as long as it lasts.
+    let socket = host.path("shared").display().to_string();
+    let mut master =
+        host.ssh(&["ada"], &["-M", "-S", &socket, "-N", "git@127.0.0.1"]).kill_on_drop(true).spawn().unwrap();
+    until("the connection is there", || host.path("shared").exists()).await;
+    until("the use is noted", || key().last_used_at.is_some()).await;
+    let shared = ["-S", &socket, "git@127.0.0.1"];
+    said(&mut host.ssh(&[], &shared)).await.refused(&["Hi ada!"]);
+    host.control.delete_ssh_key(&host.ada, key().fingerprint).await.unwrap();
+    let run = [&shared[..], &["git-upload-pack 'spaces/ada/site'"]].concat();
+    said(&mut host.ssh(&[], &run)).await.refused(&["was deleted"]);
+    master.kill().await.unwrap();
+    said(&mut host.ssh(&["ada"], &["git@127.0.0.1"])).await.refused(&["Permission denied"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_carries_several_commands_and_no_more_than_it_may() {
+    let (host, _) = Host::with_clone("site").await;
+    let socket = host.path("shared").display().to_string();
+    let mut master =
+        host.ssh(&["ada"], &["-M", "-S", &socket, "-N", "git@127.0.0.1"]).kill_on_drop(true).spawn().unwrap();
+    until("the connection is there", || host.path("shared").exists()).await;
+    let run = ["-S", &socket, "git@127.0.0.1", "git-upload-pack 'spaces/ada/site'"];
+    let mut held: Vec<_> = (0..10).map(|_| crate::harness::piped(&mut host.ssh(&[], &run))).collect();
+    until("all of them run", || host.workers() == 10).await;
+    // One that may not share makes a connection of its own, for which it has no key.
+    said(&mut host.ssh(&["absent"], &run)).await.refused(&["Permission denied"]);
+    held.pop().unwrap().kill().await.unwrap();
+    until("one has ended", || host.workers() == 9).await;
+    held.push(crate::harness::piped(&mut host.ssh(&[], &run)));
+    until("another runs in its place", || host.workers() == 10).await;
+    master.kill().await.unwrap();
+    host.nothing_is_left().await;
+}
