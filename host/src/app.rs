@@ -7,6 +7,7 @@
 mod addresses;
 mod backends;
 mod listen;
+mod ssh;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -43,6 +44,7 @@ use crate::ready::Ready;
 
 use backends::Backends;
 pub use listen::Listeners;
+use ssh::Ssh;
 
 /// The database, below the data directory.
 pub(crate) const STORE: &str = "store";
@@ -95,13 +97,14 @@ pub struct App {
     stop: CancellationToken,
     edge: JoinHandle<server::Drained>,
     admin: JoinHandle<()>,
+    ssh: Option<Ssh>,
     ready: Ready,
     socket: PathBuf,
 }
 
 impl App {
     /// Brings everything up. Runs on the control runtime.
-    pub async fn start(app: AppConfig, listeners: Listeners) -> anyhow::Result<Self> {
+    pub async fn start(app: AppConfig, mut listeners: Listeners) -> anyhow::Result<Self> {
         let AppConfig { data, config, accept_loss, data_runtime, panics } = app;
         let addresses = addresses::public(&config, listeners.port());
         addresses::warn_of_shared_site(&addresses);
@@ -118,7 +121,7 @@ impl App {
             domain: addresses.hub.clone(),
             pid: std::process::id(),
             admin: listeners.admin_address(),
-            ssh: None,
+            ssh: listeners.ssh_address(),
         };
         let socket = data.join(ADMIN_SOCKET);
         let admin = listeners.serve_admin(
@@ -127,7 +130,9 @@ impl App {
             admin::metrics_router(parts.control.clone(), panics),
             stop.clone(),
         )?;
-        let state = AppState::new(parts.control).with_rate_limits(config.rates);
+        let ssh = Ssh::start(&keys_dir(&data, &config), listeners.take_ssh()?, &parts.control, &stop)?;
+        let door = ssh.as_ref().map(|ssh| ssh.door.clone());
+        let state = AppState::new(parts.control).with_rate_limits(config.rates).with_ssh(door);
         let (hub, control_runtime) = (hub_router(state), Handle::current());
         let shutdown = stop.clone();
         let edge = data_runtime.spawn(async move {
@@ -141,7 +146,7 @@ impl App {
                 Err(error) => fatal(&error.into()),
             }
         });
-        Ok(Self { fleet: parts.fleet, backends: parts.backends, stop, edge, admin, ready, socket })
+        Ok(Self { fleet: parts.fleet, backends: parts.backends, stop, edge, admin, ssh, ready, socket })
     }
 
     /// Says in a file that the host answers, and where.
@@ -157,12 +162,15 @@ impl App {
     /// Lets requests in flight end, then everything else.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        let Self { fleet, backends, edge, mut admin, socket, .. } = self;
+        let Self { fleet, backends, edge, mut admin, ssh, socket, .. } = self;
         let end = async {
             let drained = edge.await.context("serve requests")?;
             if tokio::time::timeout(ADMIN_GRACE, &mut admin).await.is_err() {
                 // Its connections end with the runtime.
                 admin.abort();
+            }
+            if let Some(ssh) = ssh {
+                ssh.end().await;
             }
             fleet.shutdown(LAST_GRACE).await;
             backends.stop().await;
@@ -196,7 +204,7 @@ impl Parts {
         data_runtime: Handle,
     ) -> anyhow::Result<Self> {
         prepare_data_dir(data)?;
-        let keys = KeyStore::open(&config.keys.clone().unwrap_or_else(|| data.join(KEYS))).context("open the keys")?;
+        let keys = KeyStore::open(&keys_dir(data, config)).context("open the keys")?;
         let (db, report) =
             Db::open(&data.join(STORE), &keys, open_options(accept_loss)).context("open the database")?;
         tell(&report);
@@ -223,6 +231,11 @@ impl Parts {
         control.start_webhooks(Arc::new(WebhookSender::new(control.egress().clone())));
         Ok(Self { control, fleet, backends, routes, clock })
     }
+}
+
+/// Where the keys are.
+fn keys_dir(data: &Path, config: &Config) -> PathBuf {
+    config.keys.clone().unwrap_or_else(|| data.join(KEYS))
 }
 
 fn prepare_data_dir(data: &Path) -> anyhow::Result<()> {

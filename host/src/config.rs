@@ -7,6 +7,7 @@ mod backends;
 mod catalogue;
 mod rates;
 mod reader;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ const TABLES: [&str; 12] = [
     "http",
     "tls",
     "admin",
+    "ssh",
     "limits",
     "rate_limits",
     "lifecycle",
@@ -58,6 +60,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `[admin] listen`: where metrics are served.
     pub admin_listen: SocketAddr,
+    /// `[ssh]`: where git is served over SSH; `None`: nowhere.
+    pub ssh: Option<SocketAddr>,
     /// `[limits]`, as far as they hold for single Spaces.
     pub limits: OperatorLimits,
     /// `[limits] cache`: memory for answers that the edge keeps.
@@ -144,6 +148,7 @@ impl Config {
         let http = Http::read(&file, &mut findings);
         let tls = read_tls(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
+        let ssh = ssh::read(&file, &mut findings);
         let (limits, cache, visitors) = read_limits(&file, &mut findings);
         let rates = rates::read(&file, &mut findings);
         let sleep_after = read_lifecycle(&file, &mut findings);
@@ -159,6 +164,7 @@ impl Config {
             http,
             tls,
             admin_listen,
+            ssh,
             limits,
             cache,
             visitors,

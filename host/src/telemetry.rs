@@ -17,9 +17,10 @@ use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is shown unless the operator asks for something else: everything worth knowing, and one line a request.
+/// What is shown unless the operator asks for something else: everything worth knowing, and one line a request. What russh
+/// says is about what strangers send, as often as they like.
 const DEFAULT_FILTER: &str =
-    "info,hyper=warn,h2=warn,hickory_resolver=warn,hickory_proto=warn,cranelift=warn,wasmtime=warn";
+    "info,hyper=warn,h2=warn,hickory_resolver=warn,hickory_proto=warn,cranelift=warn,wasmtime=warn,russh=off";
 /// Bytes that wait for the writer, a second of a busy host. What comes beyond is dropped and counted.
 const WAITING: usize = 8 << 20;
 /// How long the writer gathers lines after the first: nobody who looks on notices, and waking it for each line of a busy

@@ -24,6 +24,9 @@ const STOP: Duration = Duration::from_secs(12);
 
 /// The settings every test host starts from: more rows than a real one, small enough to reach their limits.
 const BASE_CONFIG: &str = r#"
+[ssh]
+listen = "127.0.0.1:0"
+
 [[hardware]]
 name = "test-half"
 vcpu = 0.5

@@ -23,6 +23,7 @@ const OWNER_ONLY: u32 = 0o600;
 pub struct Listeners {
     public: Vec<TcpListener>,
     admin: TcpListener,
+    ssh: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -32,7 +33,17 @@ impl Listeners {
             [] => bind_localhost()?,
             addresses => addresses.iter().map(|address| bind(*address)).collect::<Result<_, _>>()?,
         };
-        Ok(Self { public, admin: bind(config.admin_listen)? })
+        Ok(Self { public, admin: bind(config.admin_listen)?, ssh: config.ssh.and_then(bind_ssh) })
+    }
+
+    /// Where the SSH listener is, if there is one.
+    pub(super) fn ssh_address(&self) -> Option<SocketAddr> {
+        self.ssh.as_ref()?.local_addr().ok()
+    }
+
+    /// The SSH listener, for the current runtime.
+    pub(super) fn take_ssh(&mut self) -> anyhow::Result<Option<tokio::net::TcpListener>> {
+        self.ssh.take().map(into_tokio).transpose().context("take over the SSH listener")
     }
 
     /// The port of the first public socket.
@@ -87,6 +98,17 @@ fn bind_localhost() -> anyhow::Result<Vec<TcpListener>> {
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| format!("listen on {address}"))
+}
+
+/// A port that is taken costs no more than SSH: git goes over HTTP as well, and a second host on the machine is no mistake.
+fn bind_ssh(address: SocketAddr) -> Option<TcpListener> {
+    match TcpListener::bind(address) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%address, %error, "git is not served over SSH: set [ssh] listen to another address, or \"\" for none");
+            None
+        }
+    }
 }
 
 fn into_tokio(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
