@@ -110,12 +110,7 @@ impl Control {
         let db = &self.inner.db;
         let Some(key) = db.ssh_keys().get(&fingerprint).map_err(read_failed)? else { return Ok(None) };
         let account = self.inner.accounts.account_by_id(key.account)?;
-        Ok(account.map(|account| User {
-            id: account.id,
-            name: account.name,
-            is_admin: account.is_admin,
-            role: TokenRole::Write,
-        }))
+        account.map(|account| self.inner.accounts.user(account, TokenRole::Write)).transpose()
     }
 
     /// Notes that somebody has signed in by a key, if that was not noted lately.
@@ -164,7 +159,7 @@ impl Control {
             LfsOperation::Download => TokenRole::Read,
             LfsOperation::Upload => TokenRole::Write,
         };
-        Ok(account.map(|account| User { id: account.id, name: account.name, is_admin: account.is_admin, role }))
+        account.map(|account| self.inner.accounts.user(account, role)).transpose()
     }
 
     fn key_view(&self, fingerprint: Fingerprint, key: SshKey) -> ServiceResult<SshKeyView> {
