@@ -134,6 +134,7 @@ mod tests {
             sleep_after: SleepAfter::HostDefault,
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            preview: None,
         }
     }
 
