@@ -230,19 +230,19 @@ async fn a_log_is_told_to_nobody_who_may_not_read_it_any_more() {
     let hub = TestHub::start().await;
     hub.create("page", "static").await;
     hub.reaches("page", "RUNNING").await;
-    let root = hub.administrator("root").await;
+    let grace = hub.administrator("grace").await;
     let stream = request(Method::GET, "/api/spaces/ada/page/logs/run", Some(&hub.ada), None);
     let mut body = hub.router.clone().oneshot(stream).await.unwrap().into_body();
     body.frame().await.expect("the app has said something").unwrap();
-    let moved = json!({ "fromRepo": "ada/page", "toRepo": "root/page", "type": "space" });
-    hub.send(request(Method::POST, "/api/repos/move", Some(&root), Some(moved))).await.expect(200);
+    let moved = json!({ "fromRepo": "ada/page", "toRepo": "grace/page", "type": "space" });
+    hub.send(request(Method::POST, "/api/repos/move", Some(&grace), Some(moved))).await.expect(200);
     let ended = async { while body.frame().await.is_some() {} };
     // Its new owner has it say something again and again meanwhile.
     let talks = async {
         for number in 0.. {
             let variable = json!({ "key": "A", "value": number.to_string() });
-            let path = "/api/spaces/root/page/variables";
-            hub.send(request(Method::POST, path, Some(&root), Some(variable))).await.expect(200);
+            let path = "/api/spaces/grace/page/variables";
+            hub.send(request(Method::POST, path, Some(&grace), Some(variable))).await.expect(200);
         }
     };
     tokio::select! {
