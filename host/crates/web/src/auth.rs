@@ -8,10 +8,10 @@ use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use spaceport_control::service::{OauthBearer, SignedIn};
 use spaceport_core::id::SpaceId;
-use spaceport_core::permission::{Action, Actor};
+use spaceport_core::permission::{Action, Actor, TokenRole};
 
 use crate::error::ApiError;
 use crate::middleware::ActorNote;
@@ -23,6 +23,10 @@ pub(crate) const X_HF_AUTHORIZATION: HeaderName = HeaderName::from_static("x-hf-
 
 /// Who makes the request.
 pub(crate) struct Caller(pub(crate) Actor);
+
+/// Who looks after an account, its own or an organization's: not an application that its user has let in, and not a token
+/// that is for some Spaces alone.
+pub(crate) struct Manager(pub(crate) Actor);
 
 /// A request that somebody has signed.
 pub(crate) struct Signed(pub(crate) Arc<SignedIn>);
@@ -108,6 +112,21 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let actor = signed_in(parts, state).await?.map_or(Actor::Nobody, |signed| Actor::User(signed.user.clone()));
+        Ok(Self(actor))
+    }
+}
+
+impl FromRequestParts<AppState> for Manager {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Caller(actor) = Caller::from_request_parts(parts, state).await?;
+        let is_application = oauth_bearer(state, &parts.headers)?.is_some_and(|bearer| bearer.space.is_some());
+        let is_limited = matches!(&actor, Actor::User(user) if user.role == TokenRole::FineGrained);
+        if is_application || is_limited {
+            let message = "This token is for Spaces: sign in with one of yours that is for your whole account";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "Forbidden", message));
+        }
         Ok(Self(actor))
     }
 }

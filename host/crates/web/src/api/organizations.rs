@@ -16,7 +16,7 @@ use super::origin;
 use super::page::Page;
 use super::repos::invalid_name;
 use super::time::iso;
-use crate::auth::Caller;
+use crate::auth::{Caller, Manager};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, OwnerAt, QueryPairs, UserAt};
 use crate::router::AppState;
@@ -71,7 +71,7 @@ pub(super) fn of_user(organization: &Account, role: OrgRole) -> Value {
 /// Creates an organization of the caller's.
 async fn create(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     JsonBody(body): JsonBody<NewOrganization>,
 ) -> ApiResult<Json<Value>> {
     if body.owner.is_some() {
@@ -83,7 +83,7 @@ async fn create(
 }
 
 /// Deletes an organization that owns nothing.
-async fn remove(State(app): State<AppState>, Caller(actor): Caller, OwnerAt(name): OwnerAt) -> ApiResult<StatusCode> {
+async fn remove(State(app): State<AppState>, Manager(actor): Manager, OwnerAt(name): OwnerAt) -> ApiResult<StatusCode> {
     app.control.delete_organization(&actor, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -109,7 +109,7 @@ async fn members(
 /// Makes somebody a member, or changes what they are.
 async fn put_member(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(organization): OwnerAt,
     UserAt(user): UserAt,
     JsonBody(body): JsonBody<NewRole>,
@@ -121,7 +121,7 @@ async fn put_member(
 /// Ends a membership.
 async fn remove_member(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(organization): OwnerAt,
     UserAt(user): UserAt,
 ) -> ApiResult<StatusCode> {
@@ -132,7 +132,7 @@ async fn remove_member(
 /// Every organization of this host.
 async fn admin_list(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     query: QueryPairs,
     request: Request,
 ) -> ApiResult<Json<Value>> {
@@ -149,7 +149,7 @@ async fn admin_list(
 /// Creates an organization for a user.
 async fn admin_create(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     JsonBody(body): JsonBody<NewOrganization>,
 ) -> ApiResult<Json<Value>> {
     let by = app.control.administering(&actor)?;
@@ -162,7 +162,7 @@ async fn admin_create(
 /// An organization with its members.
 async fn admin_get(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(name): OwnerAt,
 ) -> ApiResult<Json<Value>> {
     app.control.administering(&actor)?;
@@ -175,7 +175,7 @@ async fn admin_get(
 /// Deletes an organization that owns nothing.
 async fn admin_delete(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(name): OwnerAt,
 ) -> ApiResult<StatusCode> {
     app.control.administering(&actor)?;
@@ -186,7 +186,7 @@ async fn admin_delete(
 /// Makes somebody a member, or changes what they are.
 async fn admin_put_member(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(organization): OwnerAt,
     UserAt(user): UserAt,
     JsonBody(body): JsonBody<NewRole>,
@@ -199,7 +199,7 @@ async fn admin_put_member(
 /// Ends a membership.
 async fn admin_remove_member(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     OwnerAt(organization): OwnerAt,
     UserAt(user): UserAt,
 ) -> ApiResult<StatusCode> {

@@ -11,7 +11,7 @@ use spaceport_core::ssh::Fingerprint;
 
 use super::time::iso;
 use super::told_to;
-use crate::auth::Caller;
+use crate::auth::Manager;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -54,7 +54,7 @@ pub(crate) async fn door(State(app): State<AppState>) -> Json<Value> {
 }
 
 /// `GET /api/settings/keys`.
-pub(crate) async fn keys(State(app): State<AppState>, Caller(actor): Caller) -> ApiResult<Json<Value>> {
+pub(crate) async fn keys(State(app): State<AppState>, Manager(actor): Manager) -> ApiResult<Json<Value>> {
     let keys = app.control.ssh_keys(&actor).map_err(told_to(&actor))?;
     let items: Value = keys.iter().map(shown).collect();
     Ok(Json(json!({ "items": items, "next": null })))
@@ -63,7 +63,7 @@ pub(crate) async fn keys(State(app): State<AppState>, Caller(actor): Caller) -> 
 /// `POST /api/settings/keys`.
 pub(crate) async fn add_key(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     JsonBody(new): JsonBody<NewKey>,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
     let added = app.control.add_ssh_key(&actor, &new.title, &new.key).await.map_err(told_to(&actor))?;
@@ -73,7 +73,7 @@ pub(crate) async fn add_key(
 /// `DELETE /api/settings/keys/{id}`.
 pub(crate) async fn delete_key(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     let fingerprint = Fingerprint::from_id(&id).ok_or_else(ApiError::not_found)?;

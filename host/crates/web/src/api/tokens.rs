@@ -13,7 +13,7 @@ use spaceport_core::permission::{Entity, Permission, TokenRole, User};
 
 use super::repos::invalid_name;
 use super::time::iso;
-use crate::auth::{Caller, Signed};
+use crate::auth::{Manager, Signed};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -93,7 +93,7 @@ pub(super) fn at_hand(app: &AppState, user: &User, token: &AccessToken) -> ApiRe
 }
 
 /// The caller's tokens, without the tokens themselves.
-async fn list(State(app): State<AppState>, Caller(actor): Caller, Signed(signed): Signed) -> ApiResult<Json<Value>> {
+async fn list(State(app): State<AppState>, Manager(actor): Manager, Signed(signed): Signed) -> ApiResult<Json<Value>> {
     let tokens = app.control.own_tokens(&actor)?;
     let items = tokens.iter().map(|token| row(&app, &signed.user, token)).collect::<ApiResult<Vec<Value>>>()?;
     Ok(Json(json!({ "items": items, "next": null })))
@@ -102,7 +102,7 @@ async fn list(State(app): State<AppState>, Caller(actor): Caller, Signed(signed)
 /// Creates a token of the caller's. The answer is the only one that has it.
 async fn create(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Signed(signed): Signed,
     JsonBody(body): JsonBody<NewToken>,
 ) -> ApiResult<Json<Value>> {
@@ -113,7 +113,7 @@ async fn create(
 }
 
 /// Revokes a token of the caller's.
-async fn revoke(State(app): State<AppState>, Caller(actor): Caller, Param(id): Param) -> ApiResult<StatusCode> {
+async fn revoke(State(app): State<AppState>, Manager(actor): Manager, Param(id): Param) -> ApiResult<StatusCode> {
     let id = id.parse().map_err(|_| ApiError::bad_request(format!("{id:?} is no id of a token")))?;
     app.control.revoke_own_token(&actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

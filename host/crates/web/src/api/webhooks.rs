@@ -11,7 +11,7 @@ use spaceport_core::webhook::{Domain, Target, Watched};
 
 use super::time::iso;
 use super::told_to;
-use crate::auth::Caller;
+use crate::auth::Manager;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -47,7 +47,7 @@ impl Body {
 }
 
 /// Lists the caller's.
-pub(crate) async fn list(State(app): State<AppState>, Caller(actor): Caller) -> ApiResult<Json<Value>> {
+pub(crate) async fn list(State(app): State<AppState>, Manager(actor): Manager) -> ApiResult<Json<Value>> {
     let webhooks = app.control.webhooks(&actor).map_err(told_to(&actor))?;
     Ok(Json(webhooks.iter().map(webhook_json).collect()))
 }
@@ -55,7 +55,7 @@ pub(crate) async fn list(State(app): State<AppState>, Caller(actor): Caller) -> 
 /// Shows one.
 pub(crate) async fn show(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     Ok(wrapped(&app.control.webhook(&actor, &id).map_err(told_to(&actor))?))
@@ -64,7 +64,7 @@ pub(crate) async fn show(
 /// Makes one.
 pub(crate) async fn create(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     JsonBody(body): JsonBody<Body>,
 ) -> ApiResult<Json<Value>> {
     let made = app.control.create_webhook(&actor, body.into_new()?).await.map_err(told_to(&actor))?;
@@ -74,7 +74,7 @@ pub(crate) async fn create(
 /// Changes one.
 pub(crate) async fn update(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
     JsonBody(body): JsonBody<Body>,
 ) -> ApiResult<Json<Value>> {
@@ -85,7 +85,7 @@ pub(crate) async fn update(
 /// Has one told again.
 pub(crate) async fn enable(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     Ok(wrapped(&app.control.enable_webhook(&actor, &id, true).await.map_err(told_to(&actor))?))
@@ -94,7 +94,7 @@ pub(crate) async fn enable(
 /// Has one told no more.
 pub(crate) async fn disable(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     Ok(wrapped(&app.control.enable_webhook(&actor, &id, false).await.map_err(told_to(&actor))?))
@@ -103,7 +103,7 @@ pub(crate) async fn disable(
 /// Deletes one.
 pub(crate) async fn delete(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     app.control.delete_webhook(&actor, &id).await.map_err(told_to(&actor))?;
@@ -113,7 +113,7 @@ pub(crate) async fn delete(
 /// What became of the last messages to one, newest first.
 pub(crate) async fn deliveries(
     State(app): State<AppState>,
-    Caller(actor): Caller,
+    Manager(actor): Manager,
     Param(id): Param,
 ) -> ApiResult<Json<Value>> {
     let deliveries = app.control.webhook_deliveries(&actor, &id).map_err(told_to(&actor))?;

@@ -124,7 +124,7 @@ impl Control {
         let orgs = &app.oauth.authorized_orgs;
         let belongs = |org: &String| {
             let account = org.parse().ok().and_then(|org| self.inner.accounts.account(&org).ok());
-            account.is_some_and(|account| user.role_in(account.id).is_some())
+            account.is_some_and(|account| account.id == user.id || user.role_in(account.id).is_some())
         };
         if orgs.is_empty() || orgs.iter().any(belongs) {
             return Ok(());

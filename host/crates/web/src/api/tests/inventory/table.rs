@@ -93,9 +93,16 @@ const ACCOUNT_WRITE: &str = "S...F..F";
 const TICKET: &str = "FFFFFFFF";
 /// Nobody: it is not offered.
 const NEVER: &str = "........";
+/// A form, which only a browser that was shown it sends.
+const FORM: &str = "FFFFFFFF";
+/// For tokens of applications alone, or for whoever says which application it is.
+const BEARER: &str = "SSSSSSSS";
+/// For applications: users' tokens are not theirs.
+const NO_CLIENT: &str = ".SSSSSSS";
 /// A page, which tells nobody to sign in.
 const PAGE: &str = "HH.....H";
 
+const FINGERPRINT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 const MULTILINE: &str = "application/x-ndjson";
 const COMMIT: &str = concat!(
     r#"{"key":"header","value":{"summary":"change"}}"#,
@@ -117,6 +124,24 @@ fn host() -> Vec<Row> {
         row("GET /healthz", OPEN),
         row("GET /readyz", OPEN),
         row("GET /", OPEN),
+        row("GET /.well-known/openid-configuration", OPEN),
+        row("GET /.well-known/oauth-authorization-server", OPEN),
+        row("GET /oauth/jwks", OPEN),
+        row("GET /oauth/authorize", OPEN),
+        row("POST /oauth/consent", OPEN),
+        row("POST /oauth/token", NO_CLIENT),
+        row("GET /oauth/userinfo", BEARER),
+        row("POST /oauth/userinfo", BEARER),
+        row("POST /oauth/device", BEARER),
+        row("GET /oauth/device", OPEN),
+        row("POST /oauth/device/answer", OPEN),
+        row("GET /avatars/{param}", OPEN).param("ada"),
+        row("GET /login", OPEN),
+        row("POST /login", FORM),
+        row("GET /logout", OPEN),
+        row("POST /logout", OPEN),
+        row("GET /settings/applications", OPEN),
+        row("POST /settings/applications", OPEN),
         row("GET /api/spaces", OPEN),
         row("GET /api/spaces/hardware", OPEN),
         row("GET /api/spaces/templates", OPEN),
@@ -134,6 +159,18 @@ fn accounts() -> Vec<Row> {
         row("POST /api/settings/tokens", ACCOUNT_WRITE).body(r#"{"displayName":"x","role":"read"}"#),
         row("DELETE /api/settings/tokens/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
         row("POST /api/credentials/revoke", OPEN).body(r#"{"credentials":[]}"#),
+        row("GET /api/settings/keys", ACCOUNT),
+        row("POST /api/settings/keys", ACCOUNT_WRITE).body(r#"{"title":"x","key":"x"}"#),
+        row("DELETE /api/settings/keys/{param}", ACCOUNT_WRITE).param(FINGERPRINT),
+        row("GET /api/ssh", OPEN),
+        row("GET /api/settings/webhooks", ACCOUNT),
+        row("POST /api/settings/webhooks", ACCOUNT_WRITE).body("{}"),
+        row("GET /api/settings/webhooks/{param}", ACCOUNT).param("0123456789abcdef01234567"),
+        row("GET /api/settings/webhooks/{param}/deliveries", ACCOUNT).param("0123456789abcdef01234567"),
+        row("POST /api/settings/webhooks/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567").body("{}"),
+        row("DELETE /api/settings/webhooks/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
+        row("POST /api/settings/webhooks/{param}/enable", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
+        row("POST /api/settings/webhooks/{param}/disable", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
         row("GET /api/users/{param}/overview", OPEN).param("ada"),
         row("GET /api/users/{param}/likes", OPEN).param("ada"),
         row("GET /api/users/{param}/followers", OPEN).param("ada"),
@@ -190,7 +227,7 @@ fn spaces() -> Vec<Row> {
         row("POST /api/spaces/{owner}/{name}/discussions/{number}/comment/{param}/hide", LIKE),
         row("POST /api/spaces/{owner}/{name}/discussions/{number}/title", LIKE).body(r#"{"title":"another"}"#),
         row("POST /api/spaces/{owner}/{name}/discussions/{number}/status", LIKE).body(r#"{"status":"closed"}"#),
-        row("POST /api/spaces/{owner}/{name}/discussions/{number}/merge", LIKE),
+        row("POST /api/spaces/{owner}/{name}/discussions/{number}/merge", WRITE),
     ]
 }
 
@@ -223,6 +260,7 @@ fn running() -> Vec<Row> {
         row("POST /api/spaces/{owner}/{name}/replicas", WRITE).body(r#"{"replicas":1}"#),
         row("PUT /api/spaces/{owner}/{name}/volumes", WRITE).body(r#"{"volumes":[]}"#),
         row("DELETE /api/spaces/{owner}/{name}/volumes", WRITE),
+        row("POST /api/spaces/{owner}/{name}/oauth/secret", WRITE),
         row("GET /api/spaces/{owner}/{name}/previews", SEE),
         row("POST /api/spaces/{owner}/{name}/previews", WRITE).body(r#"{"ref":"absent"}"#),
         row("DELETE /api/spaces/{owner}/{name}/previews", WRITE).body(r#"{"ref":"absent"}"#),
