@@ -4,9 +4,12 @@
 //! An operation takes the actor first and a Space by its path, decides with `core`, stores with `db` and `git`, and tells
 //! the fleet. What it returned has happened durably. Nothing here knows HTTP or what a response looks like.
 
+mod account_changes;
 mod accounts;
 mod addresses;
+mod admin;
 mod attempts;
+mod audit;
 mod commit;
 mod discussions;
 mod duplicate;
@@ -14,6 +17,7 @@ mod error;
 mod files;
 mod git;
 mod git_tree;
+mod grants;
 mod hardware;
 mod lfs;
 mod likes;
@@ -26,6 +30,7 @@ mod password;
 mod preupload;
 mod previews;
 mod profiles;
+mod quotas;
 mod readme;
 mod refs;
 mod running;
@@ -33,6 +38,7 @@ mod search;
 mod sessions;
 mod settings;
 mod spaces;
+mod spending;
 mod ssh;
 mod storage;
 mod template;
@@ -63,8 +69,10 @@ use attempts::Attempts;
 
 pub use crate::lfs::LargeContent;
 pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
-pub use accounts::{Accounts, NewToken, NewUser, SignedIn};
+pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
+pub use admin::{Backends, Capacity, HardwareInUse};
+pub use audit::{AuditFilter, AuditPage, asked_from};
 pub use commit::{FileChange, NewCommit};
 pub use discussions::{
     CommentTextView, CommentView, Conflicts, DiscussionDetails, DiscussionFilter, DiscussionPage, DiscussionView,
@@ -74,6 +82,7 @@ pub use duplicate::NewCopy;
 pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use git::GitPush;
+pub use grants::{GrantAnswer, SpaceGrant};
 pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
@@ -86,15 +95,17 @@ pub use organizations::MemberView;
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use previews::PreviewView;
 pub use profiles::{OwnedSpace, Profile};
+pub use quotas::QuotaView;
 pub use readme::ReadmeReport;
 pub use refs::{CommitPage, NamedRef, RefList};
 pub use running::Restart;
 pub use search::SpaceQuery;
 pub use sessions::{NewSession, Session};
 pub use settings::{NewSetting, Settled, Warning};
-pub use spaceport_db::{AccessToken, Account, AccountKind, Member};
+pub use spaceport_db::{AccessToken, Account, AccountKind, AuditActor, AuditEntry, AuditKey, Member, OwnerQuota};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};
+pub use spending::{Days, HardwareUse, SpaceUsage, StorageUse, UsageReport};
 pub use ssh::{LfsPass, SshKeyView};
 pub use token::{TOKEN_PREFIX, TokenText};
 pub use tokens::{EntityKind, NamedEntity, NewOwnToken, ScopeView};
@@ -124,6 +135,8 @@ struct Inner {
     webhooks: Arc<Webhooks>,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
+    /// By which one Space after the other is given to an owner, and an owner is not deleted meanwhile.
+    places: Mutex<()>,
 }
 
 /// The turn to change a Space, for whoever may; others wait until it is dropped.
@@ -166,6 +179,7 @@ impl Control {
             devices: oauth::DeviceRequests::default(),
             webhooks,
             turns: parking_lot::Mutex::default(),
+            places: Mutex::default(),
         };
         let control = Self { inner: Arc::new(inner) };
         control.begin_sign_ins();

@@ -155,6 +155,8 @@ impl From<ServiceError> for ApiError {
             }
             ServiceError::NothingToDelete(_) => Self::new(StatusCode::NOT_FOUND, "EntryNotFound", message),
             ServiceError::DiscussionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "DiscussionNotFound", message),
+            ServiceError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "NotFound", message),
+            ServiceError::OverQuota(_) => Self::new(StatusCode::FORBIDDEN, "QuotaExceeded", message),
             ServiceError::AccountNotFound(_) => Self::new(StatusCode::NOT_FOUND, "AccountNotFound", message),
             ServiceError::Outdated { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "Outdated", message),
             ServiceError::TooLarge(_) => Self::too_large(message),

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use spaceport_core::id::{AccountId, ID_BYTES, TokenId};
 use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{Membership, Scopes, TokenRole, User};
-use spaceport_db::{AccessToken, Account, AccountKind, Batch, CommitError, Db, PasswordHash, TableId, TokenHash};
+use spaceport_db::{
+    AccessToken, Account, AccountKind, AuditActor, Batch, CommitError, Db, Expect, PasswordHash, TableId, TokenHash,
+};
 
+use super::audit::{Act, record};
 use super::error::{ServiceError, ServiceResult};
 use super::password::{hash_password, verify_password};
 use super::storage::{commit_failed, read_failed};
@@ -58,6 +61,15 @@ pub struct NewUser {
     pub password: Option<String>,
 }
 
+/// What is to be changed about a user.
+#[derive(Clone, Default)]
+pub struct AccountChanges {
+    /// Whether it administers this host.
+    pub is_admin: Option<bool>,
+    /// Its password; `Some(None)`: it has none from now on, and signs in by token only.
+    pub password: Option<Option<String>>,
+}
+
 /// A token to be created.
 pub struct NewToken {
     /// Whose it is.
@@ -83,8 +95,13 @@ impl Accounts {
         Self { db, clock }
     }
 
-    /// Creates a user.
+    /// Creates a user for whoever has the shell of this machine.
     pub async fn create_user(&self, user: NewUser) -> ServiceResult<Account> {
+        self.create_user_as(user, AuditActor::Shell).await
+    }
+
+    /// Creates a user.
+    pub(super) async fn create_user_as(&self, user: NewUser, by: AuditActor) -> ServiceResult<Account> {
         let account = self.new_account(user.name, AccountKind::User)?;
         let password = match user.password {
             Some(password) => Some(PasswordHash(blocking(move || hash_password(&password)).await?)),
@@ -93,6 +110,8 @@ impl Accounts {
         let account = Account { is_admin: user.is_admin, password, ..account };
         let mut batch = Batch::default();
         batch.insert_account(&self.db, &account);
+        let act = Act::new("user.create").to(&account.name).with("admin", account.is_admin);
+        record(&self.db, self.clock.now(), by, act, &mut batch);
         self.insert_account(batch, account).await
     }
 
@@ -117,9 +136,14 @@ impl Accounts {
         }
     }
 
-    /// Creates a token and returns it: it cannot be read again.
+    /// Creates a token for whoever has the shell of this machine, and returns it: it cannot be read again.
     pub async fn create_token(&self, new: NewToken) -> ServiceResult<TokenText> {
-        Ok(self.issue_token(new, Arc::default()).await?.0)
+        self.create_token_as(new, AuditActor::Shell).await
+    }
+
+    /// Creates a token and returns it.
+    pub(super) async fn create_token_as(&self, new: NewToken, by: AuditActor) -> ServiceResult<TokenText> {
+        Ok(self.issue_token(new, Arc::default(), by).await?.0)
     }
 
     /// The same, for these scopes if it is fine-grained.
@@ -127,6 +151,7 @@ impl Accounts {
         &self,
         new: NewToken,
         scopes: Arc<Scopes>,
+        by: AuditActor,
     ) -> ServiceResult<(TokenText, AccessToken)> {
         let account = self.account(&new.user)?;
         if account.kind != AccountKind::User {
@@ -155,6 +180,10 @@ impl Accounts {
         };
         let mut batch = Batch::default();
         batch.insert_new(self.db.tokens(), &TokenHash(text.hash()), &token);
+        batch.expect(self.db.accounts(), &account.id, Expect::Present);
+        let act = Act::new("token.create").to(&account.name).with("token", token.id).with("label", &token.label);
+        let act = act.with("role", token.role.as_str());
+        record(&self.db, self.clock.now(), by, act, &mut batch);
         self.db.commit(batch).await.map_err(commit_failed)?;
         Ok((text, token))
     }
@@ -224,6 +253,8 @@ pub(super) fn new_id(now: u64) -> [u8; ID_BYTES] {
     bytes
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> ServiceResult<T> + Send + 'static) -> ServiceResult<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> ServiceResult<T> + Send + 'static,
+) -> ServiceResult<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::internal("hash a password", error))?
 }

@@ -3,16 +3,17 @@
 
 use bytes::Bytes;
 use spaceport_core::discussion::pull_number;
-use spaceport_core::id::SpaceId;
 use spaceport_core::lfs::LfsOid;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid, OidPrefix};
-use spaceport_core::space::Sdk;
+use spaceport_core::space::{Sdk, Space};
+use spaceport_db::Batch;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, Repo, RepoPath};
 
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::{fleet_failed, git_failed, tree_refused};
@@ -52,6 +53,16 @@ pub enum FileChange {
     },
 }
 
+impl FileChange {
+    /// Bytes that it brings into the repository.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Put { content, .. } => content.len() as u64,
+            Self::PutLarge { .. } | Self::Delete { .. } | Self::DeleteFolder { .. } => 0,
+        }
+    }
+}
+
 /// A commit to be made.
 #[derive(Debug, Clone, Default)]
 pub struct NewCommit {
@@ -82,16 +93,20 @@ impl Control {
         // One after the other: the fleet must hear of two commits in the order they were made.
         let turn = self.settings_turn(actor, space.id).await?;
         let repo = self.inner.repos.repo(space.id);
-        let (before, head) = self.make_commit(space.id, user, &repo, branch, new).await?;
-        if branch == DEPLOY_BRANCH {
+        let (before, head) = self.make_commit(&turn.space, user, &repo, branch, new).await?;
+        let act = Act::on("repository.commit", &turn.space).with("branch", branch).with("revision", head);
+        let noted = if before == Some(head) { Batch::default() } else { self.noted(actor, act) };
+        let deploys = branch == DEPLOY_BRANCH;
+        let (with_head, with_row) = if deploys { (noted, Batch::default()) } else { (Batch::default(), noted) };
+        if deploys {
             // Also of a head that was there: the commit before this one may be the same, sent again because the fleet
             // could not be told of it.
-            self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
+            self.inner.fleet.pushed_with(space.id, head, with_head).await.map_err(fleet_failed)?;
         } else {
             self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         if before != Some(head) {
-            self.keep_sdk(&turn, sdk).await?;
+            self.keep_sdk(&turn, sdk, with_row).await?;
             self.inner.fleet.tidy(repo);
             self.tell_of_branch(&turn, branch, before, Some(head));
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
@@ -102,18 +117,20 @@ impl Control {
     /// Makes a commit on a branch or a pull request, for a caller that has the Space's turn; the head before and the new one.
     pub(super) async fn make_commit(
         &self,
-        space: SpaceId,
+        space: &Space,
         user: &User,
         repo: &Repo,
         branch: &str,
         new: NewCommit,
     ) -> ServiceResult<(Option<Oid>, Oid)> {
         let message = message(&new)?;
+        let size = new.changes.iter().map(FileChange::bytes).sum();
+        self.require_repository_room(space.owner, async { Ok(size) }).await?;
         let before = repo.head(branch).await.map_err(git_failed)?;
         if before.is_none() && branch != DEPLOY_BRANCH {
             return Err(ServiceError::RevisionNotFound(branch.to_owned()));
         }
-        let changes = self.with_pointers(space, repo, before, new.changes).await?;
+        let changes = self.with_pointers(space.id, repo, before, new.changes).await?;
         let changes = changes.into_iter().map(git_change).collect::<ServiceResult<Vec<_>>>()?;
         let author = author(user, self.inner.clock.now());
         let spec = CommitSpec { branch: branch.to_owned(), parent: new.parent, author, message, changes };
@@ -121,9 +138,9 @@ impl Control {
     }
 
     /// Hands a new head of the deploy branch to the fleet, with the kind that its README names.
-    pub(super) async fn deployed(&self, turn: &Turn, head: Oid, sdk: Option<Sdk>) -> ServiceResult<()> {
-        self.inner.fleet.pushed(turn.space.id, head).await.map_err(fleet_failed)?;
-        self.keep_sdk(turn, sdk).await
+    pub(super) async fn deployed(&self, turn: &Turn, head: Oid, sdk: Option<Sdk>, with: Batch) -> ServiceResult<()> {
+        self.inner.fleet.pushed_with(turn.space.id, head, with).await.map_err(fleet_failed)?;
+        self.keep_sdk(turn, sdk, Batch::default()).await
     }
 
     /// Tells webhooks that a branch is made, moved or removed.
@@ -133,8 +150,9 @@ impl Control {
     }
 
     /// Stores the kind that a README names, for the time before something is built from it.
-    async fn keep_sdk(&self, turn: &Turn, sdk: Option<Sdk>) -> ServiceResult<()> {
-        let stored = self.store_change(turn, |space, _| {
+    async fn keep_sdk(&self, turn: &Turn, sdk: Option<Sdk>, with: Batch) -> ServiceResult<()> {
+        let stored = self.store_change(turn, |space, batch| {
+            batch.append(with);
             space.sdk = sdk.unwrap_or(space.sdk);
             Ok(())
         });

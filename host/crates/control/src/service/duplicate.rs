@@ -10,7 +10,7 @@ use spaceport_db::Batch;
 
 use super::error::ServiceResult;
 use super::settings::{NewSetting, Settled, Warning};
-use super::spaces::NewSpace;
+use super::spaces::{NewSpace, created};
 use super::storage::{git_failed, read_failed};
 use super::{Control, Happening};
 
@@ -47,8 +47,12 @@ impl Control {
         let mut warnings: Vec<Warning> = secrets_to_fill_in(&original, &copy.secrets).into_iter().collect();
         let new = self.as_new(&original, copy);
         warnings.extend(self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty()));
-        let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
+        self.require_large_room(owner, self.large_bytes_of(original.id)?)?;
+        let repo = self.inner.repos.repo(original.id);
+        self.require_repository_room(owner, repo.disk_bytes()).await?;
+        let (space, mut batch, fixed) = self.prepare(path, owner, user.id, new)?;
         warnings.extend(fixed);
+        self.note(&mut batch, actor, created(&space, "space.duplicate").with("original", &original.path));
         let id = space.id;
         let _turn = self.bare_turn(id).await;
         let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;

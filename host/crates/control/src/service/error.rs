@@ -58,6 +58,12 @@ pub enum ServiceError {
     /// No discussion of that number, or no such comment in it.
     #[error("{0}")]
     DiscussionNotFound(String),
+    /// No such thing of another kind; the text says of which.
+    #[error("{0}")]
+    NotFound(String),
+    /// The owner may not have more; the text says of what.
+    #[error("{0}")]
+    OverQuota(String),
     /// No such user or organization.
     #[error("There is no account named {0:?}")]
     AccountNotFound(String),

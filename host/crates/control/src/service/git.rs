@@ -12,9 +12,11 @@ use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
 use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, Space};
+use spaceport_db::Batch;
 use spaceport_git::{Audit, GitError, PackStream, Push, PushOutput, RefCommand, Repo, Service};
 use tokio::io::AsyncRead;
 
+use super::audit::{Act, origin};
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::git_failed;
@@ -40,6 +42,8 @@ pub struct GitPush {
     user: User,
     /// Whether it may push more than pull requests of its own.
     is_writer: bool,
+    /// The address that it comes from.
+    from: Option<String>,
     output: PushOutput,
     push: Push,
     /// The kind that the new README names.
@@ -111,7 +115,8 @@ impl Control {
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let push = Push::begin(&self.inner.repos.repo(space.id), input, output.clone()).await.map_err(git_failed)?;
         let (control, user) = (self.clone(), user.clone());
-        Ok(push.map(|push| GitPush { control, space, user, is_writer, output, push, sdk: None }))
+        let from = origin();
+        Ok(push.map(|push| GitPush { control, space, user, is_writer, from, output, push, sdk: None }))
     }
 }
 
@@ -165,6 +170,7 @@ impl GitPush {
             self.control.refuse_full(&repo).await.map_err(|error| Refusal::Content(vec![error.to_string()]))?;
         }
         self.push.take_pack(input).await.map_err(|error| self.failed(error))?;
+        self.require_room().await?;
         let audit = self.push.audit(MAX_PUSHED_FILE).await.map_err(|error| self.failed(error))?;
         refuse_large(&audit)?;
         self.control.refuse_absent(self.space.id, &audit.pointers)?;
@@ -190,6 +196,19 @@ impl GitPush {
         may.map_err(|error| {
             tracing::error!(space = %self.space.path, %error, "a push failed through a fault of the host");
             Refusal::Pack("an internal error occurred; the host's log has it".to_owned())
+        })
+    }
+
+    /// Refuses what would take the owner's repositories beyond its quota.
+    async fn require_room(&self) -> Result<(), Refusal> {
+        let incoming = self.push.incoming();
+        let room = self.control.require_repository_room(self.space.owner, incoming.disk_bytes()).await;
+        room.map_err(|error| match error {
+            error @ ServiceError::OverQuota(_) => Refusal::Content(vec![error.to_string()]),
+            error => {
+                tracing::error!(space = %self.space.path, %error, "what an owner has cannot be counted");
+                Refusal::Pack("an internal error occurred; the host's log has it".to_owned())
+            }
         })
     }
 
@@ -287,15 +306,21 @@ impl GitPush {
             moved.iter().map(|RefCommand { name, old, new }| UpdatedRef { name: name.clone(), old: *old, new: *new });
         control.tell_webhooks(Happening::content(&turn.space, &refs.collect::<Vec<_>>()));
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
+        let names: Vec<&str> = moved.iter().map(|command| command.name.as_str()).collect();
+        let act = Act::on("repository.push", &turn.space).from(self.from.clone()).with("refs", names.join(", "));
+        let actor = Actor::User(self.user.clone());
         match deployed.and_then(|command| command.new) {
-            Some(head) => self.deploy(&turn, head).await,
-            None => self.push.say(&format!("\nStored. Only {DEPLOY_BRANCH} is built and served.\n")).await,
+            Some(head) => self.deploy(&turn, head, control.noted(&actor, act.with("revision", head))).await,
+            None => {
+                control.note_alone(&actor, act).await;
+                self.push.say(&format!("\nStored. Only {DEPLOY_BRANCH} is built and served.\n")).await;
+            }
         }
     }
 
-    async fn deploy(&self, turn: &Turn, head: Oid) {
+    async fn deploy(&self, turn: &Turn, head: Oid, noted: Batch) {
         // The head is there for good by now: what cannot be recorded is found by the next comparison of heads and builds.
-        let told = self.control.deployed(turn, head, self.sdk).await;
+        let told = self.control.deployed(turn, head, self.sdk, noted).await;
         let state = match told {
             Ok(()) => "is being built",
             Err(error) => {

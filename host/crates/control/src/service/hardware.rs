@@ -7,6 +7,7 @@ use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::space::{Sdk, SleepAfter};
 
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{Settled, Warning};
 use super::storage::fleet_failed;
@@ -34,7 +35,13 @@ impl Control {
         self.check_flavor(sdk, flavor)?;
         let (sleep, warning) = self.sleep_wish(flavor, sleep_after)?;
         let space = self
-            .change_settings(actor, found.id, |space| {
+            .change(actor, found.id, |space, batch| {
+                self.end_grants(space, flavor, batch)?;
+                self.note(
+                    batch,
+                    actor,
+                    Act::on("space.hardware", space).with("flavor", flavor).with("before", &space.hardware),
+                );
                 space.hardware = flavor.to_owned();
                 space.sleep_after = sleep.unwrap_or(space.sleep_after);
                 Ok(())
@@ -57,7 +64,8 @@ impl Control {
             return Ok(Settled { value: self.runtime_of(&found), warnings: warning.into_iter().collect() });
         };
         let turn = self.settings_turn(actor, found.id).await?;
-        let stored = self.store_change(&turn, |space, _| {
+        let stored = self.store_change(&turn, |space, batch| {
+            self.note(batch, actor, Act::on("space.sleep_time", space).with("seconds", seconds));
             space.sleep_after = sleep;
             Ok(())
         });
@@ -76,10 +84,11 @@ impl Control {
             self.check_tier(tier)?;
         }
         let space = self
-            .change_settings(actor, found.id, |space| {
+            .change(actor, found.id, |space, batch| {
                 if let (Some(old), Some(new)) = (&space.storage, tier) {
                     self.refuse_smaller(old, new)?;
                 }
+                self.note(batch, actor, Act::on("space.storage", space).with("tier", tier.unwrap_or("none")));
                 space.storage = tier.map(str::to_owned);
                 Ok(())
             })

@@ -60,7 +60,8 @@ impl Control {
         is_upload: bool,
         wanted: &[(LfsOid, u64)],
     ) -> ServiceResult<(SpaceId, Vec<LfsAnswer>)> {
-        let space = self.space(actor, path, if is_upload { Action::Write } else { Action::See })?.id;
+        let found = self.space(actor, path, if is_upload { Action::Write } else { Action::See })?;
+        let (space, owner) = (found.id, found.owner);
         let taken = self.large().taken(space).await.map_err(lfs_failed)?;
         let mut answers = Vec::with_capacity(wanted.len());
         for (oid, size) in wanted {
@@ -69,7 +70,11 @@ impl Control {
                 Some(_) if is_upload => LfsAnswer::Present,
                 Some(_) => LfsAnswer::Fetch,
                 None if is_upload => match self.large().admit_beside(&taken, *oid, *size) {
-                    Ok(()) => LfsAnswer::Send,
+                    Ok(()) => match self.require_large_room(owner, *size) {
+                        Ok(()) => LfsAnswer::Send,
+                        Err(error @ ServiceError::OverQuota(_)) => LfsAnswer::Refused(error.to_string()),
+                        Err(error) => return Err(error),
+                    },
                     Err(error @ LfsError::TooLarge(_)) => LfsAnswer::Refused(error.to_string()),
                     Err(error) => return Err(lfs_failed(error)),
                 },
@@ -98,7 +103,7 @@ impl Control {
 
     /// Takes a whole file in.
     pub async fn lfs_receive(&self, ticket: &LfsTicket, input: impl AsyncRead + Unpin) -> ServiceResult<()> {
-        self.require_space(ticket.space)?;
+        self.require_room_for(ticket)?;
         self.large().receive(ticket.space, ticket.oid, ticket.size, input).await.map_err(lfs_failed)
     }
 
@@ -109,14 +114,14 @@ impl Control {
         number: u64,
         input: impl AsyncRead + Unpin,
     ) -> ServiceResult<u32> {
-        self.require_space(ticket.space)?;
+        self.require_room_for(ticket)?;
         let upload = (ticket.space, ticket.oid, ticket.size);
         self.large().receive_part(upload, number, input).await.map_err(lfs_failed)
     }
 
     /// Puts the parts of a file together.
     pub async fn lfs_complete(&self, ticket: &LfsTicket) -> ServiceResult<()> {
-        self.require_space(ticket.space)?;
+        self.require_room_for(ticket)?;
         self.large().complete(ticket.space, ticket.oid, ticket.size).await.map_err(lfs_failed)
     }
 
@@ -130,6 +135,15 @@ impl Control {
     /// The large files of this host.
     pub(super) fn large(&self) -> &LfsStore {
         &self.inner.fleet.shared().lfs
+    }
+
+    /// The Space of an upload must be there still, and its owner may have the file.
+    fn require_room_for(&self, ticket: &LfsTicket) -> ServiceResult<()> {
+        let space = self.inner.db.spaces().get(&ticket.space).map_err(super::storage::read_failed)?;
+        let owner = space.ok_or(Denied::Hidden)?.owner;
+        // What is sent again becomes no more.
+        let is_there = self.large().find(ticket.space, ticket.oid).map_err(lfs_failed)?.is_some();
+        self.require_large_room(owner, if is_there { 0 } else { ticket.size })
     }
 
     fn require_space(&self, space: SpaceId) -> ServiceResult<()> {

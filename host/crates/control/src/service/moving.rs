@@ -6,6 +6,7 @@ use spaceport_core::permission::{Action, Actor, Subject, can};
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, CommitError, TableId};
 
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
 use super::{Control, Happening};
@@ -28,12 +29,21 @@ impl Control {
         if let Some(there) = self.inner.db.space_by_path(&to).map_err(read_failed)?.filter(|there| there.id != old.id) {
             return Err(ServiceError::NameTaken(there.path));
         }
+        // Another owner has to have room for it; within one, nothing becomes more.
+        let _place = self.inner.places.lock().await;
+        if owner != old.owner {
+            self.require_place(owner)?;
+            self.require_large_room(owner, self.large_bytes_of(old.id)?)?;
+            let repo = self.inner.repos.repo(old.id);
+            self.require_repository_room(owner, repo.disk_bytes()).await?;
+        }
         let subdomain = Subdomain::derive(&to);
         let mut new = Space { path: to, owner, subdomain, updated_at: self.inner.clock.now(), ..old.clone() };
         loop {
             let mut batch = Batch::default();
             self.hold_owner(&mut batch, owner)?;
             batch.move_space(&self.inner.db, &old, &new, version).map_err(read_failed)?;
+            self.note(&mut batch, actor, Act::on("space.move", &new).with("before", &old.path));
             let hashed = Subdomain::derive_with_hash(&new.path);
             match self.inner.db.commit(batch).await {
                 Ok(_) => break,

@@ -14,7 +14,9 @@ use spaceport_db::{Account, AccountKind, Batch, CommitError, Expect, Member, Tab
 
 use super::Control;
 use super::accounts::Accounts;
+use super::admin::administrator;
 use super::error::{ServiceError, ServiceResult};
+use super::quotas::forget_quota;
 use super::storage::{commit_failed, read_failed};
 
 /// Most members of one organization: its list is read as a whole.
@@ -131,6 +133,7 @@ impl Accounts {
                 return Err(ServiceError::Conflict(message));
             }
             let mut batch = Batch::default();
+            forget_quota(&self.db, organization.id, &mut batch);
             batch.delete_memberships(&self.db, organization.id).map_err(read_failed)?;
             batch.remove_account(&self.db, &organization, version).map_err(read_failed)?;
             if self.settled(batch).await? {
@@ -184,7 +187,7 @@ impl Accounts {
     }
 
     /// Refuses to let an organization be without an admin.
-    fn refuse_to_lose(&self, organization: &Account, user: &Account) -> ServiceResult<()> {
+    pub(super) fn refuse_to_lose(&self, organization: &Account, user: &Account) -> ServiceResult<()> {
         let members = self.db.members().under(&organization.id).map_err(read_failed)?;
         let is_admin = |member: &Member| member.role == OrgRole::Admin;
         let is_theirs = members.iter().any(|((_, id), member)| *id == user.id && is_admin(member));
@@ -220,8 +223,24 @@ impl Control {
         if user.role < TokenRole::Write {
             return Err(needs_write("Creating an organization"));
         }
+        // A user is not deleted meanwhile.
+        let _place = self.inner.places.lock().await;
         let made = self.accounts().create_organization(name, &user.name).await?;
         tracing::info!(organization = %made.name, actor = %user.name, "an organization was created");
+        Ok(made)
+    }
+
+    /// Creates an organization for a user, who is its first admin.
+    pub async fn create_organization_for(
+        &self,
+        actor: &Actor,
+        name: OwnerName,
+        owner: &OwnerName,
+    ) -> ServiceResult<Account> {
+        let by = self.administering(actor)?;
+        let _place = self.inner.places.lock().await;
+        let made = self.accounts().create_organization(name, owner).await?;
+        tracing::info!(organization = %made.name, %owner, actor = %by.name, "an organization was created");
         Ok(made)
     }
 
@@ -242,6 +261,8 @@ impl Control {
         role: OrgRole,
     ) -> ServiceResult<Member> {
         let by = self.managing(actor, organization)?;
+        // The user is not deleted meanwhile.
+        let _place = self.inner.places.lock().await;
         let member = self.accounts().put_member(organization, user, role).await?;
         tracing::info!(%organization, %user, role = role.as_str(), actor = %by.name, "a member was put");
         Ok(member)
@@ -268,14 +289,7 @@ impl Control {
 
     /// The actor, if it administers this host.
     pub fn administering<'a>(&self, actor: &'a Actor) -> ServiceResult<&'a User> {
-        match actor {
-            Actor::Nobody => Err(Denied::SignIn.into()),
-            Actor::User(user) if user.administers() => Ok(user),
-            Actor::User(_) => {
-                let message = "This needs a token with the role \"admin\" of a user who administers this host";
-                Err(ServiceError::Forbidden(message.to_owned()))
-            }
-        }
+        administrator(actor)
     }
 
     /// The actor, if it may manage this organization.

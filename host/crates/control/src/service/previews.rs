@@ -17,6 +17,7 @@ use spaceport_db::{Batch, CommitError, TableId};
 
 use super::Control;
 use super::accounts::new_id;
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, git_failed, read_failed};
 use crate::logs::{LogKind, LogReader};
@@ -62,9 +63,10 @@ impl Control {
         let preview = self.new_preview(space, full_name);
         let id = preview.id;
         let name = preview.preview.as_ref().map(|preview| preview.reference.clone()).unwrap_or_default();
+        let noted = self.noted(actor, Act::on("preview.open", space).to(&name));
         let made = async {
             self.inner.repos.show(space.id, id, head).await.map_err(git_failed)?;
-            let stored = self.store_preview(space, preview).await?;
+            let stored = self.store_preview(space, preview, noted).await?;
             Ok((stored.beside(space), Some(head)))
         };
         self.bring_in(id, made).await?;
@@ -78,7 +80,8 @@ impl Control {
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
         let id = self.preview_id(space.id, reference)?;
-        self.inner.fleet.remove(id).await.map_err(fleet_failed)?;
+        let noted = self.noted(actor, Act::on("preview.end", space).to(reference));
+        self.inner.fleet.remove_with(id, noted).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, reference, "a preview was ended");
         Ok(())
     }
@@ -158,11 +161,11 @@ impl Control {
     }
 
     /// Stores a new preview, under another label if its own is taken.
-    async fn store_preview(&self, of: &Space, mut preview: Space) -> ServiceResult<Space> {
+    async fn store_preview(&self, of: &Space, mut preview: Space, noted: Batch) -> ServiceResult<Space> {
         let reference = preview.preview.as_ref().map(|preview| short_name(&preview.reference)).unwrap_or_default();
         let hashed: Subdomain = of.subdomain.preview_with_hash(reference);
         loop {
-            let mut batch = Batch::default();
+            let mut batch = noted.clone();
             batch.insert_space(&self.inner.db, &preview);
             batch.copy_lfs_links(&self.inner.db, of.id, preview.id).map_err(read_failed)?;
             match self.inner.db.commit(batch).await {

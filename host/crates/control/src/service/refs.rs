@@ -9,6 +9,7 @@ use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
+use super::audit::Act;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
@@ -122,6 +123,8 @@ impl Control {
         let repo = self.inner.repos.repo(space.id);
         let target = resolve(&repo, start.unwrap_or(DEPLOY_BRANCH)).await?;
         made(repo.create_branch(name, target).await.map_err(git_failed)?, "branch", name)?;
+        let act = Act::on("branch.create", space).to(name).with("revision", target);
+        self.note_alone(actor, act).await;
         self.tell_of_branch(&turn, name, None, Some(target));
         tracing::info!(space = %space.path, branch = name, revision = %target, "a branch was made");
         Ok(())
@@ -141,6 +144,7 @@ impl Control {
         was_there(repo.delete_branch(name).await.map_err(git_failed)?, name)?;
         self.preview_follows(space.id, &format!("refs/heads/{name}"), None).await;
         self.tell_of_branch(&turn, name, before, None);
+        self.note_alone(actor, Act::on("branch.delete", space).to(name)).await;
         tracing::info!(space = %space.path, branch = name, "a branch was removed");
         Ok(())
     }
@@ -163,6 +167,8 @@ impl Control {
         let target = resolve(&repo, revision).await?;
         let author = author(user?, self.inner.clock.now());
         made(repo.create_tag(name, target, message, &author).await.map_err(git_failed)?, "tag", name)?;
+        let act = Act::on("tag.create", space).to(name).with("revision", target);
+        self.note_alone(actor, act).await;
         let made = UpdatedRef { name: format!("refs/tags/{name}"), old: None, new: Some(target) };
         self.tell_webhooks(Happening::content(space, &[made]));
         tracing::info!(space = %space.path, tag = name, revision = %target, "a tag was made");
@@ -180,6 +186,7 @@ impl Control {
         was_there(repo.delete_tag(name).await.map_err(git_failed)?, name)?;
         let removed = UpdatedRef { name: full_name, old: before.map(|entry| entry.target), new: None };
         self.tell_webhooks(Happening::content(space, &[removed]));
+        self.note_alone(actor, Act::on("tag.delete", space).to(name)).await;
         tracing::info!(space = %space.path, tag = name, "a tag was removed");
         Ok(())
     }
@@ -215,7 +222,12 @@ impl Control {
         } else {
             self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
-        self.store_change(&turn, |_, _| Ok(())).await?;
+        let act = Act::on("repository.squash", space).with("branch", branch).with("revision", head);
+        let stored = self.store_change(&turn, |_, batch| {
+            self.note(batch, actor, act);
+            Ok(())
+        });
+        stored.await?;
         self.inner.fleet.tidy(repo);
         self.tell_of_branch(&turn, branch, before, Some(head));
         tracing::info!(space = %space.path, branch, revision = %head, "a history was squashed");

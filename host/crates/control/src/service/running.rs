@@ -9,6 +9,7 @@ use spaceport_db::BuiltRelease;
 use tokio::sync::watch;
 
 use super::Control;
+use super::audit::Act;
 use super::error::ServiceResult;
 use super::hardware::refuse_static;
 use super::storage::{fleet_failed, read_failed};
@@ -39,7 +40,8 @@ impl Control {
     pub async fn pause(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<RuntimeView> {
         let space = self.space(actor, path, Action::Write)?;
         refuse_static(self.runtime_of(&space).sdk, "Pausing")?;
-        self.inner.fleet.send(space.id, Event::PauseRequested).await.map_err(fleet_failed)?;
+        let noted = self.noted(actor, Act::on("space.pause", &space));
+        self.inner.fleet.send_with(space.id, Event::PauseRequested, noted).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, "a Space was paused");
         Ok(self.runtime_of(&space))
     }
@@ -52,7 +54,9 @@ impl Control {
         if runtime.error_message.is_none() {
             refuse_static(runtime.sdk, "Restarting")?;
         }
-        self.inner.fleet.restart(space.id, how == Restart::Factory).await.map_err(fleet_failed)?;
+        let is_factory = how == Restart::Factory;
+        let noted = self.noted(actor, Act::on("space.restart", &space).with("factory", is_factory));
+        self.inner.fleet.restart_with(space.id, is_factory, noted).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, ?how, "a Space was restarted");
         Ok(self.runtime_of(&space))
     }
@@ -62,7 +66,8 @@ impl Control {
     pub async fn roll_back(&self, actor: &Actor, path: &SpacePath, number: u64) -> ServiceResult<RuntimeView> {
         let space = self.space(actor, path, Action::Write)?;
         let mut changes = self.changes(actor, path)?;
-        self.inner.fleet.roll_back(space.id, number).await.map_err(fleet_failed)?;
+        let noted = self.noted(actor, Act::on("release.roll_back", &space).with("release", number));
+        self.inner.fleet.roll_back_with(space.id, number, noted).await.map_err(fleet_failed)?;
         tracing::info!(space = %space.path, release = number, "a Space goes back to a release");
         let settled = changes.wait_for(|view| !is_swapping(&view.state.serving));
         // However it goes on, the answer says how it is now.

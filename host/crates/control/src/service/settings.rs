@@ -10,6 +10,7 @@ use spaceport_core::permission::{Action, Actor, Denied};
 use spaceport_core::space::{MAX_VARIABLES, Sdk, SecretInfo, Space, Variable, check_variable};
 use spaceport_db::Batch;
 
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, fleet_failed, read_failed};
 use super::{Control, Happening, Turn};
@@ -64,7 +65,11 @@ impl Control {
         let found = self.space(actor, path, Action::Write)?;
         check_setting(&new)?;
         let now = self.inner.clock.now();
-        let space = self.change_settings(actor, found.id, |space| put_variable(space, new, now)).await?;
+        let change = |space: &mut Space, batch: &mut Batch| {
+            self.note(batch, actor, Act::on("variable.set", space).with("name", &new.name));
+            put_variable(space, new, now)
+        };
+        let space = self.change(actor, found.id, change).await?;
         Ok(space.variables)
     }
 
@@ -80,8 +85,9 @@ impl Control {
             return Ok(found.variables);
         }
         let space = self
-            .change_settings(actor, found.id, |space| {
+            .change(actor, found.id, |space, batch| {
                 space.variables.remove(name);
+                self.note(batch, actor, Act::on("variable.delete", space).with("name", name));
                 Ok(())
             })
             .await?;
@@ -101,6 +107,7 @@ impl Control {
         let sealed = self.inner.keys.seal_secret(found.id, &new.name, &new.value);
         let name = new.name.clone();
         self.change(actor, found.id, |space, batch| {
+            self.note(batch, actor, Act::on("secret.set", space).with("name", &name));
             batch.put(self.inner.db.secrets(), &(found.id, name), &sealed);
             put_secret(space, new, now)
         })
@@ -127,23 +134,14 @@ impl Control {
         self.change(actor, found.id, |space, batch| {
             space.secrets.remove(name);
             batch.delete(self.inner.db.secrets(), &(found.id, name.to_owned()));
+            self.note(batch, actor, Act::on("secret.delete", space).with("name", name));
             Ok(())
         })
         .await?;
         Ok(())
     }
 
-    /// Changes settings, durably, and restarts what runs with them.
-    pub(super) async fn change_settings(
-        &self,
-        actor: &Actor,
-        id: SpaceId,
-        change: impl FnOnce(&mut Space) -> ServiceResult<()>,
-    ) -> ServiceResult<Space> {
-        self.change(actor, id, |space, _| change(space)).await
-    }
-
-    /// As [`Self::change_settings`], with more to be stored in the same step.
+    /// Changes settings, durably and with more to be stored in the same step, and restarts what runs with them.
     pub(super) async fn change(
         &self,
         actor: &Actor,

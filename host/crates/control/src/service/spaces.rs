@@ -11,6 +11,7 @@ use spaceport_db::{Batch, CommitError, TableId};
 use spaceport_git::{Change, CommitSpec, FileMode, RepoPath};
 
 use super::accounts::new_id;
+use super::audit::Act;
 use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::settings::{NewSetting, Settled, Warning, check_setting, put_secret, put_variable};
@@ -58,7 +59,8 @@ impl Control {
         let (user, owner, path) = self.free_place(actor, new.owner.as_ref(), &new.name)?;
         let license = new.license.clone();
         let exposed = self.secret_warning(new.sdk).filter(|_| !new.secrets.is_empty());
-        let (space, batch, fixed) = self.prepare(path, owner, user.id, new)?;
+        let (space, mut batch, fixed) = self.prepare(path, owner, user.id, new)?;
+        self.note(&mut batch, actor, created(&space, "space.create"));
         let id = space.id;
         // A commit that follows at once must be heard of after the first.
         let _turn = self.bare_turn(id).await;
@@ -83,7 +85,11 @@ impl Control {
         let path = SpacePath { owner: owner_name, name: name.clone() };
         match self.inner.db.space_by_path(&path).map_err(read_failed)? {
             Some(there) => Err(ServiceError::NameTaken(there.path)),
-            None => Ok((user, owner, path)),
+            None => {
+                // Said before anything is made; what counts is said again when it is stored.
+                self.require_place(owner)?;
+                Ok((user, owner, path))
+            }
         }
     }
 
@@ -116,9 +122,11 @@ impl Control {
         let found = self.space(actor, path, Action::Write)?;
         let turn = self.settings_turn(actor, found.id).await?;
         let space = self
-            .store_change(&turn, |space, _| {
+            .store_change(&turn, |space, batch| {
                 if let Some(visibility) = changes.visibility {
                     space.visibility = visibility;
+                    let act = Act::on("space.settings", space).with("visibility", visibility_word(visibility));
+                    self.note(batch, actor, act);
                 }
                 Ok(())
             })
@@ -135,7 +143,8 @@ impl Control {
         let turn = self.settings_turn(actor, found.id).await?;
         let space = &turn.space;
         self.end_previews(space.id).await?;
-        self.inner.fleet.remove(space.id).await.map_err(fleet_failed)?;
+        let noted = self.noted(actor, Act::on("space.delete", space));
+        self.inner.fleet.remove_with(space.id, noted).await.map_err(fleet_failed)?;
         self.tell_webhooks(Happening::deleted(space));
         tracing::info!(space = %space.path, "a Space was deleted");
         Ok(())
@@ -232,6 +241,8 @@ impl Control {
 
     /// Stores a new Space, under another subdomain if its own is taken.
     pub(super) async fn store_new(&self, mut space: Space, settings: Batch) -> ServiceResult<Space> {
+        let _place = self.inner.places.lock().await;
+        self.require_place(space.owner)?;
         loop {
             let mut batch = settings.clone();
             self.hold_owner(&mut batch, space.owner)?;
@@ -261,4 +272,20 @@ fn not_an_owner(user: &User, owner: &OwnerName) -> ServiceError {
         user.name.as_str(),
         owner.as_str()
     ))
+}
+
+/// An entry of the audit log about a Space that was made.
+pub(super) fn created(space: &Space, action: &'static str) -> Act {
+    let act = Act::on(action, space).with("sdk", space.sdk.as_str()).with("hardware", &space.hardware);
+    let act = act.with("visibility", visibility_word(space.visibility));
+    let names: Vec<&str> = space.secrets.keys().map(String::as_str).collect();
+    if names.is_empty() { act } else { act.with("secrets", names.join(", ")) }
+}
+
+fn visibility_word(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Protected => "protected",
+        Visibility::Private => "private",
+    }
 }

@@ -1,3 +1,4 @@
+mod administration;
 mod ssh;
 mod turns;
 mod webhooks;

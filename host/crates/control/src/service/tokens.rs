@@ -9,10 +9,11 @@ use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{
     Action, Actor, Denied, Entity, MAX_SCOPES, Permission, Scope, Scopes, Subject, TokenRole, User, can,
 };
-use spaceport_db::{AccessToken, AccountKind, Batch, TokenHash};
+use spaceport_db::{AccessToken, AccountKind, AuditActor, Batch, TokenHash};
 
 use super::Control;
 use super::accounts::{Accounts, NewToken};
+use super::audit::{Act, record, who};
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, read_failed};
 use super::token::TokenText;
@@ -68,13 +69,15 @@ pub enum EntityKind {
 
 impl Accounts {
     /// Revokes a token of an account. What is under way with it is not broken off.
-    pub async fn revoke_token(&self, account: AccountId, id: TokenId) -> ServiceResult<()> {
+    pub(super) async fn revoke_token(&self, account: AccountId, id: TokenId, by: AuditActor) -> ServiceResult<()> {
         let tokens = self.db.tokens_of(account).map_err(read_failed)?;
         let found = tokens.into_iter().find(|(_, token)| token.id == id);
-        let (hash, _) =
+        let (hash, token) =
             found.ok_or_else(|| ServiceError::NothingToDelete(format!("There is no token {id} of yours")))?;
         let mut batch = Batch::default();
         batch.delete(self.db.tokens(), &hash);
+        let act = Act::new("token.revoke").with("token", id).with("label", &token.label);
+        record(&self.db, self.clock.now(), by, act, &mut batch);
         self.db.commit(batch).await.map_err(commit_failed)?;
         Ok(())
     }
@@ -89,6 +92,8 @@ impl Accounts {
             if let Some(token) = self.db.tokens().get(&hash).map_err(read_failed)? {
                 tracing::warn!(token = %token.id, account = %token.account, "a token that leaked was revoked");
                 batch.delete(self.db.tokens(), &hash);
+                let act = Act::new("token.revoke_leaked").with("token", token.id).with("label", &token.label);
+                record(&self.db, self.clock.now(), AuditActor::Host, act, &mut batch);
                 revoked += 1;
             }
         }
@@ -119,7 +124,7 @@ impl Control {
         }
         let scopes = self.scopes(actor, &new)?;
         let made = NewToken { user: user.name.clone(), role: new.role, label: new.label };
-        let (text, token) = self.accounts().issue_token(made, Arc::new(scopes)).await?;
+        let (text, token) = self.accounts().issue_token(made, Arc::new(scopes), who(actor)).await?;
         tracing::info!(token = %token.id, role = token.role.as_str(), actor = %user.name, "a token was created");
         Ok((text, token))
     }
@@ -127,7 +132,7 @@ impl Control {
     /// Revokes a token of the actor's.
     pub async fn revoke_own_token(&self, actor: &Actor, id: TokenId) -> ServiceResult<()> {
         let user = holder(actor, TokenRole::Write)?;
-        self.accounts().revoke_token(user.id, id).await?;
+        self.accounts().revoke_token(user.id, id, who(actor)).await?;
         tracing::info!(token = %id, actor = %user.name, "a token was revoked");
         Ok(())
     }

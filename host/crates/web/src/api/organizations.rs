@@ -152,10 +152,9 @@ async fn admin_create(
     Manager(actor): Manager,
     JsonBody(body): JsonBody<NewOrganization>,
 ) -> ApiResult<Json<Value>> {
-    let by = app.control.administering(&actor)?;
+    app.control.administering(&actor)?;
     let (name, owner) = (account_name("name", body.name)?, account_name("owner", body.owner)?);
-    let made = app.control.accounts().create_organization(name, &owner).await?;
-    tracing::info!(organization = %made.name, %owner, actor = %by.name, "an organization was created");
+    let made = app.control.create_organization_for(&actor, name, &owner).await?;
     Ok(Json(row(&made)))
 }
 

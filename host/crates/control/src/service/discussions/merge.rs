@@ -11,6 +11,7 @@ use spaceport_core::space::Sdk;
 use spaceport_db::{Discussion, EventKind, Merged, PullRequest};
 use spaceport_git::{GitError, MergeOutcome, MergeSpec, Repo};
 
+use super::super::audit::Act;
 use super::super::commit::{author, commit_refused};
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::readme::{README, refuse_invalid, sdk_of};
@@ -137,9 +138,13 @@ impl Control {
                 (Merged { commit: repo.merge(spec).await.map_err(commit_refused)?, fork }, sdk)
             }
         };
+        let actor = Actor::User(participant.user.clone());
+        let act = Act::on("pull_request.merge", &turn.space).to(number).with("branch", &pull.base);
+        let act = act.with("revision", merged.commit);
         if pull.base == DEPLOY_BRANCH {
-            self.deployed(turn, merged.commit, sdk).await?;
+            self.deployed(turn, merged.commit, sdk, self.noted(&actor, act)).await?;
         } else {
+            self.note_alone(&actor, act).await;
             self.preview_follows(turn.space.id, &format!("refs/heads/{}", pull.base), Some(merged.commit)).await;
         }
         Ok(merged)

@@ -11,6 +11,7 @@ use spaceport_db::{Discussion, DiscussionEvent, EventKind, PullRequest};
 use spaceport_git::{GitError, Repo};
 
 use super::super::Control;
+use super::super::audit::Act;
 use super::super::commit::NewCommit;
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::storage::{git_failed, read_failed};
@@ -77,7 +78,7 @@ impl Control {
         thread.add(self.event(user.id, comment(user.id, description, self.inner.clock.now())))?;
         let number = thread.number();
         self.set_pull_ref(&repo, number, start).await?;
-        let head = match self.make_commit(space, user, &repo, &pull_ref(number), new).await {
+        let head = match self.make_commit(&participant.space, user, &repo, &pull_ref(number), new).await {
             Ok((_, head)) => head,
             Err(error) => {
                 // One that stays is written over by the next pull request, which has its number.
@@ -89,6 +90,9 @@ impl Control {
         };
         self.see_commits(&repo, &mut thread, Some(user.id)).await?;
         thread.save().await?;
+        let act =
+            Act::on("repository.commit", &participant.space).with("branch", pull_ref(number)).with("revision", head);
+        self.note_alone(actor, act).await;
         self.inner.fleet.tidy(repo);
         tracing::info!(
             space = %participant.space.path, number, revision = %head, actor = %user.name, "a pull request was opened"
@@ -113,7 +117,10 @@ impl Control {
         if !participant.is_writer {
             self.refuse_full(&repo).await?;
         }
-        let (_, head) = self.make_commit(space, participant.user, &repo, &pull_ref(number), new).await?;
+        let (_, head) = self.make_commit(&participant.space, participant.user, &repo, &pull_ref(number), new).await?;
+        let act =
+            Act::on("repository.commit", &participant.space).with("branch", pull_ref(number)).with("revision", head);
+        self.note_alone(actor, act).await;
         self.preview_follows(space, &pull_ref(number), Some(head)).await;
         self.see_commits(&repo, &mut thread, Some(participant.user.id)).await?;
         thread.save().await?;

@@ -17,6 +17,7 @@ use spaceport_db::{Db, KeyStore, OauthApp, ReadError};
 
 use super::super::Control;
 use super::super::addresses::Addresses;
+use super::super::audit::Act;
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::passes::is_same;
 use super::super::storage::read_failed;
@@ -94,7 +95,8 @@ impl Control {
         }
         let table = self.inner.db.oauth_apps();
         let now = self.inner.clock.now();
-        self.change(actor, found.id, |_, batch| {
+        self.change(actor, found.id, |space, batch| {
+            self.note(batch, actor, Act::on("oauth.secret.rotate", space));
             // Within the turn of the Space, so that no two changes make the same number.
             let number = table.get(&found.id).map_err(read_failed)?.map_or(0, |app| app.secret_number);
             batch.put(table, &found.id, &OauthApp { secret_number: number + 1, rotated_at: now });
