@@ -2,13 +2,16 @@
 //! `Control`. The shapes are those that clients of the Hub read; they live in [`types`] and never leave this crate.
 
 pub(crate) mod accounts;
+pub(crate) mod admin;
 pub(crate) mod catalogue;
 pub(crate) mod commit;
 mod commit_lines;
 pub(crate) mod discussions;
 pub(crate) mod duplicate;
 pub(crate) mod files;
+pub(crate) mod grants;
 pub(crate) mod hardware;
+mod items;
 pub(crate) mod lfs_files;
 pub(crate) mod likes;
 pub(crate) mod metrics;
@@ -31,6 +34,7 @@ mod tests;
 mod time;
 pub(crate) mod tokens;
 pub(crate) mod types;
+pub(crate) mod usage;
 pub(crate) mod webhooks;
 pub(crate) mod xet;
 

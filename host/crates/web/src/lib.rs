@@ -7,6 +7,7 @@
 pub mod admin;
 mod api;
 mod auth;
+mod document;
 pub mod edge;
 pub mod error;
 mod extract;

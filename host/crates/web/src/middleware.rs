@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 use rand::Rng;
+use spaceport_control::service::asked_from;
 
 use crate::api::moving::lead_on;
 use crate::edge::RequestContext;
@@ -73,7 +74,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let started = tokio::time::Instant::now();
 
-    let mut response = next.run(request).await;
+    let mut response = asked_from(client, next.run(request)).await;
 
     if let Some(MovedNote(now)) = response.extensions().get::<MovedNote>().cloned() {
         lead_on(&mut response, &asked, &now);

@@ -3,6 +3,8 @@
 //! Fixed names stand beside `{owner}/{name}` and win over it. The router matches the address as it was sent: a revision
 //! with an encoded slash stays one segment.
 
+mod administration;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -68,6 +70,7 @@ pub fn hub_router(state: AppState) -> Router {
         .merge(git())
         .merge(oauth::routes())
         .merge(ui::sign_in_routes())
+        .merge(administration::routes())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn_with_state(state.clone(), rate::limit))

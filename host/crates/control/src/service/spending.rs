@@ -7,7 +7,7 @@ use spaceport_core::billing::{DAY, cost, day_of, month_of, whole_minutes};
 use spaceport_core::id::{AccountId, GrantId, SpaceId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
-use spaceport_core::permission::{Action, Actor, Denied};
+use spaceport_core::permission::{Action, Actor, Denied, TokenRole};
 use spaceport_db::{DayUsage, MonthStorage, OwnerPeriod, ReadError, UsageKey, UsagePeriod};
 
 use super::Control;
@@ -124,6 +124,10 @@ impl Control {
     /// What the actor's own Spaces have used.
     pub fn own_usage(&self, actor: &Actor, days: Days) -> ServiceResult<UsageReport> {
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
+        // It names all Spaces, also those that a fine-grained token is not for.
+        if user.role < TokenRole::Read {
+            return Err(ServiceError::Forbidden("This needs a token with the role \"read\"".to_owned()));
+        }
         self.usage_of_owner(user.id, days)
     }
 

@@ -99,7 +99,7 @@ fn missing(app: &AppState, member: &str) -> ApiError {
     ApiError::bad_request(format!("The body needs {member:?}, one of {}", offered.join(", ")))
 }
 
-fn hardware_json(row: &Hardware) -> Value {
+pub(super) fn hardware_json(row: &Hardware) -> Value {
     let per_minute = row.price_per_hour / MINUTES;
     let accelerator = row.gpu.as_ref().map(|gpu| {
         json!({

@@ -1,6 +1,7 @@
 //! The API as its clients see it: a router in process over a real fleet.
 
 mod admin;
+mod administration;
 mod commits;
 mod discussions;
 mod duplicates;

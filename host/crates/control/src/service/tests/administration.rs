@@ -2,7 +2,7 @@
 
 use spaceport_core::grant::GrantState;
 use spaceport_core::id::AccountId;
-use spaceport_core::permission::User;
+use spaceport_core::permission::{OrgRole, User};
 
 use super::*;
 
@@ -210,6 +210,41 @@ async fn a_user_goes_when_it_owns_nothing_and_the_last_administrator_stays() {
     let no_admin = AccountChanges { is_admin: Some(false), password: None };
     assert!(matches!(control.change_user(&root, &name, no_admin).await, Err(ServiceError::Conflict(_))));
     assert!(matches!(control.delete_user(&root, &name).await, Err(ServiceError::Conflict(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_goes_leaves_its_organizations_and_not_as_the_last_admin() {
+    let host = Host::start().await;
+    let root = root(&host).await;
+    let (control, lab, ada) = (&host.control, "lab".parse().unwrap(), "ada".parse().unwrap());
+    let organization = control.create_organization(&host.ada, "lab".parse().unwrap()).await.unwrap().id;
+    let refused = control.delete_user(&root, &ada).await.unwrap_err();
+    assert!(matches!(&refused, ServiceError::Conflict(text) if text.contains("lab")), "{refused}");
+    assert!(control.accounts().authenticate(host.token.expose()).unwrap().is_some());
+    let ada_now = Actor::User(control.accounts().authenticate(host.token.expose()).unwrap().unwrap().user);
+    control.put_member(&ada_now, &lab, &"root".parse().unwrap(), OrgRole::Admin).await.unwrap();
+    control.delete_user(&root, &ada).await.unwrap();
+    let members = control.accounts().members(organization).unwrap();
+    assert_eq!(members.iter().map(|view| view.account.name.as_str()).collect::<Vec<_>>(), ["root"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_counts_in_the_quota_of_the_owner() {
+    let host = Host::start().await;
+    let root = root(&host).await;
+    let path = host.create("x").await.unwrap().path;
+    let quota = OwnerQuota { storage_bytes: Some(100_000), ..OwnerQuota::default() };
+    host.control.set_quota(&root, &"ada".parse().unwrap(), quota).await.unwrap();
+    let commit = |bytes: usize| {
+        let put = FileChange::Put { path: "a.txt".into(), content: "x".repeat(bytes).into() };
+        NewCommit { summary: "s".into(), changes: vec![put], ..NewCommit::default() }
+    };
+    let refused = host.control.commit_as_pull_request(&host.ada, &path, "main", commit(200_000)).await.unwrap_err();
+    assert!(matches!(refused, ServiceError::OverQuota(_)), "{refused}");
+    let (number, _) = host.control.commit_as_pull_request(&host.ada, &path, "main", commit(10)).await.unwrap();
+    let head = format!("refs/pr/{number}");
+    let refused = host.control.commit(&host.ada, &path, &head, commit(200_000)).await.unwrap_err();
+    assert!(matches!(refused, ServiceError::OverQuota(_)), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

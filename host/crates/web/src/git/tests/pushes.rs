@@ -5,6 +5,7 @@ use std::path::Path;
 use http::{Method, Request, header};
 
 use super::harness::GitHub;
+use crate::testing::request;
 
 /// Files in a repository that would tell of a push that is not over.
 fn leftovers(repositories: &Path) -> Vec<String> {
@@ -52,6 +53,31 @@ async fn a_push_is_built_and_says_where_it_is_seen() {
     assert_eq!(git.hub.get("/api/spaces/ada/site/runtime").await.json()["sha"], pushed);
     assert_eq!(git.hub.get("/spaces/ada/site/resolve/main/index.html").await.text(), "pushed");
     nothing_is_left(&git).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_beyond_the_owners_quota_is_refused_in_words_and_one_within_it_is_told_of() {
+    let (git, clone) = GitHub::with_clone("site").await;
+    let root = git.hub.administrator("root").await;
+    let quota = |bytes: u64| {
+        let body = serde_json::json!({ "storageBytes": bytes });
+        request(Method::PUT, "/api/admin/quotas/ada", Some(&root), Some(body))
+    };
+    git.hub.send(quota(1 << 20)).await.expect(200);
+    // What does not compress.
+    let noise: Vec<u8> = (0..2 << 20).map(|_| rand::random()).collect();
+    git.commit(&clone, "noise.bin", &noise).await;
+    let before = git.hub.get("/api/spaces/ada/site").await.json()["sha"].clone();
+    git.push(&clone, &["main"]).await.refused(&["quota", "repositories", "1048576"]);
+    assert_eq!(git.hub.get("/api/spaces/ada/site").await.json()["sha"], before);
+    nothing_is_left(&git).await;
+
+    git.hub.send(quota(8 << 20)).await.expect(200);
+    git.push(&clone, &["main"]).await.ok();
+    let log = request(Method::GET, "/api/admin/audit?space=ada/site&limit=1", Some(&root), None);
+    let entry = git.hub.send(log).await.expect(200).json()["items"][0].clone();
+    assert_eq!((&entry["action"], &entry["actor"]["name"]), (&"repository.push".into(), &"ada".into()), "{entry}");
+    assert_eq!(entry["detail"]["refs"], "refs/heads/main");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,10 @@ pub(super) fn all() -> BTreeSet<String> {
     for text in &texts {
         let uses = text.match_indices(".route(").map(|(at, word)| arguments(&text[at + word.len()..]));
         for (path, methods) in uses.filter_map(|route| route.split_once(',')) {
+            // The builder's own; what it is given is found below.
+            if path.trim() == "path" {
+                continue;
+            }
             let path = match path.trim().strip_prefix('"') {
                 Some(path) => path.trim_end_matches('"').to_owned(),
                 None => constant(path.trim(), &texts),
@@ -25,8 +29,18 @@ pub(super) fn all() -> BTreeSet<String> {
             assert!(!found.is_empty(), "no method is recognised at {path}");
             routes.extend(found.iter().map(|method| format!("{} {path}", method.to_uppercase())));
         }
+        if text.contains("Described") {
+            routes.extend(METHODS.into_iter().flat_map(|method| described(text, method)));
+        }
     }
     routes
+}
+
+/// The routes of a method that are added with a description.
+fn described(text: &str, method: &str) -> Vec<String> {
+    let calls = text.split(&format!(".{method}(")).skip(1);
+    let paths = calls.filter_map(|rest| rest.trim_start().strip_prefix("\"/")?.split('"').next());
+    paths.map(|path| format!("{} /{path}", method.to_uppercase())).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

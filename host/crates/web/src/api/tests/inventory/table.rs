@@ -113,7 +113,7 @@ const COMMIT: &str = concat!(
 
 /// Every route.
 pub(super) fn rows() -> Vec<Row> {
-    [host(), accounts(), organizations(), spaces(), settings(), running(), files(), git()]
+    [host(), accounts(), organizations(), admin(), spaces(), settings(), running(), files(), git()]
         .into_iter()
         .flatten()
         .collect()
@@ -122,6 +122,7 @@ pub(super) fn rows() -> Vec<Row> {
 fn host() -> Vec<Row> {
     vec![
         row("GET /healthz", OPEN),
+        row("GET /api/openapi.json", OPEN),
         row("GET /readyz", OPEN),
         row("GET /", OPEN),
         row("GET /.well-known/openid-configuration", OPEN),
@@ -155,6 +156,7 @@ fn accounts() -> Vec<Row> {
     vec![
         row("GET /api/whoami-v2", SIGNED),
         row("GET /api/settings/repositories", SIGNED),
+        row("GET /api/settings/usage", ACCOUNT),
         row("GET /api/settings/tokens", ACCOUNT),
         row("POST /api/settings/tokens", ACCOUNT_WRITE).body(r#"{"displayName":"x","role":"read"}"#),
         row("DELETE /api/settings/tokens/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
@@ -198,6 +200,32 @@ fn organizations() -> Vec<Row> {
     ]
 }
 
+fn admin() -> Vec<Row> {
+    const ABSENT: &str = "0123456789abcdef01234567";
+    vec![
+        row("GET /api/admin/users", ADMIN),
+        row("POST /api/admin/users", ADMIN).body(r#"{"name":"NAME"}"#),
+        row("GET /api/admin/users/{param}", ADMIN).param("ada"),
+        row("PATCH /api/admin/users/{param}", ADMIN).param("bob").body(r#"{"isAdmin":false}"#),
+        // The last admin of an organization stays.
+        row("DELETE /api/admin/users/{param}", ADMIN).param("ada"),
+        row("GET /api/admin/users/{param}/tokens", ADMIN).param("bob"),
+        row("POST /api/admin/users/{param}/tokens", ADMIN).param("bob").body(r#"{"role":"read"}"#),
+        row("DELETE /api/admin/tokens/{param}", ADMIN).param(ABSENT),
+        row("GET /api/admin/hardware", ADMIN),
+        row("GET /api/admin/plugins", ADMIN),
+        row("GET /api/admin/quotas", ADMIN),
+        row("GET /api/admin/quotas/{param}", ADMIN),
+        row("PUT /api/admin/quotas/{param}", ADMIN).body("{}"),
+        row("DELETE /api/admin/quotas/{param}", ADMIN),
+        row("GET /api/admin/grants", ADMIN),
+        row("POST /api/admin/grants/{param}/approve", ADMIN).param(ABSENT),
+        row("POST /api/admin/grants/{param}/deny", ADMIN).param(ABSENT).body(r#"{"reason":"x"}"#),
+        row("GET /api/admin/usage", ADMIN),
+        row("GET /api/admin/audit", ADMIN),
+    ]
+}
+
 fn spaces() -> Vec<Row> {
     vec![
         row("GET /spaces/{owner}/{name}", PAGE),
@@ -235,6 +263,9 @@ fn settings() -> Vec<Row> {
     let (key, pair) = (r#"{"key":"A"}"#, r#"{"key":"A","value":"1"}"#);
     vec![
         row("PUT /api/spaces/{owner}/{name}/settings", WRITE).body(r#"{"visibility":"private"}"#),
+        row("GET /api/spaces/{owner}/{name}/usage", SETTINGS),
+        row("GET /api/spaces/{owner}/{name}/grants", SETTINGS),
+        row("POST /api/spaces/{owner}/{name}/grants", WRITE).body(r#"{"flavor":"cpu-upgrade","reason":"x"}"#),
         row("GET /api/spaces/{owner}/{name}/variables", SETTINGS),
         row("POST /api/spaces/{owner}/{name}/variables", WRITE).body(pair),
         row("DELETE /api/spaces/{owner}/{name}/variables", WRITE).body(key),
