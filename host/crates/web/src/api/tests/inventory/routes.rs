@@ -38,7 +38,8 @@ pub(super) fn all() -> BTreeSet<String> {
 
 /// The routes of a method that are added with a description.
 fn described(text: &str, method: &str) -> Vec<String> {
-    let calls = text.split(&format!(".{method}(")).skip(1);
+    let call = format!(".{method}(");
+    let calls = text.split(&call).skip(1);
     let paths = calls.filter_map(|rest| rest.trim_start().strip_prefix("\"/")?.split('"').next());
     paths.map(|path| format!("{} /{path}", method.to_uppercase())).collect()
 }
