@@ -35,7 +35,7 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "http",
     "tls",
     "admin",

@@ -37,9 +37,9 @@ pub struct ApiError {
     members: Map<String, Value>,
     commit: Option<Oid>,
     moved_to: Option<Box<SpacePath>>,
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// Seconds after which it may be tried again.
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 /// Left in a response for [`crate::middleware`], which knows the address that was asked: the Space has this path now.
@@ -51,7 +51,7 @@ pub(crate) struct MovedNote(pub(crate) SpacePath);
 pub(crate) struct ErrorNote {
     pub(crate) code: &'static str,
     /// What went wrong inside, for the operator alone.
-    pub(crate) cause: Option<String>,
+    pub(crate) cause: Option<Box<str>>,
 }
 
 impl ApiError {
@@ -111,7 +111,7 @@ impl ApiError {
             inner = error.source();
         }
         let message = "An internal error occurred; the host's log has it under this request id";
-        Self { cause: Some(cause), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message) }
+        Self { cause: Some(cause.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message) }
     }
 
     /// What people are told.
@@ -164,7 +164,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", message),
             ServiceError::TooSoon { seconds, .. } => {
                 let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
-                Self { retry_after: Some(seconds), ..refused }
+                Self { retry_after: Some(u32::try_from(seconds).unwrap_or(u32::MAX)), ..refused }
             }
             ServiceError::StorageFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "StorageFull", message),
             ServiceError::Internal { attempt, source } => Self::internal(attempt, source.as_ref()),

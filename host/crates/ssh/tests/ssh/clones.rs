@@ -107,7 +107,9 @@ async fn two_clone_and_push_at_once() {
         host.push(&second, &["main"]),
         host.git("bob", Path::new("/"), &args),
     );
-    (first.ok(), other.ok(), cloned.ok());
+    for said in [first, other, cloned] {
+        said.ok();
+    }
     assert_eq!((host.head("site", "main").await, host.head("other", "main").await), (Some(one), Some(two)));
     host.nothing_is_left().await;
 }

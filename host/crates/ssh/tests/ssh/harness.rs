@@ -1,6 +1,8 @@
 //! A server in process on a port of its own, over a real database and real repositories, with the users `ada`, `bob` and
 //! `eve`, who has added no key; and the programs that speak to it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may unwrap as the test may")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -227,16 +229,13 @@ impl Drop for Host {
 }
 
 /// Waits until this holds.
-#[track_caller]
-pub(crate) fn until(what: &'static str, mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
-    async move {
-        let waited = async {
-            while !holds() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        assert!(tokio::time::timeout(PATIENCE, waited).await.is_ok(), "{what}: not in time");
-    }
+pub(crate) async fn until(what: &'static str, mut holds: impl FnMut() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waited).await.is_ok(), "{what}: not in time");
 }
 
 /// Reads to the end of a stream, which comes by itself; an error is an end, too.

@@ -1,5 +1,7 @@
 //! Clients that leave in the middle, and a host that stops.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may unwrap as the test may")]
+
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};

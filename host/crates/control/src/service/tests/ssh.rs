@@ -25,7 +25,7 @@ async fn a_key_belongs_to_one_account_until_it_is_deleted() {
 
     let added = host.control.add_ssh_key(&host.ada, "", &format!("{KEY} ada@laptop")).await.unwrap();
     assert_eq!((added.title.as_str(), added.text.as_str(), added.last_used_at), ("ada@laptop", KEY, None));
-    assert_eq!(host.control.ssh_keys(&host.ada).unwrap(), [added.clone()]);
+    assert_eq!(host.control.ssh_keys(&host.ada).unwrap(), std::slice::from_ref(&added));
     assert_eq!(host.control.ssh_keys(&reader).unwrap().len(), 1);
     for (actor, words) in [(&host.ada, "already"), (&bob, "another account")] {
         let refused = host.control.add_ssh_key(actor, "again", KEY).await;
