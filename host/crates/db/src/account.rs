@@ -84,13 +84,17 @@ impl Batch {
         self.insert_new(db.accounts(), &account.id, account)
     }
 
-    /// Removes an account with its tokens and likes. Conflicts if it has changed since it was read.
+    /// Removes an account with its tokens, keys and likes. Conflicts if it has changed since it was read.
     pub fn remove_account(&mut self, db: &Db, account: &Account, version: Version) -> Result<&mut Self, ReadError> {
         for (hash, _) in db.tokens_of(account.id)? {
             self.delete(db.tokens(), &hash);
         }
         for (key, _) in db.likes().scan()?.into_iter().filter(|((_, by), _)| *by == account.id) {
             self.delete(db.likes(), &key);
+        }
+        for (key, _) in db.ssh_keys().scan()?.into_iter().filter(|(_, key)| key.account == account.id) {
+            self.delete(db.ssh_keys(), &key);
+            self.delete(db.ssh_key_uses(), &key);
         }
         self.expect(db.accounts(), &account.id, Expect::Version(version));
         self.delete(db.account_names(), &name_key(&account.name));
