@@ -21,7 +21,7 @@ const WAITING: usize = 4;
 /// Bytes after which an upload looks again whether the disk has room: what is beside it writes, too.
 const RECHECK: u64 = 16 << 20;
 
-/// What [`write()`] makes of what comes.
+/// Takes the pieces as they come.
 pub(super) trait Sink: Send + 'static {
     /// What it has to say in the end.
     type Done: Send + 'static;
