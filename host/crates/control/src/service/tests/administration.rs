@@ -100,6 +100,8 @@ async fn an_entry_is_there_with_its_change_or_not_at_all() {
     let host = Host::start().await;
     let root = root(&host).await;
     let before = actions(&host, &root, AuditFilter::default()).await;
+    // Entries of one moment come in any order.
+    host.clock.advance(1000);
     let space = host.create("x").await.unwrap();
     let refused = [
         host.create("x").await.is_err(),
