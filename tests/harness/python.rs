@@ -39,7 +39,6 @@ pub fn program_of(clients: Clients, host: &TestHost, name: &str) -> Command {
         .env("HF_ENDPOINT", host.hub())
         .env("HF_TOKEN", host.token())
         .env("HF_HUB_DISABLE_TELEMETRY", "1")
-        .env("HF_HUB_DISABLE_XET", "1")
         .env("NO_COLOR", "1");
     command
 }

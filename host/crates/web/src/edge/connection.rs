@@ -191,13 +191,19 @@ pub(super) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: Arc<Peer>,
     let guard = |stream| GuardedIo::new(stream, peer.clone(), deadlines);
     match &shared.edge.config.tls {
         None => serve(&shared, guard(stream), &peer).await,
+        // Apart, so that a plain connection does not have room for the state of TLS for as long as it lives.
         Some(tls) => {
-            let accepted = timeout(deadlines.first_head, tls.accept(stream, guard));
-            match unless_told(&peer, accepted).await {
-                Some(Ok(Ok(stream))) => serve(&shared, stream, &peer).await,
-                Some(Ok(Err(error))) => tracing::debug!(peer = %peer.ip, %error, "connection ended before it began"),
-                Some(Err(_)) | None => {}
-            }
+            Box::pin(async {
+                let accepted = timeout(deadlines.first_head, tls.accept(stream, guard));
+                match unless_told(&peer, accepted).await {
+                    Some(Ok(Ok(stream))) => serve(&shared, stream, &peer).await,
+                    Some(Ok(Err(error))) => {
+                        tracing::debug!(peer = %peer.ip, %error, "connection ended before it began")
+                    }
+                    Some(Err(_)) | None => {}
+                }
+            })
+            .await;
         }
     }
     drop(permit);
