@@ -100,6 +100,8 @@ impl TryFrom<String> for OidPrefix {
 
 /// The branch whose commits are built and served.
 pub const DEPLOY_BRANCH: &str = "main";
+/// What the full names of branches begin with.
+pub const BRANCHES: &str = "refs/heads/";
 
 #[cfg(test)]
 mod tests {

@@ -40,6 +40,7 @@ pub(crate) mod xet;
 
 pub(crate) use range::{Asked, asked};
 
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, header};
 use spaceport_control::service::Warning;
@@ -72,6 +73,11 @@ fn warned(response: impl IntoResponse, warnings: &[Warning]) -> Response {
         response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {text}")));
     }
     response
+}
+
+/// The address that was asked for, without the query; the path as it was sent, so that what was encoded stays so.
+fn address(app: &AppState, request: &Request) -> String {
+    format!("{}{}", origin(app, request.headers()), request.uri().path())
 }
 
 /// The origin by which this client reaches the hub: clients do not rewrite the addresses in `Link`.

@@ -61,7 +61,7 @@ pub fn hub_router(state: AppState) -> Router {
     Router::new()
         .merge(probes())
         .merge(pages())
-        .merge(accounts())
+        .merge(accounts(&state))
         .merge(repositories())
         .merge(catalogue())
         .merge(spaces())
@@ -89,7 +89,7 @@ fn pages() -> Router<AppState> {
 }
 
 /// `hf auth`.
-fn accounts() -> Router<AppState> {
+fn accounts(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/api/whoami-v2", get(api::accounts::whoami))
         .route("/api/settings/repositories", get(api::profiles::repositories))
@@ -111,7 +111,7 @@ fn accounts() -> Router<AppState> {
         .route("/api/users/{param}/following", get(api::profiles::nobody_of_user))
         .route("/api/organizations/{param}/overview", get(api::profiles::organization))
         .route("/api/organizations/{param}/followers", get(api::profiles::nobody_of_organization))
-        .merge(api::organizations::routes())
+        .merge(api::organizations::routes(state))
         .merge(api::tokens::routes())
 }
 

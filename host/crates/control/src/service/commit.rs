@@ -102,13 +102,11 @@ impl Control {
             // Also of a head that was there: the commit before this one may be the same, sent again because the fleet
             // could not be told of it.
             self.inner.fleet.pushed_with(space.id, head, with_head).await.map_err(fleet_failed)?;
-        } else {
-            self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         if before != Some(head) {
             self.keep_sdk(&turn, sdk, with_row).await?;
             self.inner.fleet.tidy(repo);
-            self.tell_of_branch(&turn, branch, before, Some(head));
+            self.refs_moved(&turn.space, &[UpdatedRef::branch(branch, before, Some(head))]).await;
             tracing::info!(space = %space.path, revision = %head, actor = %user.name, branch, "a commit was made");
         }
         Ok(head)
@@ -143,10 +141,13 @@ impl Control {
         self.keep_sdk(turn, sdk, Batch::default()).await
     }
 
-    /// Tells webhooks that a branch is made, moved or removed.
-    pub(super) fn tell_of_branch(&self, turn: &Turn, branch: &str, old: Option<Oid>, new: Option<Oid>) {
-        let moved = UpdatedRef { name: format!("refs/heads/{branch}"), old, new };
-        self.tell_webhooks(Happening::content(&turn.space, &[moved]));
+    /// Tells whoever follows a Space's refs that these were made, moved or removed: previews and webhooks. The caller has the
+    /// Space's turn.
+    pub(super) async fn refs_moved(&self, space: &Space, moved: &[UpdatedRef]) {
+        for UpdatedRef { name, new, .. } in moved {
+            self.preview_follows(space.id, name, *new).await;
+        }
+        self.tell_webhooks(Happening::content(space, moved));
     }
 
     /// Stores the kind that a README names, for the time before something is built from it.

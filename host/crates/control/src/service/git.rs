@@ -10,7 +10,7 @@ use spaceport_core::lfs::MAX_LARGE_FILE;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, TokenRole, User};
 use spaceport_core::plugin::Plugins;
-use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::revision::{BRANCHES, DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, Space};
 use spaceport_db::Batch;
 use spaceport_git::{Audit, GitError, PackStream, Push, PushOutput, RefCommand, Repo, Service};
@@ -20,7 +20,7 @@ use super::audit::{Act, origin};
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
 use super::storage::git_failed;
-use super::{Control, Happening, Turn, UpdatedRef};
+use super::{Control, Turn, UpdatedRef};
 
 /// The largest file that is kept in git itself when it is pushed, as on the Hub: a clone brings every version of it.
 pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
@@ -28,8 +28,6 @@ pub(super) const MAX_PUSHED_FILE: u64 = 10 << 20;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a client is told of each ref when what it pushes is not accepted; the reasons stand before it.
 const DECLINED: &str = "pre-receive hook declined";
-/// Branches by their full names.
-const BRANCHES: &str = "refs/heads/";
 /// Refs that would change what others' git makes of a repository, or that this host keeps for itself.
 const RESERVED_REFS: [&str; 3] = ["refs/spaceport/", "refs/replace/", "refs/bisect/"];
 /// Sets off what is told to the author of a push that was refused.
@@ -299,12 +297,9 @@ impl GitPush {
                 control.pull_request_was_pushed(self.space.id, number, self.user.id).await;
             }
         }
-        for RefCommand { name, new, .. } in &moved {
-            control.preview_follows(self.space.id, name, *new).await;
-        }
         let refs =
             moved.iter().map(|RefCommand { name, old, new }| UpdatedRef { name: name.clone(), old: *old, new: *new });
-        control.tell_webhooks(Happening::content(&turn.space, &refs.collect::<Vec<_>>()));
+        control.refs_moved(&turn.space, &refs.collect::<Vec<_>>()).await;
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
         let names: Vec<&str> = moved.iter().map(|command| command.name.as_str()).collect();
         let act = Act::on("repository.push", &turn.space).from(self.from.clone()).with("refs", names.join(", "));

@@ -237,7 +237,7 @@ impl Control {
         name: OwnerName,
         owner: &OwnerName,
     ) -> ServiceResult<Account> {
-        let by = self.administering(actor)?;
+        let by = administrator(actor)?;
         let _place = self.inner.places.lock().await;
         let made = self.accounts().create_organization(name, owner).await?;
         tracing::info!(organization = %made.name, %owner, actor = %by.name, "an organization was created");
@@ -285,11 +285,6 @@ impl Control {
         self.accounts().delete_organization(name).await?;
         tracing::info!(organization = %name, actor = %by.name, "an organization was deleted");
         Ok(())
-    }
-
-    /// The actor, if it administers this host.
-    pub fn administering<'a>(&self, actor: &'a Actor) -> ServiceResult<&'a User> {
-        administrator(actor)
     }
 
     /// The actor, if it may manage this organization.

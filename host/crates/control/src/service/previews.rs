@@ -10,7 +10,7 @@ use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::id::SpaceId;
 use spaceport_core::name::{SpacePath, Subdomain};
 use spaceport_core::permission::{Action, Actor};
-use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::revision::{BRANCHES, DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Preview, SleepAfter, Space};
 use spaceport_core::stage::Stage;
 use spaceport_db::{Batch, CommitError, TableId};
@@ -25,8 +25,6 @@ use crate::logs::{LogKind, LogReader};
 /// Previews of one Space at the same time: more branches than people look at, few enough to be listed and told of settings
 /// one by one.
 const MAX_PREVIEWS: usize = 50;
-/// What the full names of branches begin with.
-const BRANCHES: &str = "refs/heads/";
 
 /// A preview at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

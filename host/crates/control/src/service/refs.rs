@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use spaceport_core::discussion::pull_number;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
-use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
+use spaceport_core::revision::{BRANCHES, DEPLOY_BRANCH, Oid};
 use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
 use super::audit::Act;
@@ -14,7 +14,7 @@ use super::commit::{author, commit_refused};
 use super::error::{ServiceError, ServiceResult};
 use super::files::resolve;
 use super::storage::{fleet_failed, git_failed};
-use super::{Control, Happening, UpdatedRef};
+use super::{Control, UpdatedRef};
 
 /// Longest message of a tag or a squashed branch, in bytes: that of a commit.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -65,7 +65,7 @@ impl Control {
         for entry in refs {
             let RefEntry { name: full_name, target } = entry;
             let (kind, prefix) = match full_name.split('/').nth(1) {
-                Some("heads") => (&mut list.branches, "refs/heads/"),
+                Some("heads") => (&mut list.branches, BRANCHES),
                 Some("tags") => (&mut list.tags, "refs/tags/"),
                 Some("convert") => (&mut list.converts, "refs/convert/"),
                 // One that was being opened when the host ended is nobody's.
@@ -125,7 +125,7 @@ impl Control {
         made(repo.create_branch(name, target).await.map_err(git_failed)?, "branch", name)?;
         let act = Act::on("branch.create", space).to(name).with("revision", target);
         self.note_alone(actor, act).await;
-        self.tell_of_branch(&turn, name, None, Some(target));
+        self.refs_moved(space, &[UpdatedRef::branch(name, None, Some(target))]).await;
         tracing::info!(space = %space.path, branch = name, revision = %target, "a branch was made");
         Ok(())
     }
@@ -142,8 +142,7 @@ impl Control {
         let repo = self.inner.repos.repo(space.id);
         let before = repo.head(name).await.map_err(git_failed)?;
         was_there(repo.delete_branch(name).await.map_err(git_failed)?, name)?;
-        self.preview_follows(space.id, &format!("refs/heads/{name}"), None).await;
-        self.tell_of_branch(&turn, name, before, None);
+        self.refs_moved(space, &[UpdatedRef::branch(name, before, None)]).await;
         self.note_alone(actor, Act::on("branch.delete", space).to(name)).await;
         tracing::info!(space = %space.path, branch = name, "a branch was removed");
         Ok(())
@@ -170,7 +169,7 @@ impl Control {
         let act = Act::on("tag.create", space).to(name).with("revision", target);
         self.note_alone(actor, act).await;
         let made = UpdatedRef { name: format!("refs/tags/{name}"), old: None, new: Some(target) };
-        self.tell_webhooks(Happening::content(space, &[made]));
+        self.refs_moved(space, &[made]).await;
         tracing::info!(space = %space.path, tag = name, revision = %target, "a tag was made");
         Ok(())
     }
@@ -185,7 +184,7 @@ impl Control {
         let before = repo.refs().await.map_err(git_failed)?.into_iter().find(|entry| entry.name == full_name);
         was_there(repo.delete_tag(name).await.map_err(git_failed)?, name)?;
         let removed = UpdatedRef { name: full_name, old: before.map(|entry| entry.target), new: None };
-        self.tell_webhooks(Happening::content(space, &[removed]));
+        self.refs_moved(space, &[removed]).await;
         self.note_alone(actor, Act::on("tag.delete", space).to(name)).await;
         tracing::info!(space = %space.path, tag = name, "a tag was removed");
         Ok(())
@@ -219,8 +218,6 @@ impl Control {
         })?;
         if branch == DEPLOY_BRANCH {
             self.inner.fleet.pushed(space.id, head).await.map_err(fleet_failed)?;
-        } else {
-            self.preview_follows(space.id, &format!("refs/heads/{branch}"), Some(head)).await;
         }
         let act = Act::on("repository.squash", space).with("branch", branch).with("revision", head);
         let stored = self.store_change(&turn, |_, batch| {
@@ -229,7 +226,7 @@ impl Control {
         });
         stored.await?;
         self.inner.fleet.tidy(repo);
-        self.tell_of_branch(&turn, branch, before, Some(head));
+        self.refs_moved(space, &[UpdatedRef::branch(branch, before, Some(head))]).await;
         tracing::info!(space = %space.path, branch, revision = %head, "a history was squashed");
         Ok(head)
     }

@@ -1,7 +1,7 @@
 //! What happened to a Space, and how it is told: as version 3 of the Hub's messages.
 
 use serde_json::{Map, Value, json};
-use spaceport_core::revision::Oid;
+use spaceport_core::revision::{BRANCHES, Oid};
 use spaceport_core::space::{Space, Visibility};
 use spaceport_core::webhook::Domain;
 
@@ -34,6 +34,13 @@ pub struct UpdatedRef {
     pub old: Option<Oid>,
     /// Where it is; `None`: it is gone.
     pub new: Option<Oid>,
+}
+
+impl UpdatedRef {
+    /// A branch that moved.
+    pub fn branch(name: &str, old: Option<Oid>, new: Option<Oid>) -> Self {
+        Self { name: format!("{BRANCHES}{name}"), old, new }
+    }
 }
 
 impl Happening {

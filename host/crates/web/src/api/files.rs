@@ -19,7 +19,7 @@ use tokio_util::io::ReaderStream;
 use super::page::Page;
 use super::range::{Asked, asked};
 use super::time::iso;
-use super::{origin, told_to};
+use super::{address, told_to};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult, X_REPO_COMMIT, header_text};
 use crate::extract::{EntryPath, Form, QueryPairs, RevisionName, SpaceAt};
@@ -68,9 +68,7 @@ pub(crate) async fn tree(
     let list: Vec<Value> = shown.iter().map(|entry| entry_json(entry, &last)).collect();
     let mut response = Json(list).into_response();
     response.headers_mut().insert(X_REPO_COMMIT, header_text(&commit.to_string()));
-    // The path as it was sent, so that what was encoded stays so.
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link(&mut response, &address, &query, entries.len());
+    page.link(&mut response, &address(&app, &request), &query, entries.len());
     Ok(response)
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use spaceport_control::service::LargeFile;
 use spaceport_core::permission::Action;
@@ -11,7 +11,7 @@ use spaceport_core::revision::DEPLOY_BRANCH;
 use super::not_offered::not_offered;
 use super::page::Page;
 use super::time::iso;
-use super::{origin, told_to};
+use super::{address, told_to};
 use crate::auth::Caller;
 use crate::error::ApiResult;
 use crate::extract::{QueryPairs, SpaceAt};
@@ -31,10 +31,7 @@ pub(crate) async fn list(
     let files = app.control.large_files(&actor, &path).await.map_err(told_to(&actor))?;
     let page = Page::of(&query, PAGE);
     let shown: Value = files.iter().skip(page.start).take(page.limit).map(row).collect();
-    let mut response = Json(shown).into_response();
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link_and_count(&mut response, &address, &query, files.len());
-    Ok(response)
+    Ok(page.answer(&address(&app, &request), &query, shown, files.len()))
 }
 
 /// Files stay as long as a revision refers to them, and history is not rewritten here.

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use spaceport_core::name::OwnerName;
 
 use super::page::Page;
 use super::time::iso;
-use super::{origin, told_to};
+use super::{address, told_to};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Param, QueryPairs, SpaceAt};
@@ -60,10 +60,7 @@ pub(crate) async fn likers(
             })
         })
         .collect();
-    let mut response = Json(list).into_response();
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link_and_count(&mut response, &address, &query, likers.len());
-    Ok(response)
+    Ok(page.answer(&address(&app, &request), &query, list, likers.len()))
 }
 
 /// What a user likes.
@@ -83,8 +80,5 @@ pub(crate) async fn liked_by(
             |(space, at)| json!({ "createdAt": iso(*at), "repo": { "name": space.path.to_string(), "type": "space" } }),
         )
         .collect();
-    let mut response = Json(list).into_response();
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link_and_count(&mut response, &address, &query, liked.len());
-    Ok(response)
+    Ok(page.answer(&address(&app, &request), &query, list, liked.len()))
 }

@@ -2,7 +2,8 @@
 //! administrators.
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_extractor_with_state;
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
@@ -12,7 +13,9 @@ use spaceport_control::service::{Account, Member, MemberView};
 use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{OrgRole, UnknownRole};
 
-use super::origin;
+use super::address;
+use super::admin::Admin;
+use super::items::ListAt;
 use super::page::Page;
 use super::repos::invalid_name;
 use super::time::iso;
@@ -40,16 +43,21 @@ pub(crate) struct NewRole {
     role: Option<String>,
 }
 
-/// Every route of organizations that is more than a profile.
-pub(crate) fn routes() -> Router<AppState> {
+/// Every route of organizations that is more than a profile. Those of administrators lead to the same operations, and ask
+/// first who it is.
+pub(crate) fn routes(app: &AppState) -> Router<AppState> {
+    let of_admins = from_extractor_with_state::<Admin, _>(app.clone());
     Router::new()
         .route("/api/organizations", post(create))
         .route("/api/organizations/{param}", delete(remove))
         .route("/api/organizations/{param}/members", get(members))
         .route("/api/organizations/{param}/members/{user}", put(put_member).delete(remove_member))
         .route("/api/admin/organizations", get(admin_list).post(admin_create))
-        .route("/api/admin/organizations/{param}", get(admin_get).delete(admin_delete))
-        .route("/api/admin/organizations/{param}/members/{user}", put(admin_put_member).delete(admin_remove_member))
+        .route("/api/admin/organizations/{param}", get(admin_get).delete(remove).layer(of_admins.clone()))
+        .route(
+            "/api/admin/organizations/{param}/members/{user}",
+            put(put_member).delete(remove_member).layer(of_admins),
+        )
 }
 
 /// An organization in a user's profile.
@@ -99,11 +107,8 @@ async fn members(
     let (_, members, is_inside) = app.control.members(&actor, &name)?;
     let (page, total) = (Page::of(&query, PAGE), members.len());
     let shown = members.iter().skip(page.start).take(page.limit);
-    let list: Vec<Value> = shown.map(|member| person(member, is_inside)).collect();
-    let mut response = Json(list).into_response();
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link_and_count(&mut response, &address, &query, total);
-    Ok(response)
+    let list: Value = shown.map(|member| person(member, is_inside)).collect();
+    Ok(page.answer(&address(&app, &request), &query, list, total))
 }
 
 /// Makes somebody a member, or changes what they are.
@@ -130,81 +135,27 @@ async fn remove_member(
 }
 
 /// Every organization of this host.
-async fn admin_list(
-    State(app): State<AppState>,
-    Manager(actor): Manager,
-    query: QueryPairs,
-    request: Request,
-) -> ApiResult<Json<Value>> {
-    app.control.administering(&actor)?;
-    let all = app.control.accounts().organizations()?;
-    let page = Page::of(&query, PAGE);
-    let next = page.start.saturating_add(page.limit);
-    let items: Vec<Value> = all.iter().skip(page.start).take(page.limit).map(row).collect();
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    let next = (next < all.len()).then(|| format!("{address}?{}", query.with("cursor", &next.to_string())));
-    Ok(Json(json!({ "items": items, "next": next })))
+async fn admin_list(State(app): State<AppState>, Admin(_): Admin, list: ListAt) -> ApiResult<Json<Value>> {
+    Ok(list.part(&app.control.accounts().organizations()?, row))
 }
 
 /// Creates an organization for a user.
 async fn admin_create(
     State(app): State<AppState>,
-    Manager(actor): Manager,
+    Admin(actor): Admin,
     JsonBody(body): JsonBody<NewOrganization>,
 ) -> ApiResult<Json<Value>> {
-    app.control.administering(&actor)?;
     let (name, owner) = (account_name("name", body.name)?, account_name("owner", body.owner)?);
     let made = app.control.create_organization_for(&actor, name, &owner).await?;
     Ok(Json(row(&made)))
 }
 
 /// An organization with its members.
-async fn admin_get(
-    State(app): State<AppState>,
-    Manager(actor): Manager,
-    OwnerAt(name): OwnerAt,
-) -> ApiResult<Json<Value>> {
-    app.control.administering(&actor)?;
+async fn admin_get(State(app): State<AppState>, Admin(actor): Admin, OwnerAt(name): OwnerAt) -> ApiResult<Json<Value>> {
     let (organization, members, _) = app.control.members(&actor, &name)?;
     let mut value = row(&organization);
     value["members"] = members.iter().map(|view| placed(&view.account.name, view.member)).collect();
     Ok(Json(value))
-}
-
-/// Deletes an organization that owns nothing.
-async fn admin_delete(
-    State(app): State<AppState>,
-    Manager(actor): Manager,
-    OwnerAt(name): OwnerAt,
-) -> ApiResult<StatusCode> {
-    app.control.administering(&actor)?;
-    app.control.delete_organization(&actor, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Makes somebody a member, or changes what they are.
-async fn admin_put_member(
-    State(app): State<AppState>,
-    Manager(actor): Manager,
-    OwnerAt(organization): OwnerAt,
-    UserAt(user): UserAt,
-    JsonBody(body): JsonBody<NewRole>,
-) -> ApiResult<Json<Value>> {
-    app.control.administering(&actor)?;
-    let member = app.control.put_member(&actor, &organization, &user, body.role()?).await?;
-    Ok(Json(placed(&user, member)))
-}
-
-/// Ends a membership.
-async fn admin_remove_member(
-    State(app): State<AppState>,
-    Manager(actor): Manager,
-    OwnerAt(organization): OwnerAt,
-    UserAt(user): UserAt,
-) -> ApiResult<StatusCode> {
-    app.control.administering(&actor)?;
-    app.control.remove_member(&actor, &organization, &user).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 impl NewRole {

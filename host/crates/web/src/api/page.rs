@@ -1,8 +1,10 @@
 //! Pages of lists: where one starts, how long it is, and the address of the next in `Link`. Clients follow that address as
 //! it is, so it is absolute and repeats the query.
 
-use axum::response::Response;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
+use serde_json::Value;
 
 use crate::extract::QueryPairs;
 
@@ -45,17 +47,17 @@ impl Page {
         }
     }
 
-    /// The same, and how many there are.
-    pub(super) fn link_and_count(self, response: &mut Response, address: &str, query: &QueryPairs, total: usize) {
-        self.link(response, address, query, total);
+    /// The part of a list of `total` items that is this page, with the address of the next and how many there are.
+    pub(super) fn answer(self, address: &str, query: &QueryPairs, part: Value, total: usize) -> Response {
+        let mut response = Json(part).into_response();
+        self.link(&mut response, address, query, total);
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+        response
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse;
-
     use super::*;
 
     fn page(query: &str) -> Page {

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use spaceport_control::service::{AccountKind, OwnedSpace, Profile};
 use spaceport_core::name::OwnerName;
 use spaceport_core::permission::Actor;
 
-use super::origin;
+use super::address;
 use super::page::Page;
 use super::time::iso;
 use super::types::visibility_word;
@@ -103,8 +103,7 @@ pub(crate) async fn repositories(
     request: Request,
 ) -> ApiResult<Response> {
     let actor = Actor::User(signed.user.clone());
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    owned(&app, &actor, None, &query, &address).await
+    owned(&app, &actor, None, &query, &address(&app, &request)).await
 }
 
 /// The same of an organization.
@@ -117,8 +116,7 @@ pub(crate) async fn repositories_of_organization(
 ) -> ApiResult<Response> {
     let actor = Actor::User(signed.user.clone());
     let owner: OwnerName = name.parse().map_err(|_| ApiError::not_found())?;
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    owned(&app, &actor, Some(&owner), &query, &address).await
+    owned(&app, &actor, Some(&owner), &query, &address(&app, &request)).await
 }
 
 async fn owned(
@@ -140,7 +138,5 @@ async fn owned(
         })
     };
     let list: Value = owned.iter().map(item).collect();
-    let mut response = Json(list).into_response();
-    page.link_and_count(&mut response, address, query, total);
-    Ok(response)
+    Ok(page.answer(address, query, list, total))
 }

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::{LogEntry, NamedRef};
 
 use super::page::Page;
 use super::time::iso;
-use super::{origin, told_to};
+use super::{address, told_to};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult, X_REPO_COMMIT, header_text};
 use crate::extract::{JsonBody, QueryPairs, RevisionName, SpaceAt};
@@ -71,11 +71,9 @@ pub(crate) async fn commits(
     let found = app.control.commits(&actor, &path, &revision, page.start, page.limit).await;
     let found = found.map_err(told_to(&actor))?;
     let is_formatted = query.all("expand").contains(&"formatted");
-    let list: Vec<Value> = found.commits.iter().map(|commit| commit_json(commit, is_formatted)).collect();
-    let mut response = Json(list).into_response();
+    let list: Value = found.commits.iter().map(|commit| commit_json(commit, is_formatted)).collect();
+    let mut response = page.answer(&address(&app, &request), &query, list, found.total);
     response.headers_mut().insert(X_REPO_COMMIT, header_text(&found.head.to_string()));
-    let address = format!("{}{}", origin(&app, request.headers()), request.uri().path());
-    page.link_and_count(&mut response, &address, &query, found.total);
     Ok(response)
 }
 

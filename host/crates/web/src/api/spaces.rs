@@ -59,10 +59,8 @@ pub(crate) async fn list(
     .iter()
     .map(|view| space_json(view, &detail))
     .collect();
-    let mut response = Json(list).into_response();
     let address = format!("{}/api/spaces", origin(&app, &headers));
-    page.link_and_count(&mut response, &address, &query, total);
-    Ok(response)
+    Ok(page.answer(&address, &query, Value::Array(list), total))
 }
 
 /// The filter of a query; `None` if nothing can pass it.

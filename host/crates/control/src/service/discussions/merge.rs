@@ -16,7 +16,7 @@ use super::super::commit::{author, commit_refused};
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::readme::{README, refuse_invalid, sdk_of};
 use super::super::storage::git_failed;
-use super::super::{Control, Turn};
+use super::super::{Control, Turn, UpdatedRef};
 use super::access::Participant;
 use super::thread::Thread;
 use super::{comment, talk};
@@ -145,7 +145,9 @@ impl Control {
             self.deployed(turn, merged.commit, sdk, self.noted(&actor, act)).await?;
         } else {
             self.note_alone(&actor, act).await;
-            self.preview_follows(turn.space.id, &format!("refs/heads/{}", pull.base), Some(merged.commit)).await;
+        }
+        if merged.commit != base {
+            self.refs_moved(&turn.space, &[UpdatedRef::branch(&pull.base, Some(base), Some(merged.commit))]).await;
         }
         Ok(merged)
     }

@@ -10,11 +10,11 @@ use spaceport_core::space::Space;
 use spaceport_db::{Discussion, DiscussionEvent, EventKind, PullRequest};
 use spaceport_git::{GitError, Repo};
 
-use super::super::Control;
 use super::super::audit::Act;
 use super::super::commit::NewCommit;
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::storage::{git_failed, read_failed};
+use super::super::{Control, UpdatedRef};
 use super::access::Participant;
 use super::thread::Thread;
 use super::{comment, talk};
@@ -117,11 +117,12 @@ impl Control {
         if !participant.is_writer {
             self.refuse_full(&repo).await?;
         }
-        let (_, head) = self.make_commit(&participant.space, participant.user, &repo, &pull_ref(number), new).await?;
+        let name = pull_ref(number);
+        let (old, head) = self.make_commit(&participant.space, participant.user, &repo, &name, new).await?;
         let act =
             Act::on("repository.commit", &participant.space).with("branch", pull_ref(number)).with("revision", head);
         self.note_alone(actor, act).await;
-        self.preview_follows(space, &pull_ref(number), Some(head)).await;
+        self.refs_moved(&participant.space, &[UpdatedRef { name, old, new: Some(head) }]).await;
         self.see_commits(&repo, &mut thread, Some(participant.user.id)).await?;
         thread.save().await?;
         self.inner.fleet.tidy(repo);

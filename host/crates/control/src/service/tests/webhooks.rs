@@ -125,3 +125,33 @@ async fn a_reader_sees_no_secret_and_changes_nothing() {
     drop(host.control);
     assert_eq!(files_with(&host.dir.path().join("store"), CANARY), Vec::<std::path::PathBuf>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_moves_a_branch_is_told() {
+    let host = Host::start().await;
+    let space = host.create("page").await.unwrap();
+    let (sender, _) = told(&host, 1).await;
+    let put = |path: &str| {
+        let put = FileChange::Put { path: path.to_owned(), content: "1".into() };
+        NewCommit { summary: "change".into(), changes: vec![put], ..NewCommit::default() }
+    };
+    let (control, ada, path) = (&host.control, &host.ada, &space.path);
+    let (number, _) = control.commit_as_pull_request(ada, path, "main", put("a.txt")).await.unwrap();
+    let commit = control.commit(ada, path, "main", put("b.txt")).await.unwrap();
+    let merge = control.merge_pull_request(ada, path, number, None).await.unwrap();
+    let squash = control.super_squash(ada, path, "main", "one").await.unwrap();
+    eventually("three messages", || sender.taken.lock().len() >= 3).await;
+    let refs = |message: &String| {
+        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+        message["updatedRefs"].clone()
+    };
+    let told: Vec<serde_json::Value> = sender.taken.lock().iter().map(refs).filter(|refs| !refs.is_null()).collect();
+    let moves = [
+        (told[0][0]["oldSha"].as_str().map(str::to_owned), commit),
+        (Some(commit.to_string()), merge),
+        (Some(merge.to_string()), squash),
+    ];
+    let expected = moves
+        .map(|(old, new)| serde_json::json!([{ "ref": "refs/heads/main", "oldSha": old, "newSha": new.to_string() }]));
+    assert_eq!(told, expected);
+}
