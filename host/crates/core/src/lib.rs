@@ -14,6 +14,7 @@ pub mod id;
 pub mod lfs;
 pub mod lifecycle;
 pub mod limits;
+pub mod linked;
 pub mod manifest;
 pub mod name;
 pub mod oauth;
