@@ -28,12 +28,14 @@ mod db;
 mod dir;
 mod discussion;
 mod error;
+mod finding;
 mod index;
 mod journal;
 mod key;
 mod keys;
 mod lfs;
 mod like;
+mod linked;
 mod member;
 mod metrics;
 mod oauth;
@@ -62,6 +64,7 @@ pub use discussion::{
     Comment, CommentText, Discussion, DiscussionBook, DiscussionEvent, EventKind, Merged, PullRequest,
 };
 pub use error::{CommitError, OpenError, ReadError};
+pub use finding::Finding;
 pub use key::{Key, Under};
 pub use keys::{
     KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SIGNING_KEY_FILE, SealedSecret, SecretValue, SigningKey, Subkey,
@@ -69,6 +72,7 @@ pub use keys::{
 };
 pub use lfs::LfsLink;
 pub use like::Like;
+pub use linked::LinkedRepos;
 pub use member::Member;
 pub use metrics::MetricsBucket;
 pub use oauth::{GrantStage, OauthApp, OauthConsent, OauthGrant};

@@ -6,12 +6,14 @@
 mod account;
 mod audit;
 mod discussion;
+mod finding;
 mod grant;
 #[cfg(test)]
 mod ledger_tests;
 mod lfs;
 mod lifecycle;
 mod like;
+mod linked;
 mod member;
 mod oauth;
 mod quota;

@@ -77,6 +77,10 @@ impl Batch {
         for (key, _) in db.grants().under(&space.id)? {
             self.delete(db.grants(), &key);
         }
+        for (key, _) in db.findings().under(&space.id)? {
+            self.delete(db.findings(), &key);
+        }
+        self.delete(db.linked_repos(), &space.id);
         for (key, _) in db.moved_paths().scan()?.into_iter().filter(|(_, id)| *id == space.id) {
             self.delete(db.moved_paths(), &key);
         }

@@ -19,11 +19,13 @@ use crate::account::{AccessToken, Account, TokenHash};
 use crate::audit::{AuditEntry, AuditKey};
 use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
 use crate::error::ReadError;
+use crate::finding::Finding;
 use crate::index::{Index, Row};
 use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
 use crate::lfs::LfsLink;
 use crate::like::Like;
+use crate::linked::LinkedRepos;
 use crate::member::Member;
 use crate::oauth::{OauthApp, OauthConsent, OauthGrant};
 use crate::quota::OwnerQuota;
@@ -87,6 +89,10 @@ pub enum TableId {
     SshKeys = 30,
     /// When each was used last.
     SshKeyUses = 31,
+    /// Models and datasets that Spaces use.
+    LinkedRepos = 32,
+    /// Secrets that were found in repositories.
+    Findings = 33,
     /// Large files of Spaces.
     LfsLinks = 40,
     /// Previews by the Space they belong to and their ref.
@@ -132,6 +138,8 @@ impl TableId {
             Self::WebhookSecrets => "webhook_secrets",
             Self::SshKeys => "ssh_keys",
             Self::SshKeyUses => "ssh_key_uses",
+            Self::LinkedRepos => "linked_repos",
+            Self::Findings => "findings",
             Self::LfsLinks => "lfs_links",
             Self::Previews => "previews",
             Self::Usage => "usage",
@@ -309,6 +317,10 @@ tables! {
     ssh_keys: SshKeys, Fingerprint => SshKey;
     /// When each was used last.
     ssh_key_uses: SshKeyUses, Fingerprint => SshKeyUse;
+    /// Models and datasets that the code of Spaces names.
+    linked_repos: LinkedRepos, SpaceId => LinkedRepos;
+    /// Secrets that were found in repositories, by Space and what was found where.
+    findings: Findings, (SpaceId, String) => Finding;
     /// Large files, by Space and content.
     lfs_links: LfsLinks, (SpaceId, LfsOid) => LfsLink;
     /// Previews, by the Space they belong to and their ref.

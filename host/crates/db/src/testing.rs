@@ -9,7 +9,7 @@ use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, SecretInfo, SleepAfter, Space, Variable, Visibility};
 use tempfile::TempDir;
 
-use crate::{BuiltRelease, Db, KeyStore, OnDamage, OpenError, OpenReport, Options};
+use crate::{BuiltRelease, Db, Finding, KeyStore, OnDamage, OpenError, OpenReport, Options};
 
 /// A data directory that goes with the test.
 pub(crate) struct Home {
@@ -79,6 +79,20 @@ pub(crate) fn release(number: u64) -> BuiltRelease {
         artifact: "component:abc".into(),
         readme: "---\nsdk: wasm\n---\n".into(),
         created_at: 5,
+    }
+}
+
+pub(crate) fn finding() -> Finding {
+    Finding {
+        rule: "private-key".into(),
+        path: "a/b.py".into(),
+        line: 3,
+        blob: Oid::from_bytes([8; 20]),
+        revision: Oid::from_bytes([7; 20]),
+        found_at: 5,
+        excerpt: "KEY = …".into(),
+        is_revoked: false,
+        is_in_history: true,
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use spaceport_core::lifecycle::State;
 
 use super::*;
-use crate::testing::{Home, release, space, space_id};
+use crate::testing::{Home, finding, release, space, space_id};
 use crate::{Expect, IndexReport, OnDamage};
 
 fn insert(db: &Db, number: u32) -> Batch {
@@ -72,6 +72,10 @@ async fn removing_a_space_removes_all_its_rows_and_frees_its_name() {
         }
         let sealed = home.keys.seal_secret(space_id(number), "TOKEN", "swordfish");
         batch.put(db.secrets(), &(space_id(number), "TOKEN".into()), &sealed);
+        let revision = spaceport_core::revision::Oid::from_bytes([7; 20]);
+        let linked = crate::LinkedRepos { revision, linked: Default::default() };
+        batch.put(db.linked_repos(), &space_id(number), &linked);
+        batch.put(db.findings(), &(space_id(number), "a".into()), &finding());
         db.commit(batch).await.unwrap();
     }
     assert_eq!(db.newest_release(space_id(1)).unwrap(), Some(release(2)));
@@ -83,6 +87,8 @@ async fn removing_a_space_removes_all_its_rows_and_frees_its_name() {
     assert_eq!(db.releases().under(&space_id(1)).unwrap(), []);
     assert_eq!(db.secrets().under(&space_id(1)).unwrap(), []);
     assert_eq!(db.releases().under(&space_id(2)).unwrap().len(), 2);
+    assert_eq!(db.findings().scan().unwrap(), [((space_id(2), "a".into()), finding())]);
+    assert_eq!(db.linked_repos().scan().unwrap().len(), 1);
     assert_eq!(db.lifecycles().scan().unwrap().len(), 1);
     db.commit(insert(&db, 1)).await.unwrap();
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::account::{AccessToken, Account, AccountKind, PasswordHash};
 use crate::lfs::LfsLink;
 use crate::release::BuiltRelease;
-use crate::testing::{release, space};
+use crate::testing::{finding, release, space};
 
 #[track_caller]
 pub(super) fn survives<T: Record + PartialEq + std::fmt::Debug>(value: &T) -> String {
@@ -141,4 +141,20 @@ fn a_row_that_makes_no_sense_is_an_error_with_the_reason() {
     let error = Space::decode(1, br#"{"id":"x"}"#).unwrap_err();
     assert!(error.0.contains("24 lower-case hexadecimal digits"), "{error:?}");
     assert!(SpaceId::decode(1, b"short").is_err());
+}
+
+#[test]
+fn what_was_read_in_a_repository_reads_back_as_written() {
+    let oid = |byte| Oid::from_bytes([byte; 20]);
+    let linked = spaceport_core::linked::Linked { models: vec!["a/m".into()], datasets: vec!["a/d".into()] };
+    let text = survives(&crate::LinkedRepos { revision: oid(7), linked });
+    let revision = "07".repeat(20);
+    assert_eq!(text, format!(r#"{{"revision":"{revision}","models":["a/m"],"datasets":["a/d"]}}"#));
+    let blob = "08".repeat(20);
+    assert_eq!(
+        survives(&finding()),
+        format!(
+            r#"{{"rule":"private-key","path":"a/b.py","line":3,"blob":"{blob}","revision":"{revision}","found_at":5,"excerpt":"KEY = …","revoked":false,"in_history":true}}"#
+        )
+    );
 }
