@@ -10,6 +10,7 @@ pub mod clock;
 pub mod fleet;
 mod ledger;
 mod lfs;
+mod linked;
 pub mod logs;
 pub mod metrics;
 pub mod ports;

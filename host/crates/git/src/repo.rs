@@ -1,5 +1,6 @@
 //! One repository: reading it and committing to it.
 
+mod blobs;
 pub(crate) mod branch;
 mod history;
 mod merge;

@@ -64,6 +64,7 @@ async fn build(shared: &Arc<Shared>, order: &BuildOrder, steps: &Steps) -> Build
         Ok(read) => read,
         Err(failure) => return BuildReport { manifest: None, outcome: Err(failure) },
     };
+    crate::linked::refresh(shared, order.space, order.revision).await;
     steps.say(format!("{README}: sdk: {}, app_file: {}", manifest.sdk.as_str(), manifest.app_file));
     let _light;
     let _heavy;

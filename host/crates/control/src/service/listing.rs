@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use spaceport_core::id::SpaceId;
+use spaceport_core::linked::Linked;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, Subject, can};
@@ -15,6 +17,7 @@ use super::likes::LikeCount;
 use super::readme::{README, card_of};
 use super::storage::{git_failed, read_failed};
 use super::view::SpaceView;
+use crate::linked::of_revision;
 
 /// A front matter as JSON.
 type Card = serde_json::Map<String, serde_json::Value>;
@@ -28,7 +31,7 @@ pub struct SpaceFilter {
     pub search: Option<String>,
     /// With all of these tags; the kind counts as one.
     pub tags: Vec<String>,
-    /// That use all of these models.
+    /// That use all of these models, by their front matter or their code.
     pub models: Vec<String>,
     /// That use all of these datasets.
     pub datasets: Vec<String>,
@@ -76,7 +79,7 @@ impl Control {
         let shown = found.into_iter().skip(skip).take(limit);
         let views = shown.map(|space| {
             let likes = self.like_count(space.id)?;
-            Ok(self.listed(Space::clone(&space), likes))
+            self.listed(Space::clone(&space), likes)
         });
         Ok(Listing { total, views: views.collect::<ServiceResult<_>>()? })
     }
@@ -87,6 +90,7 @@ impl Control {
             SortBy::Likes | SortBy::Trending => self.like_counts()?,
             SortBy::LastModified | SortBy::CreatedAt => HashMap::new(),
         };
+        let linked = if filter.asks_for_linked() { self.all_linked()? } else { HashMap::new() };
         let rank = |space: &Space| {
             let likes = || likes.get(&space.id).copied().unwrap_or_default();
             match filter.sort {
@@ -102,7 +106,10 @@ impl Control {
             .iter()
             .filter(|space| filter.owner.as_ref().is_none_or(|owner| is_owner(space, owner)))
             .filter(|space| is_seen(space))
-            .filter(|space| filter.is_plain() || filter.matches(space, self.inner.fleet.manifest(space.id).as_deref()))
+            .filter(|space| {
+                let manifest = || self.inner.fleet.manifest(space.id);
+                filter.is_plain() || filter.matches(space, manifest().as_deref(), linked.get(&space.id))
+            })
             .map(|space| (rank(space), space.clone()))
             .collect();
         found.sort_by(|(a_rank, a), (b_rank, b)| {
@@ -116,7 +123,7 @@ impl Control {
     pub async fn view(&self, actor: &Actor, path: &SpacePath, revision: Option<&str>) -> ServiceResult<SpaceView> {
         let space = self.space(actor, path, Action::See)?;
         let likes = self.like_count(space.id)?;
-        self.with_repository(self.listed(space, likes), revision).await
+        self.with_repository(self.listed(space, likes)?, revision).await
     }
 
     /// A listed Space with its repository at a revision, by default the deploy branch's head.
@@ -131,7 +138,12 @@ impl Control {
             Some(_) => repo.read(oid, README).await.map_err(git_failed)?.and_then(|text| card_of(&text)),
             None => None,
         };
-        Ok(SpaceView { head: Some(Head { oid, at }), card, files: Some(files), large, ..listed })
+        let found = match self.inner.db.linked_repos().get(&space.id).map_err(read_failed)? {
+            Some(kept) if kept.revision == oid => kept.linked,
+            _ => of_revision(&repo, &files, &self.addresses().hub).await.map_err(git_failed)?,
+        };
+        let linked = found.with_card(&card_json(card.as_deref()));
+        Ok(SpaceView { head: Some(Head { oid, at }), card, linked, files: Some(files), large, ..listed })
     }
 
     /// The path of the Space that answers at a subdomain, if the actor may see it.
@@ -142,14 +154,17 @@ impl Control {
     }
 
     /// What is known without a look into the repository: the card of the newest build.
-    pub(super) fn listed(&self, space: Space, likes: LikeCount) -> SpaceView {
+    pub(super) fn listed(&self, space: Space, likes: LikeCount) -> ServiceResult<SpaceView> {
         let runtime = self.runtime_of(&space);
         let card = self.inner.fleet.manifest(space.id).map(|manifest| manifest.card.clone());
-        SpaceView {
+        let kept = self.inner.db.linked_repos().get(&space.id).map_err(read_failed)?;
+        let linked = kept.map(|kept| kept.linked).unwrap_or_default().with_card(&card_json(card.as_deref()));
+        Ok(SpaceView {
             sdk: runtime.sdk,
             app_url: self.addresses().app_url(&space.subdomain, runtime.sdk),
             head: None,
             card,
+            linked,
             files: None,
             large: Default::default(),
             runtime,
@@ -157,18 +172,29 @@ impl Control {
             // Whoever asks for them is told if this cannot be read.
             discussions_disabled: self.are_discussions_disabled(space.id).unwrap_or(false),
             space,
-        }
+        })
+    }
+
+    /// What the code of every Space names, as far as it was read.
+    fn all_linked(&self) -> ServiceResult<HashMap<SpaceId, Linked>> {
+        let rows = self.inner.db.linked_repos().scan().map_err(read_failed)?;
+        Ok(rows.into_iter().map(|(space, kept)| (space, kept.linked)).collect())
     }
 }
 
 impl SpaceFilter {
     /// Whether it asks nothing of what an author wrote.
     fn is_plain(&self) -> bool {
-        let has_lists = [&self.tags, &self.models, &self.datasets].iter().any(|list| !list.is_empty());
-        !has_lists && !self.is_linked && self.search.is_none()
+        self.tags.is_empty() && !self.asks_for_linked() && self.search.is_none()
     }
 
-    fn matches(&self, space: &Space, manifest: Option<&Manifest>) -> bool {
+    /// Whether it asks what a Space uses.
+    fn asks_for_linked(&self) -> bool {
+        self.is_linked || !self.models.is_empty() || !self.datasets.is_empty()
+    }
+
+    /// Whether a Space passes, whose code names what is `found`.
+    fn matches(&self, space: &Space, manifest: Option<&Manifest>, found: Option<&Linked>) -> bool {
         let is_found = self.search.as_ref().is_none_or(|search| {
             let search = search.to_lowercase();
             let title = manifest.and_then(|manifest| manifest.title.as_deref()).unwrap_or_default();
@@ -176,24 +202,26 @@ impl SpaceFilter {
         });
         let sdk = manifest.map_or(space.sdk, |manifest| manifest.sdk);
         let tags: Vec<&String> = self.tags.iter().filter(|tag| tag.as_str() != sdk.as_str()).collect();
-        let wanted: Vec<&String> = tags.iter().copied().chain(&self.models).chain(&self.datasets).collect();
-        if !is_found || (wanted.is_empty() && !self.is_linked) {
+        if !is_found || (tags.is_empty() && !self.asks_for_linked()) {
             return is_found;
         }
         // Most front matters say nothing of it, which shows without reading them as JSON.
         let text = manifest.map_or("{}", |manifest| manifest.card.as_str());
-        if !wanted.iter().all(|word| may_hold(text, word)) {
+        if !tags.iter().all(|word| may_hold(text, word)) {
             return false;
         }
         let card: Card = serde_json::from_str(text).unwrap_or_default();
-        let has = |key: &str, wanted: &[&String]| {
-            let written = texts(&card, key);
-            wanted.iter().all(|word| written.contains(&word.as_str()))
-        };
-        has("tags", &tags)
-            && has("models", &self.models.iter().collect::<Vec<_>>())
-            && has("datasets", &self.datasets.iter().collect::<Vec<_>>())
-            && (!self.is_linked || ["models", "datasets"].iter().any(|key| !texts(&card, key).is_empty()))
+        let written = texts(&card, "tags");
+        tags.iter().all(|tag| written.contains(&tag.as_str()))
+            && (!self.asks_for_linked() || self.fits(&found.cloned().unwrap_or_default().with_card(&card)))
+    }
+
+    /// Whether what a Space uses is what is asked for.
+    fn fits(&self, linked: &Linked) -> bool {
+        let has = |there: &[String], wanted: &[String]| wanted.iter().all(|id| there.contains(id));
+        has(&linked.models, &self.models)
+            && has(&linked.datasets, &self.datasets)
+            && (!self.is_linked || !linked.is_empty())
     }
 }
 
@@ -205,7 +233,7 @@ fn may_hold(json: &str, text: &str) -> bool {
 impl SpaceView {
     /// The front matter as JSON, an object.
     pub fn card_json(&self) -> Card {
-        self.card.as_deref().and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default()
+        card_json(self.card.as_deref())
     }
 
     /// The title in the front matter.
@@ -219,6 +247,10 @@ impl SpaceView {
         let written = texts(&card, "tags").into_iter().map(str::to_owned);
         std::iter::once(self.sdk.as_str().to_owned()).chain(written).collect()
     }
+}
+
+fn card_json(card: Option<&str>) -> Card {
+    card.and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default()
 }
 
 /// The texts of a list in a front matter.

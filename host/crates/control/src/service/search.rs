@@ -52,7 +52,7 @@ impl Control {
             .filter(|space| may_fit(space))
             .map(|space| {
                 let likes = self.like_count(space.id)?;
-                Ok(self.listed(Space::clone(&space), likes))
+                self.listed(Space::clone(&space), likes)
             })
             .collect::<ServiceResult<Vec<_>>>()?
             .into_iter()

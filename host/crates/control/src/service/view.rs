@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use spaceport_core::lfs::LfsPointer;
 use spaceport_core::lifecycle::{Millis, Release};
+use spaceport_core::linked::Linked;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, Space};
@@ -30,6 +31,8 @@ pub struct SpaceView {
     pub head: Option<Head>,
     /// The front matter at that commit, as JSON text of an object.
     pub card: Option<String>,
+    /// The models and datasets that it uses: those of its front matter, and where that lists none, those of its code.
+    pub linked: Linked,
     /// The files at that commit, where they were asked for.
     pub files: Option<Vec<TreeEntry>>,
     /// Which of them stand for large files, by the ids of their contents.

@@ -8,6 +8,7 @@ mod duplicates;
 mod errors;
 mod files;
 mod inventory;
+mod linked;
 mod lists;
 mod moving;
 mod organizations;

@@ -138,7 +138,6 @@ pub(crate) struct Detail {
 pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     let space = &view.space;
     let card = view.card_json();
-    let list = |key: &str| card.get(key).filter(|value| value.is_array()).cloned().unwrap_or_else(|| json!([]));
     let modified = view.head.as_ref().map_or(space.updated_at, |head| head.at.max(space.created_at));
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
@@ -159,8 +158,8 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     put("sdk", json!(view.sdk.as_str()));
     put("subdomain", json!(space.subdomain.as_str()));
     put("host", json!(view.app_url));
-    put("models", list("models"));
-    put("datasets", list("datasets"));
+    put("models", json!(view.linked.models));
+    put("datasets", json!(view.linked.datasets));
     put("runtime", json!(Runtime::from(&view.runtime)));
     put("xetEnabled", json!(false));
     put("usedStorage", json!(view.files.iter().flatten().map(|file| size(file, view)).sum::<u64>()));
