@@ -73,7 +73,7 @@ struct Package {
 }
 
 /// Where guests are: for wasm, and each a workspace of its own.
-const GUESTS: [&str; 4] = ["guest-sdk/", "plugins/demos/", "plugins/static-site/", "tests/guests/"];
+const GUESTS: [&str; 5] = ["guest-sdk/", "plugins/demos/", "plugins/static-site/", "plugins/scanner/", "tests/guests/"];
 
 /// All that a guest may use of ours; the rest of the contract is WIT.
 const GUESTS_USE: [&str; 1] = ["spaceport-guest"];

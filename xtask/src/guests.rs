@@ -1,4 +1,4 @@
-//! Builds every component: the plugin, the demo Spaces, the test guests. Each is built again only when its sources or the
+//! Builds every component: the host's own, the demo Spaces, the test guests. Each is built again only when its sources or the
 //! toolchain changed.
 
 use std::collections::hash_map::DefaultHasher;
@@ -27,7 +27,9 @@ const PYTHON_WORLD: &str = "wasi:http/proxy@0.2.12";
 /// Crates that the guest crates use, so that a change of theirs builds all again.
 const SHARED: [&str; 2] = ["guest-sdk", "wit"];
 /// Guest crates with tests of their own, which run on the build machine.
-const TESTED: [&str; 2] = ["guest-sdk", "plugins/static-site"];
+const TESTED: [&str; 3] = ["guest-sdk", "plugins/static-site", "plugins/scanner"];
+/// Components that the host embeds.
+const EMBEDDED: [&str; 2] = ["static-site", "scanner"];
 
 /// What building components needs of the system, whatever the toolchain: one of them is in Python.
 const SYSTEM: [&str; 1] = ["python3-venv"];
@@ -39,7 +41,9 @@ pub(crate) fn build(workspace: &Workspace, system: &[&str]) -> anyhow::Result<Pa
     let toolchain = Toolchain::find(workspace, &[&SYSTEM, system].concat())?;
     let identity = toolchain.identity()?;
     let builder = Builder { workspace, toolchain, identity, out };
-    builder.plugin()?;
+    for name in EMBEDDED {
+        builder.embedded(name)?;
+    }
     builder.test_guests()?;
     for name in RUST_DEMOS {
         builder.rust_demo(name)?;
@@ -100,11 +104,12 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn plugin(&self) -> anyhow::Result<()> {
-        let component = self.out.join("static-site.wasm");
-        self.unless_current("static-site", &["plugins/static-site"], std::slice::from_ref(&component), || {
-            let built = self.cargo("plugins/static-site", &[])?;
-            copy(&built.join("spaceport_static_site.wasm"), &component)
+    fn embedded(&self, name: &str) -> anyhow::Result<()> {
+        let component = self.out.join(name).with_extension("wasm");
+        let folder = format!("plugins/{name}");
+        self.unless_current(name, &[&folder], std::slice::from_ref(&component), || {
+            let built = self.cargo(&folder, &[])?;
+            copy(&built.join(format!("spaceport_{}.wasm", name.replace('-', "_"))), &component)
         })
     }
 

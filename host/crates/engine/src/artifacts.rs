@@ -66,6 +66,11 @@ pub(crate) struct Loaded {
 type Prepared = wasmtime::component::InstancePre<GuestState>;
 
 impl Loaded {
+    /// The component itself.
+    pub(crate) fn component(&self) -> &Component {
+        &self.component
+    }
+
     /// The component with its imports resolved; done once per linker.
     pub(crate) fn pre(&self, linker: &Linker<GuestState>, plugin: bool) -> Result<ProxyPre<GuestState>> {
         let mut slot = if plugin { self.plugin.lock() } else { self.app.lock() };

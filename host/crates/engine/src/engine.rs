@@ -6,6 +6,7 @@
 mod calibrate;
 pub(crate) mod config;
 pub(crate) mod registry;
+mod scan;
 pub(crate) mod ticker;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::artifacts::{ArtifactId, Artifacts, LoadError, Loaded};
@@ -31,6 +33,7 @@ use crate::linker::Linkers;
 use crate::pool::control::InstanceControl;
 use crate::pool::shared::{SpaceParts, SpaceShared};
 use crate::running::Running;
+use crate::scan::{self as scanner, ScanState};
 use crate::state::{Capabilities, GuestState};
 
 /// Memory of the node per slot of the pool: small apps need far less, so slots do not run out before memory does.
@@ -138,6 +141,7 @@ impl Core {
 pub struct Engine {
     core: Arc<Core>,
     linkers: Linkers,
+    scan_linker: Linker<ScanState>,
     artifacts: Artifacts,
     compiler: Compiler,
     component_bytes: u64,
@@ -158,6 +162,7 @@ impl Engine {
         let artifacts = Artifacts::open(&wasmtime, config.artifacts, config.seal_key, LOADED_BYTES)?;
         Ok(Arc::new(Self {
             linkers: Linkers::new(&wasmtime)?,
+            scan_linker: scanner::linker(&wasmtime)?,
             artifacts,
             compiler: Compiler::new(config.compile_command, config.compile_time),
             component_bytes: config.component_bytes,

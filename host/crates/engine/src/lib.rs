@@ -8,6 +8,7 @@
 //! engine.inspect(bytes) -> Inspection | Refusal               names only, no compiling
 //! engine.compile(bytes, say).await -> ArtifactId | CompileError   in a child process: compile::child_main
 //! engine.describe(artifact, dir).await -> Description | DescribeError   of a plugin: which sdk it serves
+//! engine.scan(scanner, texts).await -> Scanned                by a component of the world spaceport:scanner
 //! engine.launch(LaunchSpec).await -> Arc<Running> | StartError    no instance yet; Recompile if the artifact is unfit
 //! running.call(http::Request<B>).await -> http::Response<Body> | Fault
 //! running.usage() -> Usage, running.in_flight(), running.stop(grace).await
@@ -31,6 +32,7 @@ mod limiter;
 mod linker;
 mod pool;
 mod running;
+mod scan;
 mod state;
 mod stdio;
 
@@ -42,3 +44,4 @@ pub use engine::{Calibration, Engine, EngineConfig, EngineError};
 pub use launch::{LaunchSpec, SdkContext, StartError};
 pub use log::GuestLog;
 pub use running::{Running, Usage};
+pub use scan::{ScanError, ScanText, Scanned, Secret};

@@ -17,4 +17,5 @@ mod failing;
 mod hostile;
 mod memory;
 mod plugins;
+mod scanning;
 mod stopping;
