@@ -142,6 +142,11 @@ impl Fleet {
         self.shared().spawn(async move { repo.tidy().await });
     }
 
+    /// Does something in the background that a stopping host waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared().spawn(task);
+    }
+
     /// Takes in a Space that was just stored.
     pub async fn add(&self, space: &Space) -> Result<(), FleetError> {
         let shared = self.shared();

@@ -18,6 +18,7 @@ mod publish;
 mod reconcile;
 pub mod routes;
 pub mod sampler;
+mod scans;
 pub mod service;
 mod supervisor;
 #[cfg(test)]

@@ -201,6 +201,43 @@ pub struct LaunchRequest {
     pub on_crash: Arc<dyn Fn(String) + Send + Sync>,
 }
 
+/// What looks for secrets in texts.
+pub trait SecretScanner: Send + Sync + 'static {
+    /// Looks through texts, one after the other, within limits of its own. It tells how far it came.
+    fn scan(&self, texts: Vec<ScanText>) -> BoxFuture<'static, ScanReport>;
+}
+
+/// A text to be looked through. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanText {
+    /// The path of its file.
+    pub path: String,
+    /// What is in it.
+    pub text: Arc<str>,
+}
+
+/// What was found in texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Where secrets are, as the scanner says.
+    pub matches: Vec<SecretMatch>,
+    /// How many of the texts were looked through, from the first on.
+    pub scanned: usize,
+}
+
+/// Where a secret is, as a scanner says; unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretMatch {
+    /// In which of the texts.
+    pub text: usize,
+    /// What kind of secret.
+    pub rule: String,
+    /// Where it begins, in bytes.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
 /// Where lines of a log go. Never blocks and never fails: what cannot be kept is counted and dropped.
 pub trait LogSink: Send + Sync + 'static {
     /// Appends text; may hold several lines or part of one.

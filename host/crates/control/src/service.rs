@@ -34,6 +34,7 @@ mod quotas;
 mod readme;
 mod refs;
 mod running;
+mod scan;
 mod search;
 mod sessions;
 mod settings;
@@ -64,6 +65,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::fleet::Fleet;
 use crate::ports::Clock;
+use crate::scans::Scans;
 use crate::webhooks::Webhooks;
 use attempts::Attempts;
 
@@ -102,7 +104,9 @@ pub use running::Restart;
 pub use search::SpaceQuery;
 pub use sessions::{NewSession, Session};
 pub use settings::{NewSetting, Settled, Warning};
-pub use spaceport_db::{AccessToken, Account, AccountKind, AuditActor, AuditEntry, AuditKey, Member, OwnerQuota};
+pub use spaceport_db::{
+    AccessToken, Account, AccountKind, AuditActor, AuditEntry, AuditKey, Finding, Member, OwnerQuota,
+};
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};
 pub use spending::{Days, HardwareUse, SpaceUsage, StorageUse, UsageReport};
@@ -133,6 +137,7 @@ struct Inner {
     /// Programs that wait for a user's answer.
     devices: oauth::DeviceRequests,
     webhooks: Arc<Webhooks>,
+    scans: Scans,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
     turns: parking_lot::Mutex<HashMap<SpaceId, Arc<Mutex<()>>>>,
     /// By which one Space after the other is given to an owner, and an owner is not deleted meanwhile.
@@ -178,6 +183,7 @@ impl Control {
             signing: OnceLock::new(),
             devices: oauth::DeviceRequests::default(),
             webhooks,
+            scans: Scans::default(),
             turns: parking_lot::Mutex::default(),
             places: Mutex::default(),
         };

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod grant;
 pub mod hardware;
 pub mod id;
+pub mod leaks;
 pub mod lfs;
 pub mod lifecycle;
 pub mod limits;

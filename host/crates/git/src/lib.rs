@@ -26,5 +26,5 @@ pub use error::GitError;
 pub use path::{PathError, RepoPath};
 pub use repo::{FileStream, LogEntry, MAX_REFS, MergeOutcome, MergeSpec, RefChange, RefEntry, Repo, TriedMerge};
 pub use repos::Repos;
-pub use smart::{Audit, PackStream, Push, PushOutput, RefCommand, Service};
+pub use smart::{Audit, BroughtFile, PackStream, Push, PushOutput, RefCommand, Service};
 pub use tree::{FileMode, TreeEntry, TreeError, blob_oid};

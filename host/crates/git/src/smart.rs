@@ -18,7 +18,7 @@ mod request;
 mod tests;
 
 pub use advertise::Service;
-pub use audit::Audit;
+pub use audit::{Audit, BroughtFile};
 pub use fetch::PackStream;
 pub(crate) use incoming::Incoming;
 pub use push::{Push, PushOutput};

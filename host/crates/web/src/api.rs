@@ -26,6 +26,7 @@ mod range;
 pub(crate) mod refs;
 pub(crate) mod repos;
 pub(crate) mod running;
+pub(crate) mod scan;
 pub(crate) mod settings;
 pub(crate) mod spaces;
 pub(crate) mod ssh;
@@ -68,6 +69,7 @@ fn warned(response: impl IntoResponse, warnings: &[Warning]) -> Response {
         let (topic, text) = match warning {
             Warning::ExposedSecret(text) => ("static-secret", text),
             Warning::FixedSleepTime(text) => ("sleep-time", text),
+            Warning::LeakedSecrets(text) => ("secret-scan", text),
             Warning::MissingSecrets(text) => ("missing-secrets", text),
         };
         response.headers_mut().append(X_HF_WARNING, header_text(&format!("{topic}; {text}")));

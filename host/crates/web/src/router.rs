@@ -156,6 +156,7 @@ fn spaces() -> Router<AppState> {
         .route("/api/spaces/{owner}/{name}/discussions/{number}/status", post(api::discussions::set_status))
         .route("/api/spaces/{owner}/{name}/discussions/{number}/merge", post(api::discussions::merge))
         .route("/api/spaces/{owner}/{name}/host", get(api::spaces::host))
+        .route("/api/spaces/{owner}/{name}/scan", get(api::scan::findings))
         .route("/api/spaces/{owner}/{name}/jwt", get(api::spaces::jwt))
         .route("/api/spaces/{owner}/{name}/oauth/secret", post(api::settings::rotate_oauth_secret))
         .route("/api/spaces/{owner}/{name}/auth-check", get(api::spaces::auth_check))

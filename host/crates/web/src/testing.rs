@@ -1,5 +1,7 @@
 //! A hub in process for tests: real database, real git, a real fleet over a backend that does nothing.
 
+mod scanner;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,7 +279,7 @@ async fn control(
         routes,
     };
     let fleet = Fleet::start(config, parts).await.unwrap();
-    Control::new(ControlParts { db, repos, keys, fleet, clock })
+    Control::new(ControlParts { db, repos, keys, fleet, clock }).with_scanner(Arc::new(scanner::Marked))
 }
 
 /// Builds anything that may be built, and answers every request with a word.

@@ -16,6 +16,8 @@ use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, Repo, Rep
 use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
+use super::scan::Brought;
+use super::settings::Settled;
 use super::storage::{fleet_failed, git_failed, tree_refused};
 use super::{Control, Happening, Turn, UpdatedRef};
 
@@ -77,12 +79,31 @@ pub struct NewCommit {
 }
 
 impl Control {
-    /// Commits to a branch, or to a pull request by the full name of its head; its new head. A commit that changes nothing is
-    /// the head as it is.
-    pub async fn commit(&self, actor: &Actor, path: &SpacePath, branch: &str, new: NewCommit) -> ServiceResult<Oid> {
-        if let Some(number) = pull_number(branch) {
-            return self.commit_to_pull_request(actor, path, number, new).await;
-        }
+    /// Commits to a branch, or to a pull request by the full name of its head; its new head, with what is to be said of
+    /// secrets in it. A commit that changes nothing is the head as it is.
+    pub async fn commit(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        branch: &str,
+        new: NewCommit,
+    ) -> ServiceResult<Settled<Oid>> {
+        let space = self.space(actor, path, Action::See)?;
+        let paths = Brought::paths(&new.changes);
+        let head = match pull_number(branch) {
+            Some(number) => self.commit_to_pull_request(actor, path, number, new).await?,
+            None => self.commit_to_branch(actor, path, branch, new).await?,
+        };
+        Ok(self.scanned_commit(&space, head, paths, head).await)
+    }
+
+    async fn commit_to_branch(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        branch: &str,
+        new: NewCommit,
+    ) -> ServiceResult<Oid> {
         let space = self.space(actor, path, Action::Write)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let sdk = match branch == DEPLOY_BRANCH {

@@ -9,6 +9,7 @@ use spaceport_core::space::{Space, Visibility};
 use spaceport_db::Batch;
 
 use super::error::ServiceResult;
+use super::scan::Brought;
 use super::settings::{NewSetting, Settled, Warning};
 use super::spaces::{NewSpace, created};
 use super::storage::{git_failed, read_failed};
@@ -57,6 +58,8 @@ impl Control {
         let _turn = self.bare_turn(id).await;
         let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;
         self.tell_webhooks(Happening::created(&space));
+        // Its findings are its own: whoever copies may not see those of the original.
+        self.begin_scan(&space, Brought::Head);
         tracing::info!(space = %space.path, original = %original.path, actor = %user.name, "a Space was duplicated");
         Ok(Settled { value: space, warnings })
     }

@@ -13,12 +13,13 @@ use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{BRANCHES, DEPLOY_BRANCH, Oid};
 use spaceport_core::space::{Sdk, Space};
 use spaceport_db::Batch;
-use spaceport_git::{Audit, GitError, PackStream, Push, PushOutput, RefCommand, Repo, Service};
+use spaceport_git::{Audit, BroughtFile, GitError, PackStream, Push, PushOutput, RefCommand, Repo, Service};
 use tokio::io::AsyncRead;
 
 use super::audit::{Act, origin};
 use super::error::{ServiceError, ServiceResult};
 use super::readme::{README, refuse_invalid, sdk_of};
+use super::scan::Brought;
 use super::storage::git_failed;
 use super::{Control, Turn, UpdatedRef};
 
@@ -46,6 +47,10 @@ pub struct GitPush {
     push: Push,
     /// The kind that the new README names.
     sdk: Option<Sdk>,
+    /// What it brings that may be text.
+    files: Vec<BroughtFile>,
+    /// The head that it came with, once it is there.
+    moved: Option<Oid>,
 }
 
 /// Why a push is not taken, for its author.
@@ -114,7 +119,19 @@ impl Control {
         let push = Push::begin(&self.inner.repos.repo(space.id), input, output.clone()).await.map_err(git_failed)?;
         let (control, user) = (self.clone(), user.clone());
         let from = origin();
-        Ok(push.map(|push| GitPush { control, space, user, is_writer, from, output, push, sdk: None }))
+        let begun = |push| GitPush {
+            control,
+            space,
+            user,
+            is_writer,
+            from,
+            output,
+            push,
+            sdk: None,
+            files: Vec::new(),
+            moved: None,
+        };
+        Ok(push.map(begun))
     }
 }
 
@@ -128,6 +145,7 @@ impl GitPush {
             }
             Some(examined) => self.settle(examined).await,
         }
+        self.tell_of_secrets().await;
         self.push.finish().await;
     }
 
@@ -172,6 +190,7 @@ impl GitPush {
         let audit = self.push.audit(MAX_PUSHED_FILE).await.map_err(|error| self.failed(error))?;
         refuse_large(&audit)?;
         self.control.refuse_absent(self.space.id, &audit.pointers)?;
+        self.files = audit.files;
         for command in self.push.commands().to_vec() {
             if let Some(why) = forbidden(&command) {
                 self.push.refuse(&command.name, why);
@@ -300,16 +319,30 @@ impl GitPush {
         let refs =
             moved.iter().map(|RefCommand { name, old, new }| UpdatedRef { name: name.clone(), old: *old, new: *new });
         control.refs_moved(&turn.space, &refs.collect::<Vec<_>>()).await;
+        self.moved = moved.iter().find_map(|command| command.new);
         let deployed = moved.iter().find(|command| command.name.strip_prefix(BRANCHES) == Some(DEPLOY_BRANCH));
         let names: Vec<&str> = moved.iter().map(|command| command.name.as_str()).collect();
         let act = Act::on("repository.push", &turn.space).from(self.from.clone()).with("refs", names.join(", "));
         let actor = Actor::User(self.user.clone());
         match deployed.and_then(|command| command.new) {
-            Some(head) => self.deploy(&turn, head, control.noted(&actor, act.with("revision", head))).await,
+            Some(head) => {
+                self.moved = Some(head);
+                self.deploy(&turn, head, control.noted(&actor, act.with("revision", head))).await;
+            }
             None => {
                 control.note_alone(&actor, act).await;
                 self.push.say(&format!("\nStored. Only {DEPLOY_BRANCH} is built and served.\n")).await;
             }
+        }
+    }
+
+    /// Looks through what has come for secrets. The push is over by then, but for its last words.
+    async fn tell_of_secrets(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        let Some(head) = self.moved else { return };
+        let news = self.control.scan(&self.space, Brought::Files(head, files)).await;
+        if let Some(text) = news.for_push(&self.control, &self.space.path) {
+            self.push.say(&text).await;
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Warning {
     ExposedSecret(String),
     /// The host sets the sleep time.
     FixedSleepTime(String),
+    /// A commit has what looks like secrets.
+    LeakedSecrets(String),
     /// A copy lacks secrets that the original has.
     MissingSecrets(String),
 }

@@ -196,7 +196,7 @@ async fn a_commit_that_the_fleet_was_not_told_of_is_built_when_it_is_sent_again(
         changes: vec![change],
     };
     let head = host.repos.repo(space.id).commit(spec).await.unwrap();
-    assert_eq!(host.control.commit(&host.ada, &space.path, "main", new).await.unwrap(), head);
+    assert_eq!(host.control.commit(&host.ada, &space.path, "main", new).await.unwrap().value, head);
     let state = host.control.fleet().state(space.id).unwrap().state;
     assert_eq!(state.known_head(), Some(head));
 }
@@ -207,7 +207,7 @@ async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
     let path = host.create("page").await.unwrap().path;
     let put = FileChange::Put { path: "README.md".into(), content: "---\nsdk: wasm\n---\n".into() };
     let new = NewCommit { summary: "an app".into(), changes: vec![put], ..NewCommit::default() };
-    host.control.commit(&host.ada, &path, "main", new).await.unwrap();
+    host.control.commit(&host.ada, &path, "main", new).await.unwrap().value;
     assert_eq!(host.control.space(&host.ada, &path, Action::See).unwrap().sdk, Sdk::Wasm);
 }
 

@@ -1,6 +1,7 @@
 //! A look at everything that a push brings, in every commit of it and not only in the newest: what is too large, and
 //! which small files may stand for large ones that are kept elsewhere.
 
+use spaceport_core::leaks;
 use spaceport_core::lfs::{LfsPointer, MAX_POINTER, MIN_POINTER};
 use spaceport_core::revision::Oid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -18,8 +19,21 @@ const MAX_NAMED: usize = 10;
 const MAX_NAMED_CANDIDATES: usize = 1_000;
 /// Of a path that is named, the bytes that are shown.
 const MAX_SHOWN: usize = 200;
+/// Longest path that is noted as it is, in bytes: systems have none that are longer.
+const MAX_NOTED: usize = 4096;
 /// How long a line of git's may be: an id and a path.
 const MAX_LINE: usize = 64 << 10;
+
+/// A file that a push brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroughtFile {
+    /// A path that it has in some commit.
+    pub path: String,
+    /// Its content.
+    pub oid: Oid,
+    /// Bytes of it.
+    pub size: u64,
+}
 
 /// What a push brings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +44,8 @@ pub struct Audit {
     pub too_large: Vec<(String, u64)>,
     /// Files that stand for large ones.
     pub pointers: Vec<(String, LfsPointer)>,
+    /// Files that may be looked through for secrets, those of the newest commits first.
+    pub files: Vec<BroughtFile>,
 }
 
 impl Repo {
@@ -80,6 +96,13 @@ impl Repo {
     }
 }
 
+/// Notes a file that may be looked through, as far as such are noted.
+fn note(files: &mut Vec<BroughtFile>, path: &str, oid: Oid, size: u64) {
+    if files.len() < leaks::MAX_FILES && path.len() <= MAX_NOTED && leaks::is_scanned(path, size) {
+        files.push(BroughtFile { path: path.to_owned(), oid, size });
+    }
+}
+
 /// Reads `<type> <size> <id> <path>` line by line; with the files that may be pointers.
 async fn sort(from: impl tokio::io::AsyncRead + Unpin, largest: u64) -> Result<(Audit, Vec<(Oid, String)>), GitError> {
     let mut from = BufReader::new(from);
@@ -100,7 +123,9 @@ async fn sort(from: impl tokio::io::AsyncRead + Unpin, largest: u64) -> Result<(
         let mut words = text.trim_end_matches('\n').splitn(4, ' ');
         let (Some("blob"), Some(size), Some(oid)) = (words.next(), words.next(), words.next()) else { continue };
         let (Ok(size), Ok(oid)) = (size.parse::<u64>(), oid.parse::<Oid>()) else { continue };
-        let mut path = || words.next().unwrap_or_default().chars().take(MAX_SHOWN).collect::<String>();
+        let whole = words.next().unwrap_or_default();
+        let path = || whole.chars().take(MAX_SHOWN).collect::<String>();
+        note(&mut audit.files, whole, oid, size);
         if size > largest && audit.too_large.len() < MAX_NAMED {
             audit.too_large.push((path(), size));
         } else if (MIN_POINTER..=MAX_POINTER).contains(&size) {

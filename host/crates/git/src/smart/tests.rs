@@ -308,6 +308,24 @@ async fn an_audit_sees_every_commit_and_not_only_the_newest() {
 }
 
 #[tokio::test]
+async fn an_audit_notes_what_may_be_text_in_any_commit() {
+    let fixture = Fixture::new().await;
+    fixture.commit(&[("app.py", b"first"), ("logo.png", b"png"), ("empty.txt", b"")]).await;
+    let tip = fixture.commit(&[("app.py", b"second"), ("a folder/b.txt", b"third")]).await;
+    let bytes = request(&[(None, Some(tip), MAIN)], "report-status", &fixture.pack(tip).await);
+    let (output, _told) = mpsc::channel(1024);
+    let mut input = bytes.as_slice();
+    let mut push = Push::begin(&fixture.server, &mut input, output).await.unwrap().unwrap();
+    push.take_pack(&mut input).await.unwrap();
+    let files = push.audit(1 << 20).await.unwrap().files;
+    let mut noted: Vec<(&str, u64)> = files.iter().map(|file| (file.path.as_str(), file.size)).collect();
+    noted.sort();
+    assert_eq!(noted, [("a folder/b.txt", 5), ("app.py", 5), ("app.py", 6)]);
+    // Those of the newest commit come first: of many, the last ones are left out.
+    assert_eq!(files.iter().rfind(|file| file.path == "app.py").unwrap().size, 5);
+}
+
+#[tokio::test]
 async fn a_push_that_is_dropped_leaves_nothing() {
     let fixture = Fixture::new().await;
     let tip = fixture.commit(&[("a.txt", b"1")]).await;

@@ -11,12 +11,12 @@ use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{NewCommit, PlannedUpload};
+use spaceport_control::service::{NewCommit, PlannedUpload, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::commit_lines::{CommitLines, MAX_COMMIT_BODY};
-use super::{X_HF_WARNING, told_to, xet};
+use super::{X_HF_WARNING, told_to, warned, xet};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult, header_text};
 use crate::extract::{JsonBody, QueryPairs, RevisionName, SpaceAt};
@@ -118,7 +118,7 @@ pub(crate) async fn commit(
     query: QueryPairs,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Response> {
     // Before a byte of the body is read.
     let as_pull_request = query.is_set(CREATE_PR);
     let permitted = app.control.may_commit(&actor, &path, &branch, as_pull_request).map_err(told_to(&actor));
@@ -136,19 +136,20 @@ pub(crate) async fn commit(
         }
     };
     let page = app.control.addresses().page_url(&path);
-    let (oid, opened) = if as_pull_request {
+    let (oid, opened, warnings) = if as_pull_request {
         let made = app.control.commit_as_pull_request(&actor, &path, &branch, new).await;
-        let (number, oid) = made.map_err(told_to(&actor))?;
-        (oid, Some(number))
+        let Settled { value: (number, oid), warnings } = made.map_err(told_to(&actor))?;
+        (oid, Some(number), warnings)
     } else {
-        (app.control.commit(&actor, &path, &branch, new).await.map_err(told_to(&actor))?, None)
+        let made = app.control.commit(&actor, &path, &branch, new).await.map_err(told_to(&actor))?;
+        (made.value, None, made.warnings)
     };
     let url = format!("{page}/commit/{oid}");
     let mut answer = json!({ "success": true, "commitOid": oid.to_string(), "commitUrl": url, "hookOutput": "" });
     if let Some(number) = opened {
         answer["pullRequestUrl"] = json!(format!("{page}/discussions/{number}"));
     }
-    Ok(Json(answer))
+    Ok(warned(Json(answer), &warnings))
 }
 
 async fn read_commit(

@@ -15,6 +15,7 @@ mod organizations;
 mod previews;
 mod rates;
 mod refs;
+mod scan;
 mod settings;
 mod spaces;
 mod ssh;

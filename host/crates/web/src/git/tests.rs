@@ -2,4 +2,5 @@ mod harness;
 mod large;
 mod pulls;
 mod pushes;
+mod secrets;
 mod transfers;

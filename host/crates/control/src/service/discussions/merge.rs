@@ -3,6 +3,8 @@
 //! The branch moves first, durably; that it was merged is written down after it. Between the two a crash leaves a branch that
 //! has the pull request in it already: merging that again finds nothing to do, and writes it down.
 
+use std::collections::BTreeSet;
+
 use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, may_be_merged, pull_ref};
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
@@ -15,6 +17,7 @@ use super::super::audit::Act;
 use super::super::commit::{author, commit_refused};
 use super::super::error::{ServiceError, ServiceResult};
 use super::super::readme::{README, refuse_invalid, sdk_of};
+use super::super::scan::Brought;
 use super::super::storage::git_failed;
 use super::super::{Control, Turn, UpdatedRef};
 use super::access::Participant;
@@ -148,6 +151,8 @@ impl Control {
         }
         if merged.commit != base {
             self.refs_moved(&turn.space, &[UpdatedRef::branch(&pull.base, Some(base), Some(merged.commit))]).await;
+            // Its files were looked through when they came; what of it is current is new.
+            self.begin_scan(&turn.space, Brought::Paths(merged.commit, BTreeSet::new()));
         }
         Ok(merged)
     }

@@ -13,6 +13,8 @@ use spaceport_git::{GitError, Repo};
 use super::super::audit::Act;
 use super::super::commit::NewCommit;
 use super::super::error::{ServiceError, ServiceResult};
+use super::super::scan::Brought;
+use super::super::settings::Settled;
 use super::super::storage::{git_failed, read_failed};
 use super::super::{Control, UpdatedRef};
 use super::access::Participant;
@@ -52,8 +54,21 @@ impl Control {
     }
 
     /// Opens a pull request with a commit on top of a branch's head, or of the parent that the commit names; its number and
-    /// its head.
+    /// its head, with what is to be said of secrets in it.
     pub async fn commit_as_pull_request(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        base: &str,
+        new: NewCommit,
+    ) -> ServiceResult<Settled<(u64, Oid)>> {
+        let space = self.space(actor, path, Action::See)?;
+        let paths = Brought::paths(&new.changes);
+        let (number, head) = self.open_with_commit(actor, path, base, new).await?;
+        Ok(self.scanned_commit(&space, head, paths, (number, head)).await)
+    }
+
+    async fn open_with_commit(
         &self,
         actor: &Actor,
         path: &SpacePath,

@@ -49,8 +49,8 @@ async fn a_merge_that_was_not_written_down_is_found_done() {
     let space = host.create("page").await.unwrap();
     let (path, repo) = (&space.path, host.repos.repo(space.id));
     let (number, theirs) =
-        host.control.commit_as_pull_request(&host.ada, path, "main", put("a.txt", "1")).await.unwrap();
-    let ours = host.control.commit(&host.ada, path, "main", put("b.txt", "1")).await.unwrap();
+        host.control.commit_as_pull_request(&host.ada, path, "main", put("a.txt", "1")).await.unwrap().value;
+    let ours = host.control.commit(&host.ada, path, "main", put("b.txt", "1")).await.unwrap().value;
     let spec = MergeSpec { branch: "main".into(), ours, theirs, author: author(), message: "merge".into() };
     let merge = repo.merge(spec).await.unwrap();
 
@@ -169,7 +169,7 @@ async fn a_number_is_used_once_and_everything_goes_with_the_space() {
     let (control, ada) = (&host.control, &host.ada);
     for path in [&space.path, &other.path] {
         assert_eq!(control.open_discussion(ada, path, talk_of("one")).await.unwrap(), 1);
-        let (number, _) = control.commit_as_pull_request(ada, path, "main", put("a.txt", "1")).await.unwrap();
+        let (number, _) = control.commit_as_pull_request(ada, path, "main", put("a.txt", "1")).await.unwrap().value;
         assert_eq!(number, 2);
     }
     control.delete_discussion(ada, &space.path, 2).await.unwrap();

@@ -58,8 +58,8 @@ async fn every_change_is_in_the_audit_log_and_no_secret_is() {
     step();
     let put = FileChange::Put { path: "a.txt".into(), content: "a".into() };
     let commit = NewCommit { summary: "s".into(), changes: vec![put], ..NewCommit::default() };
-    control.commit(ada, &path, "main", commit.clone()).await.unwrap();
-    control.commit(ada, &path, "main", commit).await.unwrap();
+    control.commit(ada, &path, "main", commit.clone()).await.unwrap().value;
+    control.commit(ada, &path, "main", commit).await.unwrap().value;
     step();
     control.create_branch(ada, &path, "b", None).await.unwrap();
     step();
@@ -243,7 +243,7 @@ async fn a_pull_request_counts_in_the_quota_of_the_owner() {
     };
     let refused = host.control.commit_as_pull_request(&host.ada, &path, "main", commit(200_000)).await.unwrap_err();
     assert!(matches!(refused, ServiceError::OverQuota(_)), "{refused}");
-    let (number, _) = host.control.commit_as_pull_request(&host.ada, &path, "main", commit(10)).await.unwrap();
+    let (number, _) = host.control.commit_as_pull_request(&host.ada, &path, "main", commit(10)).await.unwrap().value;
     let head = format!("refs/pr/{number}");
     let refused = host.control.commit(&host.ada, &path, &head, commit(200_000)).await.unwrap_err();
     assert!(matches!(refused, ServiceError::OverQuota(_)), "{refused}");

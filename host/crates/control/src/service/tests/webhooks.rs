@@ -136,8 +136,8 @@ async fn whatever_moves_a_branch_is_told() {
         NewCommit { summary: "change".into(), changes: vec![put], ..NewCommit::default() }
     };
     let (control, ada, path) = (&host.control, &host.ada, &space.path);
-    let (number, _) = control.commit_as_pull_request(ada, path, "main", put("a.txt")).await.unwrap();
-    let commit = control.commit(ada, path, "main", put("b.txt")).await.unwrap();
+    let (number, _) = control.commit_as_pull_request(ada, path, "main", put("a.txt")).await.unwrap().value;
+    let commit = control.commit(ada, path, "main", put("b.txt")).await.unwrap().value;
     let merge = control.merge_pull_request(ada, path, number, None).await.unwrap();
     let squash = control.super_squash(ada, path, "main", "one").await.unwrap();
     eventually("three messages", || sender.taken.lock().len() >= 3).await;

@@ -264,6 +264,7 @@ fn settings() -> Vec<Row> {
     vec![
         row("PUT /api/spaces/{owner}/{name}/settings", WRITE).body(r#"{"visibility":"private"}"#),
         row("GET /api/spaces/{owner}/{name}/usage", SETTINGS),
+        row("GET /api/spaces/{owner}/{name}/scan", SETTINGS),
         row("GET /api/spaces/{owner}/{name}/grants", SETTINGS),
         row("POST /api/spaces/{owner}/{name}/grants", WRITE).body(r#"{"flavor":"cpu-upgrade","reason":"x"}"#),
         row("GET /api/spaces/{owner}/{name}/variables", SETTINGS),
