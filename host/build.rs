@@ -8,12 +8,14 @@ use std::path::PathBuf;
 fn main() {
     println!("cargo::rerun-if-env-changed=SPACEPORT_GUESTS");
     let guests = PathBuf::from(env::var_os("SPACEPORT_GUESTS").expect("cargo sets it, see .cargo/config.toml"));
-    let static_site = guests.join("static-site.wasm");
-    println!("cargo::rerun-if-changed={}", static_site.display());
-    assert!(
-        static_site.exists(),
-        "{} is missing: build the components with `cargo xtask guests`",
-        static_site.display()
-    );
-    println!("cargo::rustc-env=SPACEPORT_STATIC_SITE={}", static_site.display());
+    for (file, variable) in [("static-site.wasm", "SPACEPORT_STATIC_SITE"), ("scanner.wasm", "SPACEPORT_SCANNER")] {
+        let component = guests.join(file);
+        println!("cargo::rerun-if-changed={}", component.display());
+        assert!(
+            component.exists(),
+            "{} is missing: build the components with `cargo xtask guests`",
+            component.display()
+        );
+        println!("cargo::rustc-env={variable}={}", component.display());
+    }
 }

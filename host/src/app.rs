@@ -37,7 +37,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::{EngineBackend, FleetPlatform};
+use crate::adapters::{EngineBackend, EngineScanner, FleetPlatform};
 use crate::cli::COMPILE_WORKER;
 use crate::config::{Config, HOST_RESERVE};
 use crate::ready::Ready;
@@ -211,6 +211,7 @@ impl Parts {
         let (db, clock) = (Arc::new(db), Arc::new(SystemClock::new()) as Arc<dyn Clock>);
         let repos = Arc::new(Repos::open(&data.join(REPOS)).await.context("open the repositories")?);
         let engine = engine(data, config, &keys, data_runtime)?;
+        let scanner = EngineScanner::new(engine.clone()).await.context("prepare the scanner for secrets")?;
         let backend = backend(data, engine).await?;
         let backends = Arc::new(Backends::start(data, config)?);
         let routes = Arc::new(RouteTable::default());
@@ -228,6 +229,7 @@ impl Parts {
         .await
         .context("bring the Spaces up")?;
         let control = Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone() });
+        let control = control.with_scanner(Arc::new(scanner));
         control.start_webhooks(Arc::new(WebhookSender::new(control.egress().clone())));
         Ok(Self { control, fleet, backends, routes, clock })
     }
