@@ -409,6 +409,17 @@ def _():
     equal((info.models, info.datasets), (["org/model"], ["org/data"]))
 
 
+@row("18.3", "list_spaces, space_info: models and datasets that the code names")
+def _():
+    upload("README.md", b"---\ntitle: Rows\nsdk: static\n---\n")
+    upload("code.py", b"from datasets import load_dataset\nload_dataset('org/read-data')\nX.from_pretrained('org/read-model')\n")
+    method("wait_for_space")(ID, timeout=60) if hasattr(api, "wait_for_space") else time.sleep(5)
+    for more in [dict(models="org/read-model"), dict(datasets="org/read-data", linked=True)]:
+        assert ID in {space.id for space in api.list_spaces(**more)}, more
+    info = api.space_info(ID)
+    equal((info.models, info.datasets), (["org/read-model"], ["org/read-data"]))
+
+
 @row("18.3", "search_spaces")
 def _():
     search = method("search_spaces")
