@@ -6,17 +6,17 @@
 mod on_disk;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
 use crate::error::ReadError;
 use crate::journal::Change;
-use crate::table::TableId;
 
 pub(crate) use on_disk::{DiskIndex, IndexFailure};
+pub(crate) use watched::{Changed, Watched};
 
 /// The rows by stored key.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Row>;
@@ -31,8 +31,7 @@ pub(crate) struct Row {
 /// Where reads go.
 pub(crate) struct Index {
     home: RwLock<Home>,
-    /// Raised whenever rows of Spaces may have changed.
-    space_changes: AtomicU64,
+    watched: Watched,
 }
 
 enum Home {
@@ -42,11 +41,11 @@ enum Home {
 
 impl Index {
     pub(crate) fn on_disk(disk: DiskIndex) -> Self {
-        Self { home: RwLock::new(Home::Disk(disk)), space_changes: AtomicU64::new(0) }
+        Self { home: RwLock::new(Home::Disk(disk)), watched: Watched::default() }
     }
 
     pub(crate) fn in_memory(rows: Rows) -> Self {
-        Self { home: RwLock::new(Home::Memory(rows)), space_changes: AtomicU64::new(0) }
+        Self { home: RwLock::new(Home::Memory(rows)), watched: Watched::default() }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, ReadError> {
@@ -108,21 +107,19 @@ impl Index {
                 Ok(())
             }
         };
-        if changes.iter().any(|(_, change)| change.key.first() == Some(&(TableId::Spaces as u8))) {
-            self.space_changes.fetch_add(1, Ordering::Release);
-        }
+        self.watched.note(changes);
         applied
     }
 
-    /// How often rows of Spaces may have changed since the start.
-    pub(crate) fn space_changes(&self) -> u64 {
-        self.space_changes.load(Ordering::Acquire)
+    /// Which rows have changed, of tables that are kept decoded.
+    pub(crate) fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// Goes on in memory with these rows, and lets go of the disk.
     pub(crate) fn move_to_memory(&self, rows: Rows) {
         let disk = std::mem::replace(&mut *self.home.write(), Home::Memory(rows));
-        self.space_changes.fetch_add(1, Ordering::Release);
+        self.watched.note_everything();
         // Closing what has failed may take its whole time, which neither readers nor the writer have to wait for.
         let closing = std::thread::Builder::new().name("db-leave".into()).spawn(move || drop(disk));
         if let Err(error) = closing {

@@ -81,6 +81,7 @@ pub use quota::OwnerQuota;
 pub use record::{Record, RecordError};
 pub use release::BuiltRelease;
 pub use session::WebSession;
+pub use shelf::Likes;
 pub use ssh_key::{SshKey, SshKeyUse};
 pub use table::{Table, TableId, Version};
 pub use usage::{DayUsage, MonthStorage, OwnerPeriod, Period, Stay, TierUse, UsageKey, UsagePeriod};

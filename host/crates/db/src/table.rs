@@ -199,12 +199,6 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
         self.rows(&[self.id as u8])
     }
 
-    /// Every row as it is stored, in the order of the keys.
-    pub(crate) fn scan_stored(self) -> Result<Vec<(K, Row)>, ReadError> {
-        let rows = self.index.scan(&[self.id as u8])?.into_iter();
-        rows.map(|(key, row)| Ok((self.key(&key)?, row))).collect()
-    }
-
     /// Up to `most` rows from the first key on, in order: the oldest, where keys begin with a time.
     pub fn first(self, most: usize) -> Result<Vec<(K, V)>, ReadError> {
         self.decoded(self.index.slice(&[self.id as u8], &[self.id as u8 + 1], false, most)?)
@@ -246,11 +240,11 @@ impl<'db, K: Key, V: Record> Table<'db, K, V> {
         rows.into_iter().map(decode).collect()
     }
 
-    fn key(self, stored: &[u8]) -> Result<K, ReadError> {
+    pub(crate) fn key(self, stored: &[u8]) -> Result<K, ReadError> {
         K::decode(&stored[1..]).ok_or_else(|| ReadError::Row { table: self.id, why: "its key is malformed".into() })
     }
 
-    pub(crate) fn value(self, stored: &[u8]) -> Result<V, ReadError> {
+    fn value(self, stored: &[u8]) -> Result<V, ReadError> {
         let (version, bytes) = stored.split_first().unwrap_or((&0, &[]));
         V::decode(*version, bytes).map_err(|RecordError(why)| ReadError::Row { table: self.id, why })
     }

@@ -1,8 +1,10 @@
 use std::sync::atomic::Ordering;
 
+use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::State;
 
 use super::*;
+use crate::like::Like;
 use crate::testing::{Home, finding, release, space, space_id};
 use crate::{Expect, IndexReport, OnDamage};
 
@@ -429,4 +431,33 @@ async fn the_list_at_hand_is_always_that_of_the_table() {
     db.index().move_to_memory(rows);
     db.commit(insert(&db, 4)).await.unwrap();
     assert_eq!(check(&db).len(), 3);
+}
+
+#[tokio::test]
+async fn the_likes_at_hand_are_always_those_of_the_table() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    let check = |db: &Db| {
+        let rows: Vec<_> = db.likes().scan().unwrap();
+        let kept: Vec<_> = db.with_likes(|likes| likes.iter().map(|(key, like)| (*key, *like)).collect()).unwrap();
+        assert_eq!(kept, rows);
+        kept.len()
+    };
+    let key = |space, by| (space_id(space), AccountId::from_bytes([by; 12]));
+    db.commit(insert(&db, 1)).await.unwrap();
+    assert_eq!(check(&db), 0);
+    for by in 1..=3 {
+        let mut batch = db.batch();
+        batch.put(db.likes(), &key(1, by), &Like { at: u64::from(by) }).put(db.likes(), &key(2, by), &Like { at: 7 });
+        db.commit(batch).await.unwrap();
+        assert_eq!(check(&db), 2 * usize::from(by));
+    }
+    let mut batch = db.batch();
+    batch.delete(db.likes(), &key(2, 2)).put(db.likes(), &key(1, 1), &Like { at: 9 });
+    db.commit(batch).await.unwrap();
+    assert_eq!(check(&db), 5);
+    let mut batch = db.batch();
+    batch.remove_space(&db, &space(1)).unwrap();
+    db.commit(batch).await.unwrap();
+    assert_eq!(check(&db), 2);
 }
