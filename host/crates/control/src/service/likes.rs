@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use spaceport_core::id::SpaceId;
+use spaceport_core::id::{AccountId, ID_BYTES, SpaceId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, Subject, TokenRole, User, can};
 use spaceport_core::space::Space;
-use spaceport_db::{Account, Batch, Expect, Like};
+use spaceport_db::{Account, Batch, Expect, Like, Likes};
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
@@ -15,6 +15,10 @@ use super::storage::{commit_failed, read_failed};
 
 /// How long a like makes a Space one that is talked about now: a week.
 const RECENT: Millis = 7 * 24 * 60 * 60 * 1000;
+
+/// The ids between which all accounts' are.
+const FIRST_ACCOUNT: AccountId = AccountId::from_bytes([0; ID_BYTES]);
+const LAST_ACCOUNT: AccountId = AccountId::from_bytes([u8::MAX; ID_BYTES]);
 
 /// How many like a Space.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,14 +74,15 @@ impl Control {
     pub fn liked_by(&self, actor: &Actor, user: &OwnerName) -> ServiceResult<Vec<(Space, Millis)>> {
         let account = self.inner.accounts.account(user)?;
         let db = &self.inner.db;
+        let of_user = |likes: &Likes| {
+            let found = likes.iter().filter(|((_, liker), _)| *liker == account.id);
+            found.map(|((space, _), like)| (*space, like.at)).collect::<Vec<_>>()
+        };
         let mut liked = Vec::new();
-        for ((space, liker), like) in db.likes().scan().map_err(read_failed)? {
-            if liker != account.id {
-                continue;
-            }
+        for (space, at) in db.with_likes(of_user).map_err(read_failed)? {
             let found = db.spaces().get(&space).map_err(read_failed)?;
             let is_seen = |space: &Space| can(actor, Action::See, Subject::of(space)).is_ok();
-            liked.extend(found.filter(is_seen).map(|space| (space, like.at)));
+            liked.extend(found.filter(is_seen).map(|space| (space, at)));
         }
         liked.sort_by_key(|(space, at)| (std::cmp::Reverse(*at), space.path.key()));
         Ok(liked)
@@ -86,21 +91,24 @@ impl Control {
     /// How many like a Space.
     pub(super) fn like_count(&self, space: SpaceId) -> ServiceResult<LikeCount> {
         let now = self.inner.clock.now();
-        let mut count = LikeCount::default();
-        for (_, like) in self.inner.db.likes().under(&space).map_err(read_failed)? {
-            count.add(like, now);
-        }
-        Ok(count)
+        let of_space = (space, FIRST_ACCOUNT)..=(space, LAST_ACCOUNT);
+        let count = |likes: &Likes| {
+            let mut count = LikeCount::default();
+            likes.range(of_space).for_each(|(_, like)| count.add(*like, now));
+            count
+        };
+        self.inner.db.with_likes(count).map_err(read_failed)
     }
 
     /// The same of every Space that anybody likes.
     pub(super) fn like_counts(&self) -> ServiceResult<HashMap<SpaceId, LikeCount>> {
         let now = self.inner.clock.now();
-        let mut counts: HashMap<SpaceId, LikeCount> = HashMap::new();
-        for ((space, _), like) in self.inner.db.likes().scan().map_err(read_failed)? {
-            counts.entry(space).or_default().add(like, now);
-        }
-        Ok(counts)
+        let count = |likes: &Likes| {
+            let mut counts: HashMap<SpaceId, LikeCount> = HashMap::new();
+            likes.iter().for_each(|((space, _), like)| counts.entry(*space).or_default().add(*like, now));
+            counts
+        };
+        self.inner.db.with_likes(count).map_err(read_failed)
     }
 
     fn to_be_liked<'a>(&self, actor: &'a Actor, path: &SpacePath) -> ServiceResult<(Space, &'a User)> {
