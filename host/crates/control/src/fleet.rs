@@ -235,6 +235,11 @@ impl Fleet {
         self.shared().member(space)?.view.borrow().manifest.clone()
     }
 
+    /// The stage of a Space.
+    pub(crate) fn stage(&self, space: SpaceId) -> Option<Stage> {
+        Some(self.shared().member(space)?.view.borrow().stage)
+    }
+
     /// A Space now and from now on. The queue's position is that of the last change.
     pub fn watch(&self, space: SpaceId) -> Option<watch::Receiver<FleetView>> {
         Some(self.shared().member(space)?.view.subscribe())

@@ -20,7 +20,7 @@ use super::view::SpaceView;
 use crate::linked::of_revision;
 
 /// A front matter as JSON.
-type Card = serde_json::Map<String, serde_json::Value>;
+pub(super) type Card = serde_json::Map<String, serde_json::Value>;
 
 /// Which Spaces are listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -131,13 +131,12 @@ impl Control {
         let space = &listed.space;
         let repo = self.inner.repos.repo(space.id);
         let oid = resolve(&repo, revision.unwrap_or("HEAD")).await?;
-        let at = repo.log(oid, 1).await.map_err(git_failed)?.first().map_or(space.updated_at, |entry| entry.at);
-        let files = repo.tree(oid).await.map_err(git_failed)?;
+        // Each is a process of git: together they take the time of one.
+        let read = async { tokio::try_join!(repo.log(oid, 1), repo.tree(oid), repo.read(oid, README)) };
+        let (log, files, readme) = read.await.map_err(git_failed)?;
+        let at = log.first().map_or(space.updated_at, |entry| entry.at);
         let large = self.pointers(space.id, &repo, &files.iter().collect::<Vec<_>>()).await?;
-        let card = match files.iter().find(|file| file.path.as_str() == README) {
-            Some(_) => repo.read(oid, README).await.map_err(git_failed)?.and_then(|text| card_of(&text)),
-            None => None,
-        };
+        let card = readme.and_then(|text| card_of(&text));
         let found = match self.inner.db.linked_repos().get(&space.id).map_err(read_failed)? {
             Some(kept) if kept.revision == oid => kept.linked,
             _ => of_revision(&repo, &files, &self.addresses().hub).await.map_err(git_failed)?,
@@ -254,7 +253,7 @@ fn card_json(card: Option<&str>) -> Card {
 }
 
 /// The texts of a list in a front matter.
-fn texts<'a>(card: &'a Card, key: &str) -> Vec<&'a str> {
+pub(super) fn texts<'a>(card: &'a Card, key: &str) -> Vec<&'a str> {
     let list = card.get(key).and_then(|list| list.as_array()).into_iter().flatten();
     list.filter_map(|text| text.as_str()).collect()
 }

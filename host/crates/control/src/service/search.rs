@@ -1,12 +1,14 @@
 //! Finding Spaces by words: how well a Space fits is told by where the words of a query stand in what its author wrote.
 
+use std::sync::Arc;
+
 use spaceport_core::permission::Actor;
-use spaceport_core::space::Space;
+use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
 
 use super::Control;
 use super::error::ServiceResult;
-use super::listing::SpaceFilter;
+use super::listing::{Card, SpaceFilter, texts};
 use super::view::SpaceView;
 
 /// Spaces that are found at most.
@@ -40,33 +42,39 @@ impl Control {
     pub fn search_spaces(&self, actor: &Actor, query: &SpaceQuery) -> ServiceResult<Vec<(SpaceView, f64)>> {
         let wanted: Vec<String> = words(&query.text).take(MAX_WORDS).collect();
         let filter = SpaceFilter { tags: query.tags.clone(), ..SpaceFilter::default() };
-        let may_fit = |space: &Space| {
-            let card = self.inner.fleet.manifest(space.id).map(|manifest| manifest.card.to_lowercase());
-            let (card, key) = (card.unwrap_or_default(), space.path.key());
-            // Text in JSON may be escaped, but not within a word.
-            wanted.iter().any(|word| key.contains(word) || card.contains(word) || space.sdk.as_str().contains(word))
-        };
-        let mut found: Vec<(SpaceView, f64)> = self
-            .find(actor, &filter)?
-            .into_iter()
-            .filter(|space| may_fit(space))
-            .map(|space| {
-                let likes = self.like_count(space.id)?;
-                self.listed(Space::clone(&space), likes)
-            })
-            .collect::<ServiceResult<Vec<_>>>()?
-            .into_iter()
-            .filter(|view| query.sdk.as_deref().is_none_or(|sdk| view.sdk.as_str() == sdk))
-            .filter(|view| query.is_any_stage || is_to_be_visited(view.runtime.stage))
-            .map(|view| (relevance(&wanted, &fields(&view)), view))
-            .filter(|(relevance, _)| *relevance > 0.0)
-            .map(|(relevance, view)| (view, relevance))
-            .collect();
+        let found = self.find(actor, &filter)?.into_iter();
+        let mut found: Vec<(f64, Arc<Space>)> =
+            found.filter_map(|space| Some((self.fit(query, &wanted, &space)?, space))).collect();
         // Those that fit equally well stay in the order of the list, newest first.
-        found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         found.truncate(MAX_FOUND);
-        Ok(found)
+        let view = |(relevance, space): (f64, Arc<Space>)| {
+            let likes = self.like_count(space.id)?;
+            Ok((self.listed(Space::clone(&space), likes)?, relevance))
+        };
+        found.into_iter().map(view).collect()
     }
+
+    /// How well a Space fits a query of these words; `None` if it does not. Asked of every Space, so what costs least comes
+    /// first.
+    fn fit(&self, query: &SpaceQuery, wanted: &[String], space: &Space) -> Option<f64> {
+        let manifest = self.inner.fleet.manifest(space.id);
+        let sdk = manifest.as_ref().map_or(space.sdk, |manifest| manifest.sdk);
+        let card = manifest.as_ref().map_or("{}", |manifest| manifest.card.as_str());
+        let is_of_kind = query.sdk.as_deref().is_none_or(|kind| sdk.as_str() == kind);
+        let is_visited = || query.is_any_stage || self.inner.fleet.stage(space.id).is_some_and(is_to_be_visited);
+        if !is_of_kind || !may_fit(wanted, space, sdk, card) || !is_visited() {
+            return None;
+        }
+        let relevance = relevance(wanted, &fields(space, sdk, card));
+        (relevance > 0.0).then_some(relevance)
+    }
+}
+
+/// Whether one of these words is anywhere in what is known of a Space. Text in JSON may be escaped, but not within a word.
+fn may_fit(wanted: &[String], space: &Space, sdk: Sdk, card: &str) -> bool {
+    let (key, card) = (space.path.key(), card.to_lowercase());
+    wanted.iter().any(|word| key.contains(word) || card.contains(word) || sdk.as_str().contains(word))
 }
 
 /// Whether a visitor gets an answer: a sleeper wakes.
@@ -75,21 +83,18 @@ fn is_to_be_visited(stage: Stage) -> bool {
 }
 
 /// What an author wrote, by weight.
-fn fields(view: &SpaceView) -> Vec<(f64, String)> {
-    let card = view.card_json();
+fn fields(space: &Space, sdk: Sdk, card: &str) -> Vec<(f64, String)> {
+    let card: Card = serde_json::from_str(card).unwrap_or_default();
     let text = |key: &str| card.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-    let texts = |key: &str| {
-        let list = card.get(key).and_then(|value| value.as_array()).into_iter().flatten();
-        list.filter_map(|value| value.as_str()).collect::<Vec<_>>().join(" ")
-    };
     vec![
         (TITLE, text("title")),
-        (TITLE, view.space.path.name.to_string()),
+        (TITLE, space.path.name.to_string()),
         (ABOUT, text("short_description")),
-        (ABOUT, view.tags().join(" ")),
-        (LINKED, view.space.path.owner.to_string()),
-        (LINKED, texts("models")),
-        (LINKED, texts("datasets")),
+        (ABOUT, sdk.as_str().to_owned()),
+        (ABOUT, texts(&card, "tags").join(" ")),
+        (LINKED, space.path.owner.to_string()),
+        (LINKED, texts(&card, "models").join(" ")),
+        (LINKED, texts(&card, "datasets").join(" ")),
     ]
 }
 
