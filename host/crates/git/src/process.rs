@@ -6,12 +6,13 @@
 mod place;
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::Access;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -83,6 +84,9 @@ const CONFIG: &[&str] = &[
 pub(crate) struct Git {
     /// Where programs are looked for: all that is taken from the host's environment.
     search_path: OsString,
+    /// The program, by its whole path: for one that has to be looked for in a path of its own the system copies the tables
+    /// of all of the host's memory first, which takes longer than most of what git does here.
+    program: PathBuf,
     permits: Semaphore,
     streams: Arc<Semaphore>,
     fetches: Arc<Semaphore>,
@@ -130,8 +134,11 @@ impl Git {
             reason = "where git is installed is the machine's to say, not a setting of ours"
         )]
         let search_path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
+        let program = find_program(&search_path)
+            .ok_or_else(|| GitError::Unusable("git cannot be started: there is none in PATH".to_owned()))?;
         let git = Self {
             search_path,
+            program,
             permits: Semaphore::new(MAX_PROCESSES),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
@@ -241,6 +248,13 @@ impl Git {
         })
     }
 
+    /// Every turn there is: nobody starts git until it is given back.
+    #[cfg(test)]
+    pub(crate) async fn all_turns(&self) -> SemaphorePermit<'_> {
+        let all = u32::try_from(MAX_PROCESSES).unwrap();
+        self.permits.acquire_many(all).await.expect("the semaphore is never closed")
+    }
+
     async fn permit(&self) -> SemaphorePermit<'_> {
         self.permits.acquire().await.expect("the semaphore is never closed")
     }
@@ -254,7 +268,7 @@ impl Git {
         stderr: Stdio,
     ) -> Result<GroupChild, GitError> {
         #[expect(clippy::disallowed_methods, reason = "the one place where this crate starts a program")]
-        let mut git = Command::new("git");
+        let mut git = Command::new(&self.program);
         git.env_clear()
             .env("PATH", &self.search_path)
             .envs(ENVIRONMENT.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value))))
@@ -276,6 +290,15 @@ impl Git {
         place.bound(&child)?;
         Ok(child)
     }
+}
+
+/// The first git in these folders that may be run.
+fn find_program(search_path: &OsStr) -> Option<PathBuf> {
+    let is_program = |path: &PathBuf| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
+    std::env::split_paths(search_path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("git"))
+        .find(is_program)
 }
 
 /// A running git with all its pipes.
@@ -432,6 +455,22 @@ mod tests {
         assert_eq!(parse_version("git version 2.9.5 (Apple Git-12)"), Some((2, 9)));
         assert_eq!(parse_version("nonsense"), None);
         assert!(parse_version("git version 2.9.5") < Some(OLDEST));
+    }
+
+    #[test]
+    fn the_first_git_that_may_be_run_is_found() {
+        use std::os::unix::fs::PermissionsExt;
+        let top = tempfile::tempdir().unwrap();
+        let folders = ["folder", "data", "program", "other"].map(|name| top.path().join(name));
+        folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        std::fs::create_dir(folders[0].join("git")).unwrap();
+        folders[1..].iter().for_each(|folder| std::fs::write(folder.join("git"), "").unwrap());
+        for folder in &folders[2..] {
+            std::fs::set_permissions(folder.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = std::env::join_paths(std::iter::once(&PathBuf::from("relative")).chain(&folders)).unwrap();
+        assert_eq!(find_program(&path), Some(folders[2].join("git")));
+        assert_eq!(find_program(folders[1].as_os_str()), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod blobs;
 pub(crate) mod branch;
 mod history;
+mod loose;
 mod merge;
 mod pointers;
 mod refs;
@@ -75,12 +76,18 @@ impl Repo {
     /// The head of a branch, or of a pull request by its full name; `None` while it has no commit.
     pub async fn head(&self, branch: &str) -> Result<Option<Oid>, GitError> {
         let name = branch::committed_name(branch)?;
-        self.first_commit(&[name]).await
+        match self.loose(&name).await {
+            Some(head) => Ok(Some(head)),
+            None => self.first_commit(&[name]).await,
+        }
     }
 
     /// The commit that a branch, a tag, a full or shortened id or a full ref name stands for, looked up in this order.
     pub async fn resolve(&self, revision: &str) -> Result<Option<Oid>, GitError> {
         let Ok(branch) = branch::full_name(revision) else { return Ok(None) };
+        if let Some(head) = self.loose(&branch).await {
+            return Ok(Some(head));
+        }
         let mut names = vec![branch, format!("refs/tags/{revision}")];
         if branch::is_id(revision) || revision.starts_with("refs/") {
             names.push(revision.to_owned());

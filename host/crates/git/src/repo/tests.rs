@@ -89,6 +89,32 @@ fn paths(tree: &[TreeEntry]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn heads_are_found_however_git_keeps_them_and_mostly_without_it() {
+    let fixture = Fixture::new().await;
+    let head = fixture.commit(&[("a", "1")]).await;
+    let (main, folder) = (("main", Some(head)), fixture.repo.folder().join("refs/heads"));
+    let alone = async {
+        let _turns = fixture.repo.git.all_turns().await;
+        (fixture.repo.head("main").await.unwrap(), fixture.repo.resolve("main").await.unwrap())
+    };
+    let alone = tokio::time::timeout(READ_DEADLINE / 10, alone).await;
+    assert_eq!(alone.expect("no process of git is waited for"), (Some(head), Some(head)));
+
+    fixture.git("symbolic-ref", &["refs/heads/alias", "refs/heads/main"], Vec::new()).await;
+    std::fs::write(folder.join("torn"), &head.to_string()[..20]).unwrap();
+    std::fs::create_dir(folder.join("empty")).unwrap();
+    for (branch, expected) in [main, ("alias", Some(head)), ("torn", None), ("empty", None), ("none", None)] {
+        assert_eq!(fixture.repo.head(branch).await.unwrap(), expected, "{branch}");
+    }
+    std::fs::remove_file(folder.join("torn")).unwrap();
+    fixture.git("pack-refs", &["--all"], Vec::new()).await;
+    assert!(!folder.join("main").exists());
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(head));
+    let next = fixture.commit(&[("a", "2")]).await;
+    assert_eq!(fixture.repo.head("main").await.unwrap(), Some(next));
+}
+
+#[tokio::test]
 async fn a_commit_is_read_back_as_it_was_made() {
     let fixture = Fixture::new().await;
     assert_eq!(fixture.repo.head("main").await.unwrap(), None);
