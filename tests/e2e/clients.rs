@@ -1,7 +1,7 @@
 //! The official client, unmodified, from the package index.
 
 use spaceport_tests::python::{hf, hf_ok, program};
-use spaceport_tests::{TestHost, TestSpace, guest};
+use spaceport_tests::{Files, TestHost, TestSpace, guest};
 
 fn folder(host: &TestHost, name: &str, files: &[(&str, &[u8])]) -> String {
     let folder = host.scratch().join(name);
@@ -54,6 +54,32 @@ fn a_second_upload_of_the_same_folder_changes_nothing() {
     hf_ok(&host, &["upload", "ada/site", &site, ".", "--repo-type", "space"]);
     assert_eq!(space.api("GET", "", &[], &[]).json()["sha"], before);
     assert!(space.get("/").text().contains("hello"));
+}
+
+#[test]
+fn two_thousand_small_files_arrive_and_leave_no_trace_in_memory() {
+    const FILES: usize = 2000;
+    // What a host may grow by, at its peak: the client sends them in requests of its own making, as large as it likes.
+    const GROWTH: u64 = 64 << 20;
+    let host = TestHost::start();
+    let space = host.push("small", Files::site(&[("index.html", "<head></head>hello")]));
+    space.reaches("RUNNING");
+    assert_eq!(space.get("/").status, 200);
+    let names: Vec<String> = (0..FILES).map(|n| format!("part-{:02}/file-{n:04}.txt", n / 50)).collect();
+    let contents: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
+    let folder = folder(&host, "small-files", &contents);
+    host.forget_peak();
+    let before = host.resident();
+    hf_ok(&host, &["upload", "ada/small", &folder, ".", "--repo-type", "space"]);
+    let grown = host.peak().saturating_sub(before);
+    assert!(grown < GROWTH, "the host has grown by {} MiB", grown >> 20);
+    let info = space.api("GET", "", &[], &[]).json();
+    let there: Vec<&str> =
+        info["siblings"].as_array().unwrap().iter().filter_map(|f| f["rfilename"].as_str()).collect();
+    assert!(names.iter().all(|name| there.contains(&name.as_str())), "{} files are there", there.len());
+    space.serves(info["sha"].as_str().unwrap());
+    let last = names.last().unwrap();
+    assert_eq!(space.get(&format!("/{last}")).text(), *last);
 }
 
 #[test]

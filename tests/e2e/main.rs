@@ -22,6 +22,7 @@ mod limits;
 mod plugin;
 mod proxy;
 mod push;
+mod races;
 mod secrets;
 mod shutdown;
 mod sign_in;

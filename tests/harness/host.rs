@@ -262,14 +262,6 @@ impl TestHost {
         figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
     }
 
-    /// Memory of the process that is resident, in bytes.
-    #[track_caller]
-    pub fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let figure = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        figure.and_then(|figure| figure.trim().parse::<u64>().ok()).expect("the kernel tells it in kB") << 10
-    }
-
     /// Files and sockets that the process has open.
     #[track_caller]
     pub fn open_files(&self) -> usize {

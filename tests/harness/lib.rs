@@ -11,6 +11,7 @@ pub mod host;
 pub mod neighbour;
 pub mod origin;
 pub mod plugin;
+mod process;
 pub mod python;
 pub mod raw;
 pub mod space;
