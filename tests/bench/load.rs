@@ -41,21 +41,47 @@ pub fn quantile_ms(sorted: &[Duration], quantile: f64) -> f64 {
 /// One kept-alive connection.
 pub struct Connection {
     stream: TcpStream,
-    request: String,
+    /// The request, behind its path.
+    head: String,
+}
+
+/// One answer.
+pub struct Timed {
+    /// Until its first byte.
+    pub first: Duration,
+    /// Until its last.
+    pub whole: Duration,
+    /// Its body, as it was sent.
+    pub body: String,
 }
 
 impl Connection {
     /// Connects.
     pub fn open(address: SocketAddr, host: &str) -> Self {
+        Self::with_headers(address, host, "")
+    }
+
+    /// The same for requests with a token.
+    pub fn with_token(address: SocketAddr, host: &str, token: &str) -> Self {
+        Self::with_headers(address, host, &format!("Authorization: Bearer {token}\r\n"))
+    }
+
+    fn with_headers(address: SocketAddr, host: &str, headers: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"));
         stream.set_nodelay(true).unwrap_or_else(|error| panic!("set TCP_NODELAY: {error}"));
-        Self { stream, request: format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n") }
+        Self { stream, head: format!(" HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n") }
     }
 
     /// Sends `GET /`; the time to the first byte of a 200. Reads the whole answer, which must have a length.
     pub fn time_to_first_byte(&mut self) -> Duration {
+        self.get("/").first
+    }
+
+    /// Sends a `GET`, which must be answered by a 200.
+    pub fn get(&mut self, path: &str) -> Timed {
+        let request = format!("GET {path}{}", self.head);
         let started = Instant::now();
-        self.stream.write_all(self.request.as_bytes()).unwrap_or_else(|error| panic!("send: {error}"));
+        self.stream.write_all(request.as_bytes()).unwrap_or_else(|error| panic!("send: {error}"));
         let mut answer = Vec::new();
         let mut chunk = [0; 64 << 10];
         let mut first = None;
@@ -68,8 +94,11 @@ impl Connection {
                 break;
             }
         }
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
-        first.unwrap_or_default()
+        let whole = started.elapsed();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&answer));
+        let text = String::from_utf8_lossy(&answer);
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        Timed { first: first.unwrap_or_default(), whole, body }
     }
 }
 

@@ -6,8 +6,11 @@
 mod deploy;
 mod hello;
 mod load;
+mod many;
 mod neighbour;
+mod rollback;
 mod table;
+mod upload;
 mod wake;
 
 use std::process::ExitCode;
@@ -17,7 +20,7 @@ use table::Table;
 type Bench = fn(&mut Table);
 
 /// Every benchmark by name.
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [(&str, Bench); 12] = [
     ("hello-0.2", hello::two),
     ("hello-0.3", hello::three),
     ("wake-rust", wake::rust),
@@ -25,6 +28,11 @@ const BENCHES: [(&str, Bench); 7] = [
     ("deploy-static", deploy::site),
     ("deploy-component", deploy::component),
     ("neighbour", neighbour::looping),
+    ("rollback-static", rollback::site),
+    ("rollback-component", rollback::component),
+    ("small-files", upload::small_files),
+    ("large-file", upload::large_file),
+    ("many", many::spaces),
 ];
 
 fn main() -> ExitCode {
