@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde_json::Value;
 use spaceport_core::id::SpaceId;
 use spaceport_core::linked::Linked;
 use spaceport_core::manifest::Manifest;
@@ -20,7 +22,7 @@ use super::view::SpaceView;
 use crate::linked::of_revision;
 
 /// A front matter as JSON.
-pub(super) type Card = serde_json::Map<String, serde_json::Value>;
+pub(super) type Card = serde_json::Map<String, Value>;
 
 /// Which Spaces are listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -209,10 +211,10 @@ impl SpaceFilter {
         if !tags.iter().all(|word| may_hold(text, word)) {
             return false;
         }
-        let card: Card = serde_json::from_str(text).unwrap_or_default();
-        let written = texts(&card, "tags");
+        let lists: Lists = serde_json::from_str(text).unwrap_or_default();
+        let written = texts_of(&lists.tags);
         tags.iter().all(|tag| written.contains(&tag.as_str()))
-            && (!self.asks_for_linked() || self.fits(&found.cloned().unwrap_or_default().with_card(&card)))
+            && (!self.asks_for_linked() || self.fits(&found.cloned().unwrap_or_default().with_card(&lists.linked())))
     }
 
     /// Whether what a Space uses is what is asked for.
@@ -221,6 +223,25 @@ impl SpaceFilter {
         has(&linked.models, &self.models)
             && has(&linked.datasets, &self.datasets)
             && (!self.is_linked || !linked.is_empty())
+    }
+}
+
+/// What of a front matter is asked for by filters; the rest is not made into values, since filters look at all Spaces.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Lists {
+    tags: Value,
+    models: Value,
+    datasets: Value,
+}
+
+impl Lists {
+    /// What names models and datasets, as a front matter has it.
+    fn linked(&self) -> Card {
+        [("models", &self.models), ("datasets", &self.datasets)]
+            .map(|(key, list)| (key.to_owned(), list.clone()))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -254,8 +275,12 @@ fn card_json(card: Option<&str>) -> Card {
 
 /// The texts of a list in a front matter.
 pub(super) fn texts<'a>(card: &'a Card, key: &str) -> Vec<&'a str> {
-    let list = card.get(key).and_then(|list| list.as_array()).into_iter().flatten();
-    list.filter_map(|text| text.as_str()).collect()
+    card.get(key).map(texts_of).unwrap_or_default()
+}
+
+/// The texts in a list.
+fn texts_of(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str()).collect()
 }
 
 fn is_owner(space: &Space, owner: &OwnerName) -> bool {
