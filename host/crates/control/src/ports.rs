@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
-use spaceport_core::id::SpaceId;
+use spaceport_core::id::{DeliveryId, SpaceId};
 use spaceport_core::lifecycle::{Blame, BuildFailure, InstanceId, Millis};
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Manifest;
@@ -72,6 +72,8 @@ pub trait SendWebhook: Send + Sync + 'static {
 /// A message to a webhook.
 #[derive(Clone)]
 pub struct WebhookRequest {
+    /// By which the receiver knows a message that it was sent before.
+    pub id: DeliveryId,
     /// Where to.
     pub url: String,
     /// By which the receiver knows it.

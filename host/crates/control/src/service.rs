@@ -71,6 +71,7 @@ use attempts::Attempts;
 
 pub use crate::lfs::LargeContent;
 pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
+pub(crate) use accounts::new_id;
 pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use admin::{Backends, Capacity, HardwareInUse};

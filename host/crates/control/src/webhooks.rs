@@ -1,57 +1,53 @@
 //! Telling webhooks what has happened.
 //!
 //! ```text
-//!   an operation ──▶ Happening ──▶ whom it concerns, and who may see it ──▶ a queue for each webhook ──▶ one try after another
+//!   an operation ──▶ Happening ──▶ whom it concerns, and who may see it ──▶ a row, and a queue for each webhook ──▶ one try after another
 //! ```
 //!
-//! Whoever changes a Space hands over a [`Happening`] and waits for nothing. Each webhook has a queue of its own, so that one
-//! that is slow delays no other, and what it is told comes in order. All of it is in memory and bounded: what is beyond the
-//! bounds, and what waits when the host stops, is not told; the log of deliveries says the former. That a webhook is
-//! disabled after failures is stored.
+//! Whoever changes a Space hands over a [`Happening`] and waits until its messages are stored: what an operation returned from
+//! is told, even if the host is killed right after. Sending is waited for by nobody. Each webhook has a queue of its own, so
+//! that one that is slow delays no other, and what it is told comes in order. A message that was taken a moment before the host
+//! was killed may be sent again, under the same id. Queues are bounded: what is beyond the bounds is not told, and the log of
+//! deliveries, which is in memory, says so.
 
 mod deliver;
 mod happening;
+mod queue;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
-use spaceport_core::id::WebhookId;
+use spaceport_core::id::{DeliveryId, WebhookId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Subject, TokenRole, can};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::Space;
 use spaceport_core::webhook::{Webhook, pause_after};
-use spaceport_db::{Db, KeyStore, ReadError};
-use tokio::sync::{Semaphore, mpsc};
+use spaceport_db::{Batch, Db, KeyStore, ReadError, WebhookMessage};
+use tokio::sync::Semaphore;
 
 use crate::fleet::Shared;
 use crate::ports::{Clock, SendWebhook};
-use crate::service::Accounts;
+use crate::service::{Accounts, new_id};
+use queue::{Message, Queue};
 
 pub use happening::{Happening, UpdatedRef};
 
-/// Happenings that nobody was chosen for yet: choosing takes milliseconds, and a burst of pushes fits.
-const MAX_HAPPENINGS: usize = 1024;
-/// Messages that wait for one webhook: half an hour of a busy Space, some hundred KiB.
-const MAX_WAITING: usize = 100;
-/// Messages to one webhook in a day, as on the Hub.
-const MAX_IN_A_DAY: u32 = 1000;
-/// A day.
-const DAY: Millis = 24 * 60 * 60 * 1000;
-/// Deliveries that are remembered for each webhook.
-const MAX_LOGGED: usize = 20;
 /// Messages on their way at a time: each is a connection and no more.
 const MAX_SENDING: usize = 8;
+/// Bytes of messages that are stored in one batch, but for its last: well below what a batch may have.
+const STORED_AT_ONCE: usize = 1 << 20;
 
 /// What became of one message to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The messages of a webhook count up, from the start of the host on.
+    /// By which the receiver tells it from others.
+    pub id: DeliveryId,
+    /// The messages of a webhook count up.
     pub number: u64,
     /// When it happened.
     pub at: Millis,
@@ -84,70 +80,55 @@ pub(crate) struct Webhooks {
     fleet: Arc<Shared>,
     outlet: OnceLock<Outlet>,
     queues: Mutex<HashMap<WebhookId, Queue>>,
+    /// Whoever adds rows of messages or takes all of a webhook's away: queues are in the order of the rows.
+    storing: tokio::sync::Mutex<()>,
 }
 
 /// What there is once messages can be sent.
 struct Outlet {
     sender: Arc<dyn SendWebhook>,
-    happenings: mpsc::Sender<Happening>,
     turns: Semaphore,
     /// The pause after so many tries; `None`: no more.
     pause: fn(usize) -> Option<Duration>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Message>,
-    /// Somebody works on it.
-    is_busy: bool,
-    /// Deliveries that failed one after the other.
-    failures: u32,
-    log: VecDeque<Delivery>,
-    /// When the day that is counted began, and the messages since.
-    day: (Millis, u32),
-    next: u64,
-}
-
-struct Message {
-    number: u64,
-    body: Bytes,
-}
-
 impl Webhooks {
     pub(crate) fn new(db: Arc<Db>, keys: KeyStore, clock: Arc<dyn Clock>, fleet: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { db, keys, clock, fleet, outlet: OnceLock::new(), queues: Mutex::default() })
+        let (outlet, queues, storing) = (OnceLock::new(), Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { db, keys, clock, fleet, outlet, queues, storing })
     }
 
-    /// Begins to tell, by this sender.
+    /// Begins to tell, by this sender; first of all what was not told before.
     pub(crate) fn start(self: &Arc<Self>, sender: Arc<dyn SendWebhook>) {
         self.start_with(sender, pause_after);
     }
 
     /// The same with other pauses between tries.
     pub(crate) fn start_with(self: &Arc<Self>, sender: Arc<dyn SendWebhook>, pause: fn(usize) -> Option<Duration>) {
-        let (happenings, mut received) = mpsc::channel(MAX_HAPPENINGS);
-        let outlet = Outlet { sender, happenings, turns: Semaphore::new(MAX_SENDING), pause };
-        if self.outlet.set(outlet).is_err() {
+        let stored = self.db.webhook_messages().scan().unwrap_or_else(|error| {
+            tracing::error!(%error, "messages to webhooks that waited cannot be read");
+            Vec::new()
+        });
+        let mut queues = self.queues.lock();
+        if self.outlet.set(Outlet { sender, turns: Semaphore::new(MAX_SENDING), pause }).is_err() {
             tracing::warn!("webhooks are told already");
             return;
         }
-        let webhooks = self.clone();
-        self.fleet.spawn(async move {
-            let closing = webhooks.fleet.closing.clone();
-            let dispatching = async {
-                while let Some(happening) = received.recv().await {
-                    webhooks.dispatch(&happening).await;
-                }
-            };
-            closing.run_until_cancelled(dispatching).await;
-        });
+        for ((webhook, number), message) in stored {
+            self.line_up(&mut queues, webhook, Message { number, stored: message });
+        }
     }
 
-    /// Tells whom it concerns. Never waits.
-    pub(crate) fn tell(&self, happening: Happening) {
-        let Some(outlet) = self.outlet.get() else { return };
-        if let Err(error) = outlet.happenings.try_send(happening) {
-            tracing::warn!(%error, "webhooks are not told of something");
+    /// Tells whom it concerns. Returns when that is sure to happen.
+    pub(crate) async fn tell(self: &Arc<Self>, happening: Happening) {
+        if self.outlet.get().is_none() {
+            return;
+        }
+        // A task of its own: whoever asked for the change may leave meanwhile.
+        let webhooks = self.clone();
+        let told = self.fleet.spawn(async move { webhooks.dispatch(&happening).await });
+        if let Err(error) = told.await {
+            tracing::error!(%error, "webhooks are not told of something");
         }
     }
 
@@ -178,9 +159,19 @@ impl Webhooks {
             }
         };
         let message = happening.message(&self.fleet.config.addresses, self.head(happening).await);
-        for webhook in concerned {
-            self.enqueue(&webhook, happening, message.clone());
+        let _storing = self.storing.lock().await;
+        let admitted = concerned.iter().filter_map(|webhook| self.admit(webhook, happening, message.clone()));
+        let mut part = Vec::new();
+        let mut bytes = 0;
+        for (webhook, message) in admitted {
+            bytes += message.stored.body.len();
+            part.push((webhook, message));
+            if bytes >= STORED_AT_ONCE {
+                self.store(std::mem::take(&mut part)).await;
+                bytes = 0;
+            }
         }
+        self.store(part).await;
     }
 
     /// Where the deploy branch is. A Space that was deleted has none, though its repository may be there for a moment yet.
@@ -210,104 +201,77 @@ impl Webhooks {
         Ok(user.is_ok_and(|user| can(&Actor::User(user), Action::See, Subject::of(space)).is_ok()))
     }
 
-    fn enqueue(self: &Arc<Self>, webhook: &Webhook, happening: &Happening, mut message: Map<String, Value>) {
+    /// The message for one webhook, if there is room for it; how that stands is written down either way.
+    fn admit(
+        &self,
+        webhook: &Webhook,
+        happening: &Happening,
+        mut message: Map<String, Value>,
+    ) -> Option<(WebhookId, Message)> {
         message.insert("webhook".to_owned(), json!({ "id": webhook.id, "version": 3 }));
-        let body = Bytes::from(Value::Object(message).to_string());
         let now = self.clock.now();
-        let mut queues = self.queues.lock();
-        let queue = queues.entry(webhook.id).or_default();
-        queue.next += 1;
-        let number = queue.next;
-        let mut delivery = Delivery {
-            number,
+        let stored = WebhookMessage {
+            id: DeliveryId::from_bytes(new_id(now)),
             at: now,
             event: format!("{} {}", happening.scope, happening.action),
             space: happening.space.path.clone(),
             tries: 0,
-            outcome: Outcome::Waiting(None),
+            due_at: now,
+            error: None,
+            body: Value::Object(message).to_string(),
         };
-        if let Err(why) = queue.admit(now) {
+        let mut queues = self.queues.lock();
+        let queue = queues.entry(webhook.id).or_default();
+        queue.next += 1;
+        let message = Message { number: queue.next, stored };
+        let mut delivery = message.delivery();
+        let refused = queue.admit(now, message.stored.body.len()).err();
+        let is_admitted = refused.is_none();
+        if let Some(why) = refused {
             delivery.outcome = Outcome::Failed(why);
-            return queue.record(delivery);
         }
         queue.record(delivery);
-        queue.waiting.push_back(Message { number, body });
-        if !std::mem::replace(&mut queue.is_busy, true) {
-            let (webhooks, id) = (self.clone(), webhook.id);
-            self.fleet.spawn(async move {
-                let closing = webhooks.fleet.closing.clone();
-                closing.run_until_cancelled(webhooks.work(id)).await;
-            });
-        }
-    }
-}
-
-impl Queue {
-    /// Whether there is room for another message, now.
-    fn admit(&mut self, now: Millis) -> Result<(), String> {
-        if now.saturating_sub(self.day.0) >= DAY {
-            self.day = (now, 0);
-        }
-        if self.day.1 >= MAX_IN_A_DAY {
-            return Err(format!("not sent: a webhook is told at most {MAX_IN_A_DAY} times in a day"));
-        }
-        if self.waiting.len() >= MAX_WAITING {
-            return Err(format!("not sent: {MAX_WAITING} messages wait already"));
-        }
-        self.day.1 += 1;
-        Ok(())
+        is_admitted.then_some((webhook.id, message))
     }
 
-    /// Writes down how a delivery stands.
-    fn record(&mut self, delivery: Delivery) {
-        match self.log.iter_mut().find(|logged| logged.number == delivery.number) {
-            Some(logged) => *logged = delivery,
-            None => {
-                if self.log.len() >= MAX_LOGGED {
-                    self.log.pop_front();
+    /// Stores messages and has them sent.
+    async fn store(self: &Arc<Self>, messages: Vec<(WebhookId, Message)>) {
+        let mut batch = Batch::default();
+        for (webhook, message) in &messages {
+            batch.put(self.db.webhook_messages(), &(*webhook, message.number), &message.stored);
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let stored = self.db.commit(batch).await;
+        if let Err(error) = &stored {
+            tracing::error!(%error, "messages to webhooks cannot be stored");
+        }
+        let mut queues = self.queues.lock();
+        for (webhook, message) in messages {
+            match stored {
+                Ok(_) => self.line_up(&mut queues, webhook, message),
+                Err(_) => {
+                    let queue = queues.entry(webhook).or_default();
+                    let outcome = Outcome::Failed("not sent: this host could not store it".to_owned());
+                    queue.record(Delivery { outcome, ..message.delivery() });
                 }
-                self.log.push_back(delivery);
             }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queue_is_bounded_and_so_is_a_day() {
-        let mut queue = Queue::default();
-        for number in 0..MAX_WAITING as u64 {
-            assert_eq!(queue.admit(DAY), Ok(()));
-            queue.waiting.push_back(Message { number, body: Bytes::new() });
+    /// Puts a stored message behind those that wait, and sees to it that somebody works on them.
+    fn line_up(self: &Arc<Self>, queues: &mut HashMap<WebhookId, Queue>, webhook: WebhookId, message: Message) {
+        let queue = queues.entry(webhook).or_default();
+        queue.next = queue.next.max(message.number);
+        queue.record(message.delivery());
+        queue.waiting.push_back(message);
+        if !std::mem::replace(&mut queue.is_busy, true) {
+            let webhooks = self.clone();
+            self.fleet.spawn(async move {
+                let closing = webhooks.fleet.closing.clone();
+                closing.run_until_cancelled(webhooks.work(webhook)).await;
+            });
         }
-        assert!(queue.admit(DAY).unwrap_err().contains("wait already"));
-        queue.waiting.clear();
-        while queue.admit(DAY).is_ok() {}
-        assert_eq!(queue.day.1, MAX_IN_A_DAY);
-        assert!(queue.admit(2 * DAY - 1).unwrap_err().contains("in a day"));
-        assert_eq!(queue.admit(2 * DAY), Ok(()));
-    }
-
-    #[test]
-    fn the_log_has_the_last_and_each_once() {
-        let mut queue = Queue::default();
-        let delivery = |number, tries| Delivery {
-            number,
-            at: 1,
-            event: "repo create".into(),
-            space: "ada/page".parse().unwrap(),
-            tries,
-            outcome: Outcome::Waiting(None),
-        };
-        for number in 0..2 * MAX_LOGGED as u64 {
-            queue.record(delivery(number, 0));
-            queue.record(delivery(number, 1));
-        }
-        assert_eq!(queue.log.len(), MAX_LOGGED);
-        assert!(queue.log.iter().all(|logged| logged.tries == 1));
-        assert_eq!(queue.log.back().map(|logged| logged.number), Some(2 * MAX_LOGGED as u64 - 1));
     }
 }

@@ -86,6 +86,8 @@ ids! {
     SignInId;
     /// A grant of hardware.
     GrantId;
+    /// A message to a webhook, the same at every try.
+    DeliveryId;
 }
 
 /// Decodes exactly `N` bytes of lower-case hexadecimal.

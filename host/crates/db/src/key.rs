@@ -112,6 +112,20 @@ impl<T: Key> Key for (AccountId, T) {
 
 impl<T: Key> Under<AccountId> for (AccountId, T) {}
 
+impl Key for (WebhookId, u64) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.0.encode(bytes);
+        self.1.encode(bytes);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (webhook, rest) = bytes.split_at_checked(ID_BYTES)?;
+        Some((WebhookId::decode(webhook)?, u64::decode(rest)?))
+    }
+}
+
+impl Under<WebhookId> for (WebhookId, u64) {}
+
 impl Key for (u64, u64) {
     fn encode(&self, bytes: &mut Vec<u8>) {
         self.0.encode(bytes);

@@ -85,3 +85,4 @@ pub use shelf::Likes;
 pub use ssh_key::{SshKey, SshKeyUse};
 pub use table::{Table, TableId, Version};
 pub use usage::{DayUsage, MonthStorage, OwnerPeriod, Period, Stay, TierUse, UsageKey, UsagePeriod};
+pub use webhook::WebhookMessage;

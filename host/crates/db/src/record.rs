@@ -26,6 +26,7 @@ mod tests;
 mod token;
 mod usage;
 mod webhook;
+mod webhook_message;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

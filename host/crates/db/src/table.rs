@@ -34,6 +34,7 @@ use crate::release::BuiltRelease;
 use crate::session::WebSession;
 use crate::ssh_key::{SshKey, SshKeyUse};
 use crate::usage::{DayUsage, MonthStorage, UsageKey};
+use crate::webhook::WebhookMessage;
 
 /// The tables, by the number that stands in front of every stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,6 +86,8 @@ pub enum TableId {
     Webhooks = 26,
     /// Sealed secrets of those.
     WebhookSecrets = 27,
+    /// Messages to those that were not taken yet.
+    WebhookMessages = 44,
     /// Public keys of users, by fingerprint.
     SshKeys = 30,
     /// When each was used last.
@@ -136,6 +139,7 @@ impl TableId {
             Self::WebSessions => "web_sessions",
             Self::Webhooks => "webhooks",
             Self::WebhookSecrets => "webhook_secrets",
+            Self::WebhookMessages => "webhook_messages",
             Self::SshKeys => "ssh_keys",
             Self::SshKeyUses => "ssh_key_uses",
             Self::LinkedRepos => "linked_repos",
@@ -307,6 +311,8 @@ tables! {
     webhooks: Webhooks, WebhookId => Webhook;
     /// Secrets of webhooks; [`crate::KeyStore::open_webhook_secret`] reveals one.
     webhook_secrets: WebhookSecrets, WebhookId => SealedSecret;
+    /// Messages to webhooks that were not taken yet, by webhook and in the order of what happened.
+    webhook_messages: WebhookMessages, (WebhookId, u64) => WebhookMessage;
     /// Public keys by which users sign in over SSH, by fingerprint.
     ssh_keys: SshKeys, Fingerprint => SshKey;
     /// When each was used last.

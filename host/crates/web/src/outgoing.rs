@@ -37,6 +37,8 @@ const WHOLE: Duration = Duration::from_secs(30);
 const MAX_HEAD: usize = 16 << 10;
 /// By which a receiver knows who sends.
 const X_WEBHOOK_SECRET: HeaderName = HeaderName::from_static("x-webhook-secret");
+/// By which a receiver knows a message that it was sent before.
+const X_WEBHOOK_DELIVERY: HeaderName = HeaderName::from_static("x-webhook-delivery");
 /// Who sends.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("spaceport/", env!("CARGO_PKG_VERSION")));
 
@@ -187,6 +189,7 @@ fn request(target: &Target, message: WebhookRequest) -> Result<Request<Full<Byte
         .header(header::HOST, &target.authority)
         .header(header::USER_AGENT, AGENT)
         .header(header::CONTENT_TYPE, "application/json")
+        .header(X_WEBHOOK_DELIVERY, message.id.to_string())
         .header(header::CONNECTION, "close");
     if let Some(secret) = message.secret {
         let mut secret =
@@ -205,10 +208,13 @@ fn cause(error: &hyper::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use spaceport_core::id::DeliveryId;
+
     use super::*;
 
     fn message(url: &str) -> WebhookRequest {
-        WebhookRequest { url: url.into(), secret: None, body: Bytes::from_static(b"{}") }
+        let id = DeliveryId::from_bytes([1; 12]);
+        WebhookRequest { id, url: url.into(), secret: None, body: Bytes::from_static(b"{}") }
     }
 
     #[tokio::test]

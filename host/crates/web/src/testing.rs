@@ -150,13 +150,22 @@ impl TestHub {
         self.commit_with(name, serde_json::json!({ "summary": "change" }), files).await
     }
 
+    /// The same to another revision than `main`, with a query behind it.
+    pub(crate) async fn commit_to(&self, name: &str, revision: &str, files: &[(&str, &str)]) -> Answer {
+        self.commit_at(name, revision, serde_json::json!({ "summary": "change" }), files).await
+    }
+
     pub(crate) async fn commit_with(&self, name: &str, header: Value, files: &[(&str, &str)]) -> Answer {
+        self.commit_at(name, "main", header, files).await
+    }
+
+    async fn commit_at(&self, name: &str, revision: &str, header: Value, files: &[(&str, &str)]) -> Answer {
         let mut lines = serde_json::json!({ "key": "header", "value": header }).to_string() + "\n";
         for (path, content) in files {
             let value = serde_json::json!({ "path": path, "content": content, "encoding": "utf-8" });
             lines += &(serde_json::json!({ "key": "file", "value": value }).to_string() + "\n");
         }
-        let request = Request::post(format!("/api/spaces/ada/{name}/commit/main"))
+        let request = Request::post(format!("/api/spaces/ada/{name}/commit/{revision}"))
             .header("authorization", format!("Bearer {}", self.ada))
             .body(Body::from(lines))
             .unwrap();

@@ -104,7 +104,7 @@ impl Accounts {
     fn forget_webhooks(&self, user: AccountId, batch: &mut Batch) -> ServiceResult<()> {
         for (id, webhook) in self.db.webhooks().scan().map_err(read_failed)? {
             if webhook.owner == user {
-                batch.delete(self.db.webhooks(), &id).delete(self.db.webhook_secrets(), &id);
+                batch.remove_webhook(&self.db, id).map_err(read_failed)?;
             }
         }
         Ok(())

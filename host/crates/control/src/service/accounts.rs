@@ -246,7 +246,7 @@ impl Accounts {
 }
 
 /// The bytes of a new id: seconds first, so that ids sort by age, then randomness.
-pub(super) fn new_id(now: u64) -> [u8; ID_BYTES] {
+pub(crate) fn new_id(now: u64) -> [u8; ID_BYTES] {
     let mut bytes: [u8; ID_BYTES] = rand::random();
     let seconds = u32::try_from(now / 1000).unwrap_or(u32::MAX);
     bytes[..4].copy_from_slice(&seconds.to_be_bytes());

@@ -168,7 +168,7 @@ impl Control {
         for UpdatedRef { name, new, .. } in moved {
             self.preview_follows(space.id, name, *new).await;
         }
-        self.tell_webhooks(Happening::content(space, moved));
+        self.tell_webhooks(Happening::content(space, moved)).await;
     }
 
     /// Stores the kind that a README names, for the time before something is built from it.

@@ -12,6 +12,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod told;
 mod view;
 
 use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, pull_ref, title};
@@ -27,6 +28,7 @@ use super::Control;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, git_failed, read_failed};
 use thread::Thread;
+use told::Told;
 
 pub use merge::Conflicts;
 pub use view::{CommentTextView, CommentView, DiscussionDetails, DiscussionView, EventKindView, EventView};
@@ -176,12 +178,14 @@ impl Control {
         let start = pull_request.as_ref().map(|pull| pull.start);
         let mut thread = Thread::open(&self.inner.db, space, self.opened(title, user, status, pull_request))?;
         talk::refuse_long(&new.description)?;
-        thread.add(self.event(user, comment(user, new.description, self.inner.clock.now())))?;
+        let said = self.event(user, comment(user, new.description, self.inner.clock.now()));
+        let index = thread.add(said.clone())?;
         if let Some(start) = start {
             self.set_pull_ref(&repo, thread.number(), start).await?;
         }
         let number = thread.number();
-        thread.save().await?;
+        let opened = thread.save().await?;
+        self.tell_of(Told::Opened, &participant.space, (number, &opened), Some((index, &said))).await;
         tracing::info!(
             space = %participant.space.path, number, actor = %participant.user.name,
             is_pull_request = new.is_pull_request, "a discussion was opened"
@@ -196,8 +200,10 @@ impl Control {
         let _turn = self.bare_turn(space).await;
         let thread = Thread::load(&self.inner.db, space, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Delete)?;
-        let is_pull_request = thread.discussion().pull_request.is_some();
+        let removed = thread.discussion().clone();
+        let is_pull_request = removed.pull_request.is_some();
         thread.remove().await?;
+        self.tell_of(Told::Removed, &participant.space, (number, &removed), None).await;
         if is_pull_request {
             self.preview_follows(space, &pull_ref(number), None).await;
             self.inner.repos.repo(space).delete_pull_ref(number).await.map_err(git_failed)?;

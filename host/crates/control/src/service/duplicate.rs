@@ -57,7 +57,7 @@ impl Control {
         let id = space.id;
         let _turn = self.bare_turn(id).await;
         let space = self.bring_in(id, self.copy_and_store(original.id, space, batch)).await?;
-        self.tell_webhooks(Happening::created(&space));
+        self.tell_webhooks(Happening::created(&space)).await;
         // Its findings are its own: whoever copies may not see those of the original.
         self.begin_scan(&space, Brought::Head);
         tracing::info!(space = %space.path, original = %original.path, actor = %user.name, "a Space was duplicated");

@@ -72,7 +72,7 @@ impl Control {
         let space = stored.await?;
         // The app sees nothing of it, so it goes on running.
         self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
-        self.tell_webhooks(Happening::settings(&space, false));
+        self.tell_webhooks(Happening::settings(&space, false)).await;
         Ok(Settled { value: self.runtime_of(&space), warnings: Vec::new() })
     }
 

@@ -61,7 +61,7 @@ impl Control {
         // The app is told its name and its host by its environment, so it is launched with the new ones.
         self.inner.fleet.settings_changed(&new).await.map_err(fleet_failed)?;
         self.previews_changed(&new).await?;
-        self.tell_webhooks(Happening::moved(&old, &new));
+        self.tell_webhooks(Happening::moved(&old, &new)).await;
         tracing::info!(space = %new.path, before = %old.path, "a Space was moved");
         Ok(new)
     }

@@ -154,7 +154,7 @@ impl Control {
         let space = self.store_change(&turn, change).await?;
         self.inner.fleet.settings_changed(&space).await.map_err(fleet_failed)?;
         self.previews_changed(&space).await?;
-        self.tell_webhooks(Happening::settings(&space, false));
+        self.tell_webhooks(Happening::settings(&space, false)).await;
         Ok(space)
     }
 

@@ -69,7 +69,7 @@ impl Control {
             Ok((self.store_new(space, batch).await?, Some(head)))
         };
         let space = self.bring_in(id, made).await?;
-        self.tell_webhooks(Happening::created(&space));
+        self.tell_webhooks(Happening::created(&space)).await;
         tracing::info!(space = %space.path, sdk = space.sdk.as_str(), actor = %user.name, "a Space was created");
         Ok(Settled { value: space, warnings: exposed.into_iter().chain(fixed).collect() })
     }
@@ -133,7 +133,7 @@ impl Control {
             .await?;
         self.inner.fleet.republish(&space).await.map_err(fleet_failed)?;
         self.previews_changed(&space).await?;
-        self.tell_webhooks(Happening::settings(&space, space.visibility != turn.space.visibility));
+        self.tell_webhooks(Happening::settings(&space, space.visibility != turn.space.visibility)).await;
         Ok(space)
     }
 
@@ -145,7 +145,7 @@ impl Control {
         self.end_previews(space.id).await?;
         let noted = self.noted(actor, Act::on("space.delete", space));
         self.inner.fleet.remove_with(space.id, noted).await.map_err(fleet_failed)?;
-        self.tell_webhooks(Happening::deleted(space));
+        self.tell_webhooks(Happening::deleted(space)).await;
         tracing::info!(space = %space.path, "a Space was deleted");
         Ok(())
     }

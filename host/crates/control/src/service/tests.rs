@@ -36,13 +36,33 @@ pub(super) struct Host {
 impl Host {
     pub(super) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let keys = KeyStore::open(&dir.path().join("keys")).unwrap();
-        let db = Arc::new(Db::open(&dir.path().join("store"), &keys, Options::default()).unwrap().0);
-        let repos = Arc::new(Repos::open(&dir.path().join("repos")).await.unwrap());
+        let (control, clock) = Self::over(dir.path()).await;
+        let repos = control.inner.repos.clone();
+        let (ada, token) = user(&control).await;
+        Self { control, ada, token, repos, clock, dir }
+    }
+
+    /// A host that starts with what another had on its disk at this moment, as after a power cut. The index is left behind:
+    /// it is made again.
+    async fn after_a_power_cut(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for part in ["keys", "store", "store/journal", "repos"] {
+            copy(&self.dir.path().join(part), &dir.path().join(part), part == "repos");
+        }
+        let (control, clock) = Self::over(dir.path()).await;
+        let (repos, token) = (control.inner.repos.clone(), self.token.clone());
+        let signed = control.accounts().authenticate(token.expose()).unwrap().unwrap();
+        Self { control, ada: Actor::User(signed.user), token, repos, clock, dir }
+    }
+
+    async fn over(dir: &Path) -> (Control, Arc<ManualClock>) {
+        let keys = KeyStore::open(&dir.join("keys")).unwrap();
+        let db = Arc::new(Db::open(&dir.join("store"), &keys, Options::default()).unwrap().0);
+        let repos = Arc::new(Repos::open(&dir.join("repos")).await.unwrap());
         let clock = ManualClock::new(1_700_000_000_000);
         let addresses = Addresses { scheme: "http".into(), hub: "hub.test".into(), spaces: "spaces.test".into() };
         let config = FleetConfig {
-            data: dir.path().to_owned(),
+            data: dir.to_owned(),
             keys: keys.clone(),
             catalogue: Catalogue::default(),
             addresses,
@@ -63,9 +83,8 @@ impl Host {
             routes: Arc::default(),
         };
         let fleet = Fleet::start(config, parts).await.unwrap();
-        let control = Control::new(ControlParts { db, repos: repos.clone(), keys, fleet, clock: clock.clone() });
-        let (ada, token) = user(&control).await;
-        Self { control, ada, token, repos, clock, dir }
+        let control = Control::new(ControlParts { db, repos, keys, fleet, clock: clock.clone() });
+        (control, clock)
     }
 
     pub(super) async fn create(&self, name: &str) -> ServiceResult<Space> {
@@ -101,6 +120,20 @@ fn new_space(name: &str) -> NewSpace {
 
 fn setting(name: &str, value: &str) -> NewSetting {
     NewSetting { name: name.into(), value: value.into(), description: None }
+}
+
+/// Copies the files of a folder, with those of the folders in it if it is `deep`.
+fn copy(from: &Path, to: &Path, deep: bool) {
+    std::fs::create_dir(to).unwrap();
+    std::fs::set_permissions(to, from.metadata().unwrap().permissions()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true if deep => copy(&entry.path(), &to, deep),
+            true => {}
+            false => drop(std::fs::copy(entry.path(), to).unwrap()),
+        }
+    }
 }
 
 fn files_with(dir: &Path, text: &str) -> Vec<std::path::PathBuf> {

@@ -52,9 +52,9 @@ impl Control {
         &self.inner.fleet.config().egress
     }
 
-    /// Tells the webhooks that it concerns what happened to a Space.
-    pub fn tell_webhooks(&self, happening: Happening) {
-        self.inner.webhooks.tell(happening);
+    /// Tells the webhooks that it concerns what happened to a Space; returns when they are sure to be told.
+    pub async fn tell_webhooks(&self, happening: Happening) {
+        self.inner.webhooks.tell(happening).await;
     }
 
     /// The actor's webhooks, oldest first.
@@ -145,7 +145,7 @@ impl Control {
         let (webhook, _) = self.own_webhook(user, id)?;
         let db = &self.inner.db;
         let mut batch = Batch::default();
-        batch.delete(db.webhooks(), &webhook.id).delete(db.webhook_secrets(), &webhook.id);
+        batch.remove_webhook(db, webhook.id).map_err(read_failed)?;
         db.commit(batch).await.map_err(commit_failed)?;
         self.inner.webhooks.forget(webhook.id);
         tracing::info!(webhook = %webhook.id, actor = %user.name, "a webhook was deleted");

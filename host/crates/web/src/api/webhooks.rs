@@ -156,6 +156,7 @@ fn delivery_json(delivery: &Delivery) -> Value {
         Outcome::Failed(error) => ("failed", None, Some(error.as_str())),
     };
     json!({
+        "id": delivery.id.to_string(),
         "number": delivery.number,
         "at": iso(delivery.at),
         "event": delivery.event,

@@ -22,7 +22,7 @@ use super::super::storage::git_failed;
 use super::super::{Control, Turn, UpdatedRef};
 use super::access::Participant;
 use super::thread::Thread;
-use super::{comment, talk};
+use super::told::Told;
 
 /// Files in conflict that a refusal names: its author sees the pattern in a few.
 const MAX_NAMED: usize = 10;
@@ -57,10 +57,10 @@ impl Control {
             .map_err(|error| ServiceError::Invalid(error.to_string()))?;
         let repo = self.inner.repos.repo(space);
         self.see_commits(&repo, &mut thread, None).await?;
-        if let Some(text) = text {
-            talk::refuse_text(&text)?;
-            thread.add(self.event(user.id, comment(user.id, text, self.inner.clock.now())))?;
-        }
+        let said = match text {
+            Some(text) => Some(self.say(&mut thread, user.id, text)?),
+            None => None,
+        };
         let merged = self.merged(&turn, &participant, &repo, number, thread.discussion()).await?;
         let commit = merged.commit;
         let discussion = thread.discussion_mut();
@@ -69,8 +69,12 @@ impl Control {
             pull.merged = Some(merged);
         }
         thread.add(self.event(user.id, EventKind::Status(DiscussionStatus::Merged)))?;
-        thread.save().await?;
+        let discussion = thread.save().await?;
         self.preview_follows(space, &pull_ref(number), None).await;
+        if let Some((index, said)) = &said {
+            self.tell_of(Told::Said, &turn.space, (number, &discussion), Some((*index, said))).await;
+        }
+        self.tell_of(Told::Changed, &turn.space, (number, &discussion), None).await;
         self.inner.fleet.tidy(repo);
         tracing::info!(
             space = %participant.space.path, number, revision = %commit, actor = %user.name, "a pull request was merged"

@@ -19,6 +19,7 @@ use super::super::storage::{git_failed, read_failed};
 use super::super::{Control, UpdatedRef};
 use super::access::Participant;
 use super::thread::Thread;
+use super::told::Told;
 use super::{comment, talk};
 
 /// What a repository may take on disk for those who may not write to it to add to it: commits of strangers stay even when
@@ -90,7 +91,8 @@ impl Control {
         let start = pull.start;
         let discussion = self.opened(title, user.id, DiscussionStatus::Open, Some(pull));
         let mut thread = Thread::open(&self.inner.db, space, discussion)?;
-        thread.add(self.event(user.id, comment(user.id, description, self.inner.clock.now())))?;
+        let said = self.event(user.id, comment(user.id, description, self.inner.clock.now()));
+        let index = thread.add(said.clone())?;
         let number = thread.number();
         self.set_pull_ref(&repo, number, start).await?;
         let head = match self.make_commit(&participant.space, user, &repo, &pull_ref(number), new).await {
@@ -104,7 +106,8 @@ impl Control {
             }
         };
         self.see_commits(&repo, &mut thread, Some(user.id)).await?;
-        thread.save().await?;
+        let opened = thread.save().await?;
+        self.tell_of(Told::Opened, &participant.space, (number, &opened), Some((index, &said))).await;
         let act =
             Act::on("repository.commit", &participant.space).with("branch", pull_ref(number)).with("revision", head);
         self.note_alone(actor, act).await;

@@ -1,8 +1,10 @@
 //! What happens in a discussion beside commits: comments, titles, statuses.
 
 use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, pull_ref, set_status, title};
+use spaceport_core::id::AccountId;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
+use spaceport_core::space::Space;
 use spaceport_db::{Comment, CommentText, DiscussionEvent, EventKind};
 
 use super::super::Control;
@@ -10,6 +12,7 @@ use super::super::error::{ServiceError, ServiceResult};
 use super::access::Participant;
 use super::comment;
 use super::thread::{MAX_COMMENT, Thread, no_comment};
+use super::told::Told;
 use super::view::{EventView, Names, event_index};
 
 impl Control {
@@ -28,7 +31,7 @@ impl Control {
         participant.require(thread.discussion().author, DiscussionAct::Comment)?;
         let user = participant.user.id;
         let event = self.event(user, comment(user, text, self.inner.clock.now()));
-        self.add_and_save(thread, event).await
+        self.add_and_save(&participant.space, thread, event, Told::Said).await
     }
 
     /// Gives a comment another text; the comment. The text before is kept.
@@ -91,7 +94,7 @@ impl Control {
         }
         let from = std::mem::replace(&mut thread.discussion_mut().title, to.clone());
         let event = self.event(participant.user.id, EventKind::Title { from, to });
-        self.add_and_save(thread, event).await
+        self.add_and_save(&participant.space, thread, event, Told::Changed).await
     }
 
     /// Closes a discussion, or opens it again; with a comment if there is something to be said about it.
@@ -113,16 +116,35 @@ impl Control {
             self.refuse_crowd(&participant)?;
         }
         let user = participant.user.id;
-        if let Some(text) = text {
-            refuse_text(&text)?;
-            thread.add(self.event(user, comment(user, text, self.inner.clock.now())))?;
-        }
+        let said = match text {
+            Some(text) => Some(self.say(&mut thread, user, text)?),
+            None => None,
+        };
         thread.discussion_mut().status = status;
         if !status.is_open() {
             self.preview_follows(participant.space.id, &pull_ref(number), None).await;
         }
         let event = self.event(user, EventKind::Status(status));
-        self.add_and_save(thread, event).await
+        let index = thread.add(event.clone())?;
+        let discussion = thread.save().await?;
+        let discussion = (number, &discussion);
+        if let Some((index, said)) = &said {
+            self.tell_of(Told::Said, &participant.space, discussion, Some((*index, said))).await;
+        }
+        self.tell_of(Told::Changed, &participant.space, discussion, None).await;
+        Names::new(&self.inner.accounts).event(number, index, &event)
+    }
+
+    /// Adds something that is said about another change; which event that is.
+    pub(super) fn say(
+        &self,
+        thread: &mut Thread<'_>,
+        user: AccountId,
+        text: String,
+    ) -> ServiceResult<(u64, DiscussionEvent)> {
+        refuse_text(&text)?;
+        let event = self.event(user, comment(user, text, self.inner.clock.now()));
+        Ok((thread.add(event.clone())?, event))
     }
 
     async fn change_comment(
@@ -144,18 +166,31 @@ impl Control {
         change(&participant, &mut comment)?;
         let new = DiscussionEvent { kind: EventKind::Comment(comment), ..old.clone() };
         thread.replace(index, &old, &new)?;
-        self.save_with(thread, index, &new).await
+        self.save_with(&participant.space, thread, (index, &new), Told::Reworded).await
     }
 
-    async fn add_and_save(&self, mut thread: Thread<'_>, event: DiscussionEvent) -> ServiceResult<EventView> {
+    async fn add_and_save(
+        &self,
+        space: &Space,
+        mut thread: Thread<'_>,
+        event: DiscussionEvent,
+        told: Told,
+    ) -> ServiceResult<EventView> {
         let index = thread.add(event.clone())?;
-        self.save_with(thread, index, &event).await
+        self.save_with(space, thread, (index, &event), told).await
     }
 
-    /// Stores a discussion; what is told of one of its events.
-    async fn save_with(&self, thread: Thread<'_>, index: u64, event: &DiscussionEvent) -> ServiceResult<EventView> {
+    /// Stores a discussion and tells webhooks; what is told of one of its events.
+    async fn save_with(
+        &self,
+        space: &Space,
+        thread: Thread<'_>,
+        (index, event): (u64, &DiscussionEvent),
+        told: Told,
+    ) -> ServiceResult<EventView> {
         let number = thread.number();
-        thread.save().await?;
+        let discussion = thread.save().await?;
+        self.tell_of(told, space, (number, &discussion), Some((index, event))).await;
         Names::new(&self.inner.accounts).event(number, index, event)
     }
 }

@@ -164,7 +164,7 @@ impl<'a> Names<'a> {
 }
 
 /// By which an event is named: clients want hexadecimal digits.
-fn event_id(number: u64, index: u64) -> String {
+pub(super) fn event_id(number: u64, index: u64) -> String {
     format!("{number:016x}{index:08x}")
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use spaceport_core::id::DeliveryId;
 use spaceport_core::webhook::MAX_FAILURES;
 
 use super::*;
@@ -15,12 +16,31 @@ struct Stubborn {
     /// The try that it takes, counted from 1.
     takes: AtomicU64,
     taken: parking_lot::Mutex<Vec<String>>,
+    /// The id of each message, once for each try.
+    ids: parking_lot::Mutex<Vec<DeliveryId>>,
+}
+
+impl Stubborn {
+    fn new(takes: u64) -> Arc<Self> {
+        let (tries, takes) = (AtomicU64::new(0), AtomicU64::new(takes));
+        Arc::new(Self { tries, takes, taken: Default::default(), ids: Default::default() })
+    }
+
+    fn events(&self) -> Vec<String> {
+        let event = |message: &String| {
+            let message: serde_json::Value = serde_json::from_str(message).unwrap();
+            let word = |name: &str| message["event"][name].as_str().unwrap().to_owned();
+            format!("{} {}", word("scope"), word("action"))
+        };
+        self.taken.lock().iter().map(event).collect()
+    }
 }
 
 impl SendWebhook for Arc<Stubborn> {
     fn send(&self, request: WebhookRequest) -> BoxFuture<'static, Result<u16, String>> {
         let (number, takes) = (self.tries.fetch_add(1, Ordering::SeqCst) + 1, self.takes.load(Ordering::SeqCst));
         let is_taken = number % takes == 0;
+        self.ids.lock().push(request.id);
         if is_taken {
             self.taken.lock().push(String::from_utf8_lossy(&request.body).into_owned());
         }
@@ -33,10 +53,18 @@ fn hurried(tries: usize) -> Option<Duration> {
     (tries < 3).then_some(Duration::from_millis(1))
 }
 
+/// As many, each an hour after the other.
+fn patient(tries: usize) -> Option<Duration> {
+    (tries < 3).then_some(Duration::from_secs(3600))
+}
+
 async fn told(host: &Host, takes: u64) -> (Arc<Stubborn>, String) {
-    let sender =
-        Arc::new(Stubborn { tries: AtomicU64::new(0), takes: AtomicU64::new(takes), taken: Default::default() });
-    host.control.inner.webhooks.start_with(Arc::new(sender.clone()), hurried);
+    told_with(host, takes, hurried).await
+}
+
+async fn told_with(host: &Host, takes: u64, pause: fn(usize) -> Option<Duration>) -> (Arc<Stubborn>, String) {
+    let sender = Stubborn::new(takes);
+    host.control.inner.webhooks.start_with(Arc::new(sender.clone()), pause);
     let new = NewWebhook {
         url: Some("https://example.org/hook".into()),
         watched: Some(vec![("user".into(), "ada".into())]),
@@ -63,16 +91,7 @@ async fn a_message_is_sent_again_until_it_is_taken_and_those_behind_it_wait() {
     host.control.set_variable(&host.ada, &space.path, setting("A", "1")).await.unwrap();
     host.control.delete_space(&host.ada, &space.path).await.unwrap();
     eventually("the third message", || sender.taken.lock().len() == 3).await;
-    let actions: Vec<String> = sender
-        .taken
-        .lock()
-        .iter()
-        .map(|message| {
-            let message: serde_json::Value = serde_json::from_str(message).unwrap();
-            message["event"]["action"].as_str().unwrap().to_owned()
-        })
-        .collect();
-    assert_eq!(actions, ["create", "update", "delete"]);
+    assert_eq!(sender.events(), ["repo create", "repo.config update", "repo delete"]);
     let log = || host.control.webhook_deliveries(&host.ada, &id).unwrap();
     eventually("the log", || log().iter().all(|delivery| delivery.outcome == Outcome::Delivered(204))).await;
     assert!(log().iter().all(|delivery| delivery.tries == 3), "{:?}", log());
@@ -140,12 +159,16 @@ async fn whatever_moves_a_branch_is_told() {
     let commit = control.commit(ada, path, "main", put("b.txt")).await.unwrap().value;
     let merge = control.merge_pull_request(ada, path, number, None).await.unwrap();
     let squash = control.super_squash(ada, path, "main", "one").await.unwrap();
-    eventually("three messages", || sender.taken.lock().len() >= 3).await;
     let refs = |message: &String| {
         let message: serde_json::Value = serde_json::from_str(message).unwrap();
         message["updatedRefs"].clone()
     };
-    let told: Vec<serde_json::Value> = sender.taken.lock().iter().map(refs).filter(|refs| !refs.is_null()).collect();
+    let told = || {
+        let refs = sender.taken.lock().iter().map(refs).collect::<Vec<_>>().into_iter();
+        refs.filter(|refs| !refs.is_null()).collect::<Vec<serde_json::Value>>()
+    };
+    eventually("three messages", || told().len() >= 3).await;
+    let told = told();
     let moves = [
         (told[0][0]["oldSha"].as_str().map(str::to_owned), commit),
         (Some(commit.to_string()), merge),
@@ -154,4 +177,47 @@ async fn whatever_moves_a_branch_is_told() {
     let expected = moves
         .map(|(old, new)| serde_json::json!([{ "ref": "refs/heads/main", "oldSha": old, "newSha": new.to_string() }]));
     assert_eq!(told, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_when_the_host_was_killed_is_told_by_the_next_in_order_and_under_the_same_ids() {
+    let host = Host::start().await;
+    let (sender, id) = told_with(&host, u64::MAX, patient).await;
+    let space = host.create("page").await.unwrap();
+    eventually("a try", || sender.tries.load(Ordering::SeqCst) == 1).await;
+    host.control.set_variable(&host.ada, &space.path, setting("A", "1")).await.unwrap();
+
+    let next = host.after_a_power_cut().await;
+    assert_eq!(next.control.inner.db.webhook_messages().count().unwrap(), 2);
+    let receiver = Stubborn::new(1);
+    next.control.inner.webhooks.start_with(Arc::new(receiver.clone()), hurried);
+    eventually("both messages", || receiver.taken.lock().len() == 2).await;
+    assert_eq!(receiver.events(), ["repo create", "repo.config update"]);
+    assert_eq!(receiver.ids.lock()[0], sender.ids.lock()[0], "the message that was tried before");
+    let log = || next.control.webhook_deliveries(&next.ada, &id).unwrap();
+    eventually("the log", || log().iter().all(|delivery| delivery.outcome == Outcome::Delivered(204))).await;
+    assert_eq!(log().iter().map(|delivery| delivery.number).collect::<Vec<_>>(), [2, 1]);
+    eventually("the end of it", || next.control.inner.db.webhook_messages().count().unwrap() == 0).await;
+
+    // What comes after it comes after it.
+    next.control.delete_space(&next.ada, &space.path).await.unwrap();
+    eventually("the third message", || receiver.taken.lock().len() == 3).await;
+    assert_eq!(log()[0].number, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_with_its_webhook() {
+    let host = Host::start().await;
+    let (sender, id) = told_with(&host, u64::MAX, patient).await;
+    host.create("page").await.unwrap();
+    eventually("a try", || sender.tries.load(Ordering::SeqCst) == 1).await;
+    let rows = || host.control.inner.db.webhook_messages().count().unwrap();
+    assert_eq!(rows(), 1);
+    host.control.delete_webhook(&host.ada, &id).await.unwrap();
+    assert_eq!(rows(), 0);
+    let next = host.after_a_power_cut().await;
+    let receiver = Stubborn::new(1);
+    next.control.inner.webhooks.start_with(Arc::new(receiver.clone()), hurried);
+    next.control.delete_space(&next.ada, &"ada/page".parse().unwrap()).await.unwrap();
+    assert_eq!(receiver.tries.load(Ordering::SeqCst), 0);
 }

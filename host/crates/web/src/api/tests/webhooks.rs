@@ -21,11 +21,13 @@ struct Receiver {
     url: String,
     /// Secret and message of each request.
     told: mpsc::UnboundedReceiver<(Option<String>, Value)>,
+    /// The id of the last.
+    id: Arc<Mutex<String>>,
     status: Arc<Mutex<StatusCode>>,
     server: JoinHandle<()>,
 }
 
-type Told = (mpsc::UnboundedSender<(Option<String>, Value)>, Arc<Mutex<StatusCode>>);
+type Told = (mpsc::UnboundedSender<(Option<String>, Value)>, Arc<Mutex<StatusCode>>, Arc<Mutex<String>>);
 
 impl Receiver {
     /// At an address of its own, since the port must be one of those that are open.
@@ -33,9 +35,10 @@ impl Receiver {
         let listener = TcpListener::bind(format!("{address}:8080")).await.unwrap();
         let (sender, told) = mpsc::unbounded_channel();
         let status = Arc::new(Mutex::new(StatusCode::OK));
-        let router = Router::new().route("/hook", post(take)).with_state((sender, status.clone()));
+        let id = Arc::<Mutex<String>>::default();
+        let router = Router::new().route("/hook", post(take)).with_state((sender, status.clone(), id.clone()));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url: format!("http://{address}:8080/hook"), told, status, server }
+        Self { url: format!("http://{address}:8080/hook"), told, id, status, server }
     }
 
     async fn next(&mut self) -> (Option<String>, Value) {
@@ -56,9 +59,10 @@ impl Drop for Receiver {
     }
 }
 
-async fn take(State((sender, status)): State<Told>, headers: HeaderMap, body: String) -> StatusCode {
+async fn take(State((sender, status, id)): State<Told>, headers: HeaderMap, body: String) -> StatusCode {
     let secret = headers.get("x-webhook-secret").map(|secret| secret.to_str().unwrap().to_owned());
     assert_eq!(headers["content-type"], "application/json");
+    *id.lock() = headers["x-webhook-delivery"].to_str().unwrap().to_owned();
     let _ = sender.send((secret, serde_json::from_str(&body).unwrap()));
     *status.lock()
 }
@@ -194,7 +198,90 @@ async fn what_happens_to_a_space_is_told_in_order() {
 
     let log = hub.get(&format!("{HOOKS}/{id}/deliveries")).await.expect(200).json();
     assert_eq!(log["items"][0]["event"], "repo delete");
+    assert_eq!(log["items"][0]["id"], *receiver.id.lock());
     assert_eq!((&log["items"][1]["state"], &log["items"][1]["status"]), (&json!("delivered"), &json!(200)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discussions_comments_and_pull_requests_are_told_as_receivers_read_them() {
+    let hub = hub().await;
+    hub.create("page", "static").await;
+    let mut receiver = Receiver::start("127.44.4.1").await;
+    let mut watched = watching(&receiver.url, "space", "ada/page");
+    watched["domains"] = json!(["discussion"]);
+    hub.post(HOOKS, watched).await.expect(200);
+    let threads = "/api/spaces/ada/page/discussions";
+
+    let new = json!({ "title": "A question", "description": "why?" });
+    hub.send(request(Method::POST, threads, Some(&hub.bob), Some(new))).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!(event, "discussion create");
+    let (discussion, comment) = (&message["discussion"], &message["comment"]);
+    let page = message["repo"]["url"]["web"].as_str().unwrap().to_owned();
+    let api = message["repo"]["url"]["api"].as_str().unwrap();
+    assert_eq!(
+        discussion["url"],
+        json!({ "web": format!("{page}/discussions/1"), "api": format!("{api}/discussions/1") })
+    );
+    for (member, value) in [("num", json!(1)), ("title", json!("A question")), ("status", json!("open"))] {
+        assert_eq!(discussion[member], value, "{member}");
+    }
+    assert_eq!((&discussion["isPullRequest"], discussion.get("changes")), (&json!(false), None));
+    assert_eq!((&comment["content"], &comment["hidden"]), (&json!("why?"), &json!(false)));
+    assert_eq!((&comment["author"], discussion["author"]["id"].is_string()), (&discussion["author"], true));
+    let id = discussion["id"].clone();
+
+    let said = hub.post(&format!("{threads}/1/comment"), json!({ "comment": "because" })).await.expect(200).json();
+    let said = said["newMessage"]["id"].as_str().unwrap().to_owned();
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["discussion"]["id"]), ("discussion.comment create", &id));
+    assert_eq!((&message["comment"]["id"], &message["comment"]["content"]), (&json!(said), &json!("because")));
+    assert_eq!(message["comment"]["url"]["web"], format!("{page}/discussions/1#{said}"));
+
+    hub.post(&format!("{threads}/1/comment/{said}/edit"), json!({ "content": "hush" })).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["comment"]["content"]), ("discussion.comment update", &json!("hush")));
+    hub.post(&format!("{threads}/1/comment/{said}/hide"), json!({})).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), message["comment"].get("content")), ("discussion.comment update", None));
+    assert_eq!(message["comment"]["hidden"], true);
+
+    hub.post(&format!("{threads}/1/title"), json!({ "title": "An answer" })).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["discussion"]["title"]), ("discussion update", &json!("An answer")));
+    assert_eq!(message.get("comment"), None);
+    hub.post(&format!("{threads}/1/status"), json!({ "status": "closed", "comment": "done" })).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["comment"]["content"]), ("discussion.comment create", &json!("done")));
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["discussion"]["status"]), ("discussion update", &json!("closed")));
+    hub.call(Method::DELETE, &format!("{threads}/1"), None).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["discussion"]["id"]), ("discussion delete", &id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_is_told_from_its_first_commit_to_its_merge() {
+    let hub = hub().await;
+    hub.create("page", "static").await;
+    let mut receiver = Receiver::start("127.44.5.1").await;
+    hub.post(HOOKS, watching(&receiver.url, "space", "ada/page")).await.expect(200);
+    hub.commit_to("page", "main?create_pr=1", &[("a.txt", "1")]).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!(event, "discussion create");
+    let pull = &message["discussion"];
+    assert_eq!((&pull["isPullRequest"], &pull["status"]), (&json!(true), &json!("open")));
+    assert_eq!(pull["changes"], json!({ "base": "refs/heads/main" }));
+    hub.commit_to("page", "refs%2Fpr%2F1", &[("a.txt", "2")]).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["updatedRefs"][0]["ref"]), ("repo.content update", &json!("refs/pr/1")));
+    hub.post("/api/spaces/ada/page/discussions/1/merge", json!({})).await.expect(200);
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["updatedRefs"][0]["ref"]), ("repo.content update", &json!("refs/heads/main")));
+    let merged = message["updatedRefs"][0]["newSha"].clone();
+    let (event, message) = receiver.event().await;
+    assert_eq!((event.as_str(), &message["discussion"]["status"]), ("discussion update", &json!("merged")));
+    assert_eq!(message["discussion"]["changes"]["mergeCommitId"], merged);
 }
 
 #[tokio::test(flavor = "multi_thread")]
