@@ -75,6 +75,7 @@ pub(crate) use accounts::new_id;
 pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
 pub use admin::{Backends, Capacity, HardwareInUse};
+pub(crate) use audit::record;
 pub use audit::{AuditFilter, AuditPage, asked_from};
 pub use commit::{FileChange, NewCommit};
 pub use discussions::{
@@ -116,6 +117,7 @@ pub use token::{TOKEN_PREFIX, TokenText};
 pub use tokens::{EntityKind, NamedEntity, NewOwnToken, ScopeView};
 pub use usage::UsageView;
 pub use view::{ReleaseView, RuntimeView, SpaceView};
+pub(crate) use webhooks::of_webhook;
 pub use webhooks::{NewWebhook, WebhookView};
 
 /// The operations. Cheap to clone.

@@ -43,7 +43,7 @@ pub(super) fn origin() -> Option<String> {
 
 /// An entry about to be made.
 #[derive(Clone)]
-pub(super) struct Act {
+pub(crate) struct Act {
     from: Option<String>,
     action: &'static str,
     space: Option<(SpaceId, String)>,
@@ -93,7 +93,7 @@ impl Act {
     }
 
     /// A detail. Never a secret.
-    pub(super) fn with(mut self, name: &str, value: impl Display) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Display) -> Self {
         let mut text = value.to_string();
         text.truncate(text.floor_char_boundary(MAX_DETAIL));
         self.detail.insert(name.to_owned(), text);
@@ -110,7 +110,7 @@ pub(super) fn who(actor: &Actor) -> AuditActor {
 }
 
 /// Adds an entry to the batch of what it tells of.
-pub(super) fn record(db: &Db, now: Millis, actor: AuditActor, act: Act, batch: &mut Batch) {
+pub(crate) fn record(db: &Db, now: Millis, actor: AuditActor, act: Act, batch: &mut Batch) {
     let Act { from, action, space, target, detail } = act;
     let entry = AuditEntry { actor, from, action: action.to_owned(), space, target, detail };
     batch.put(db.audit(), &AuditKey { at: now, draw: rand::random() }, &entry);

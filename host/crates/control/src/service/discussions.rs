@@ -21,10 +21,11 @@ use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor};
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
-use spaceport_db::{Batch, Comment, CommentText, Discussion, DiscussionEvent, EventKind, Expect, PullRequest};
+use spaceport_db::{Comment, CommentText, Discussion, DiscussionEvent, EventKind, Expect, PullRequest};
 use spaceport_git::{RefChange, Repo};
 
 use super::Control;
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, git_failed, read_failed};
 use thread::Thread;
@@ -180,6 +181,8 @@ impl Control {
         talk::refuse_long(&new.description)?;
         let said = self.event(user, comment(user, new.description, self.inner.clock.now()));
         let index = thread.add(said.clone())?;
+        let act = Act::on("discussion.open", &participant.space).to(thread.number());
+        thread.with(self.noted(actor, act.with("pullRequest", new.is_pull_request)));
         if let Some(start) = start {
             self.set_pull_ref(&repo, thread.number(), start).await?;
         }
@@ -198,8 +201,9 @@ impl Control {
         let participant = self.participant(actor, path)?;
         let space = participant.space.id;
         let _turn = self.bare_turn(space).await;
-        let thread = Thread::load(&self.inner.db, space, number)?;
+        let mut thread = Thread::load(&self.inner.db, space, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Delete)?;
+        thread.with(self.noted(actor, Act::on("discussion.delete", &participant.space).to(number)));
         let removed = thread.discussion().clone();
         let is_pull_request = removed.pull_request.is_some();
         thread.remove().await?;
@@ -225,7 +229,8 @@ impl Control {
             return Ok(());
         }
         book.is_disabled = is_disabled;
-        let mut batch = Batch::default();
+        let act = Act::on("space.settings", space).with("discussions", if is_disabled { "off" } else { "on" });
+        let mut batch = self.noted(actor, act);
         batch.expect(db.spaces(), &space.id, Expect::Present);
         batch.put(db.discussion_books(), &space.id, &book);
         db.commit(batch).await.map_err(commit_failed)?;

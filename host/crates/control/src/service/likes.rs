@@ -7,9 +7,10 @@ use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::{OwnerName, SpacePath};
 use spaceport_core::permission::{Action, Actor, Denied, Subject, TokenRole, User, can};
 use spaceport_core::space::Space;
-use spaceport_db::{Account, Batch, Expect, Like, Likes};
+use spaceport_db::{Account, Expect, Like, Likes};
 
 use super::Control;
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, read_failed};
 
@@ -45,7 +46,7 @@ impl Control {
         if db.likes().get(&key).map_err(read_failed)?.is_some() {
             return Ok(());
         }
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, Act::on("space.like", &space));
         batch.expect(db.spaces(), &space.id, Expect::Present);
         batch.put(db.likes(), &key, &Like { at: self.inner.clock.now() });
         db.commit(batch).await.map_err(commit_failed)?;
@@ -55,8 +56,12 @@ impl Control {
     /// Likes a Space no more.
     pub async fn unlike(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<()> {
         let (space, user) = self.to_be_liked(actor, path)?;
-        let mut batch = Batch::default();
-        batch.delete(self.inner.db.likes(), &(space.id, user.id));
+        let (likes, key) = (self.inner.db.likes(), (space.id, user.id));
+        if likes.get(&key).map_err(read_failed)?.is_none() {
+            return Ok(());
+        }
+        let mut batch = self.noted(actor, Act::on("space.unlike", &space));
+        batch.delete(likes, &key);
         self.inner.db.commit(batch).await.map_err(commit_failed)?;
         Ok(())
     }

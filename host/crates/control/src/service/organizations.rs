@@ -10,11 +10,12 @@ use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{
     Actor, Denied, NotYours, OrgRole, TokenRole, User, may_leave, may_manage, may_see_inside,
 };
-use spaceport_db::{Account, AccountKind, Batch, CommitError, Expect, Member, TableId, Version};
+use spaceport_db::{Account, AccountKind, AuditActor, Batch, CommitError, Expect, Member, TableId, Version};
 
 use super::Control;
 use super::accounts::Accounts;
 use super::admin::administrator;
+use super::audit::{Act, record, who};
 use super::error::{ServiceError, ServiceResult};
 use super::quotas::forget_quota;
 use super::storage::{commit_failed, read_failed};
@@ -36,8 +37,18 @@ pub struct MemberView {
 }
 
 impl Accounts {
-    /// Creates an organization with its first admin.
+    /// Creates an organization with its first admin, for whoever has the shell of this machine.
     pub async fn create_organization(&self, name: OwnerName, owner: &OwnerName) -> ServiceResult<Account> {
+        self.create_organization_as(name, owner, AuditActor::Shell).await
+    }
+
+    /// Creates an organization with its first admin.
+    async fn create_organization_as(
+        &self,
+        name: OwnerName,
+        owner: &OwnerName,
+        by: AuditActor,
+    ) -> ServiceResult<Account> {
         let owner = self.user_named(owner)?;
         self.check_room_for_organization(&owner)?;
         let organization = self.new_account(name, AccountKind::Organization)?;
@@ -46,6 +57,8 @@ impl Accounts {
         batch.insert_account(&self.db, &organization);
         batch.expect(self.db.accounts(), &owner.id, Expect::Present);
         batch.put_member(&self.db, organization.id, owner.id, &member);
+        let act = Act::new("organization.create").to(&organization.name).with("owner", &owner.name);
+        record(&self.db, self.clock.now(), by, act, &mut batch);
         self.insert_account(batch, organization).await
     }
 
@@ -83,8 +96,19 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Makes a user a member, or changes what it is.
+    /// Makes a user a member, or changes what it is, for whoever has the shell of this machine.
     pub async fn put_member(&self, organization: &OwnerName, user: &OwnerName, role: OrgRole) -> ServiceResult<Member> {
+        self.put_member_as(organization, user, role, AuditActor::Shell).await
+    }
+
+    /// Makes a user a member, or changes what it is.
+    async fn put_member_as(
+        &self,
+        organization: &OwnerName,
+        user: &OwnerName,
+        role: OrgRole,
+        by: AuditActor,
+    ) -> ServiceResult<Member> {
         self.change(organization, |organization, batch| {
             let user = self.user_named(user)?;
             let before = self.db.members().get(&(organization.id, user.id)).map_err(read_failed)?;
@@ -100,13 +124,20 @@ impl Accounts {
             let member = Member { role, since };
             batch.expect(self.db.accounts(), &user.id, Expect::Present);
             batch.put_member(&self.db, organization.id, user.id, &member);
+            let act = Act::new("member.put").to(&organization.name).with("user", &user.name);
+            record(&self.db, self.clock.now(), by.clone(), act.with("role", role.as_str()), batch);
             Ok(member)
         })
         .await
     }
 
     /// Ends a membership.
-    pub async fn remove_member(&self, organization: &OwnerName, user: &OwnerName) -> ServiceResult<()> {
+    pub(super) async fn remove_member(
+        &self,
+        organization: &OwnerName,
+        user: &OwnerName,
+        by: AuditActor,
+    ) -> ServiceResult<()> {
         self.change(organization, |organization, batch| {
             let user = self.user_named(user)?;
             if self.db.members().get(&(organization.id, user.id)).map_err(read_failed)?.is_none() {
@@ -117,13 +148,15 @@ impl Accounts {
             }
             self.refuse_to_lose(organization, &user)?;
             batch.delete_member(&self.db, organization.id, user.id);
+            let act = Act::new("member.remove").to(&organization.name).with("user", &user.name);
+            record(&self.db, self.clock.now(), by.clone(), act, batch);
             Ok(())
         })
         .await
     }
 
     /// Deletes an organization that owns nothing, with its memberships.
-    pub async fn delete_organization(&self, name: &OwnerName) -> ServiceResult<()> {
+    async fn delete_organization(&self, name: &OwnerName, by: AuditActor) -> ServiceResult<()> {
         for _ in 0..MAX_TRIES {
             let (organization, version) = self.organization_versioned(name)?;
             let spaces = self.db.all_spaces().map_err(read_failed)?;
@@ -136,6 +169,8 @@ impl Accounts {
             forget_quota(&self.db, organization.id, &mut batch);
             batch.delete_memberships(&self.db, organization.id).map_err(read_failed)?;
             batch.remove_account(&self.db, &organization, version).map_err(read_failed)?;
+            let act = Act::new("organization.delete").to(&organization.name);
+            record(&self.db, self.clock.now(), by.clone(), act, &mut batch);
             if self.settled(batch).await? {
                 return Ok(());
             }
@@ -225,7 +260,7 @@ impl Control {
         }
         // A user is not deleted meanwhile.
         let _place = self.inner.places.lock().await;
-        let made = self.accounts().create_organization(name, &user.name).await?;
+        let made = self.accounts().create_organization_as(name, &user.name, who(actor)).await?;
         tracing::info!(organization = %made.name, actor = %user.name, "an organization was created");
         Ok(made)
     }
@@ -239,7 +274,7 @@ impl Control {
     ) -> ServiceResult<Account> {
         let by = administrator(actor)?;
         let _place = self.inner.places.lock().await;
-        let made = self.accounts().create_organization(name, owner).await?;
+        let made = self.accounts().create_organization_as(name, owner, who(actor)).await?;
         tracing::info!(organization = %made.name, %owner, actor = %by.name, "an organization was created");
         Ok(made)
     }
@@ -263,7 +298,7 @@ impl Control {
         let by = self.managing(actor, organization)?;
         // The user is not deleted meanwhile.
         let _place = self.inner.places.lock().await;
-        let member = self.accounts().put_member(organization, user, role).await?;
+        let member = self.accounts().put_member_as(organization, user, role, who(actor)).await?;
         tracing::info!(%organization, %user, role = role.as_str(), actor = %by.name, "a member was put");
         Ok(member)
     }
@@ -274,7 +309,7 @@ impl Control {
         let account = self.accounts().organization(organization)?;
         let member = self.accounts().account(user)?;
         may_leave(by, account.id, member.id).map_err(|why| not_managed(why, &account))?;
-        self.accounts().remove_member(organization, user).await?;
+        self.accounts().remove_member(organization, user, who(actor)).await?;
         tracing::info!(%organization, %user, actor = %by.name, "a member was removed");
         Ok(())
     }
@@ -282,7 +317,7 @@ impl Control {
     /// Deletes an organization that owns nothing.
     pub async fn delete_organization(&self, actor: &Actor, name: &OwnerName) -> ServiceResult<()> {
         let by = self.managing(actor, name)?;
-        self.accounts().delete_organization(name).await?;
+        self.accounts().delete_organization(name, who(actor)).await?;
         tracing::info!(organization = %name, actor = %by.name, "an organization was deleted");
         Ok(())
     }

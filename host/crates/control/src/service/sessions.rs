@@ -10,11 +10,12 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use spaceport_core::id::{AccountId, SignInId, TokenId};
 use spaceport_core::lifecycle::Millis;
-use spaceport_core::permission::{TokenRole, User};
+use spaceport_core::permission::{Actor, TokenRole, User};
 use spaceport_db::{AccessToken, Batch, TokenHash, WebSession};
 
 use super::Control;
 use super::accounts::{SignedIn, new_id};
+use super::audit::Act;
 use super::error::ServiceResult;
 use super::oauth::{Credential, Kind};
 use super::passes::is_same;
@@ -74,7 +75,9 @@ impl Control {
         let now = self.inner.clock.now();
         let made = Credential::generate(Kind::Session, user.id, SignInId::from_bytes(new_id(now)));
         let row = WebSession { role: user.role, token, created_at: now, expires_at: now + SESSION_LIFE };
-        let mut batch = Batch::default();
+        let by = if token.is_some() { "token" } else { "password" };
+        let actor = Actor::User(user.clone());
+        let mut batch = self.noted(&actor, Act::new("session.begin").with("by", by));
         let mut others = self.inner.db.web_sessions().under(&user.id).map_err(read_failed)?;
         others.sort_by_key(|(_, session)| (session.expires_at > now, session.created_at));
         let expired = others.iter().filter(|(_, session)| session.expires_at <= now).count();
@@ -110,7 +113,7 @@ impl Control {
 
     /// Ends a session.
     pub async fn sign_out(&self, session: &Session) -> ServiceResult<()> {
-        let mut batch = Batch::default();
+        let mut batch = self.noted(&Actor::User(session.user.clone()), Act::new("session.end"));
         batch.delete(self.inner.db.web_sessions(), &(session.user.id, session.hash));
         self.inner.db.commit(batch).await.map_err(commit_failed)?;
         Ok(())

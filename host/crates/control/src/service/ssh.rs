@@ -10,6 +10,7 @@ use spaceport_core::ssh::{Fingerprint, LfsOperation, PublicKey};
 use spaceport_db::{Batch, CommitError, Expect, SshKey, SshKeyUse};
 
 use super::Control;
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, read_failed};
 
@@ -75,7 +76,7 @@ impl Control {
         let fingerprint = key.fingerprint();
         let created_at = self.inner.clock.now();
         let stored = SshKey { account: user.id, title, text: key.text(), created_at };
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, Act::new("ssh_key.add").to(fingerprint).with("title", &stored.title));
         batch.insert_new(db.ssh_keys(), &fingerprint, &stored);
         batch.delete(db.ssh_key_uses(), &fingerprint);
         match db.commit(batch).await {
@@ -93,10 +94,10 @@ impl Control {
         let db = &self.inner.db;
         let found = db.ssh_keys().get_versioned(&fingerprint).map_err(read_failed)?;
         // Whether somebody else has such a key is not told.
-        let Some((_, version)) = found.filter(|(key, _)| key.account == user.id) else {
+        let Some((key, version)) = found.filter(|(key, _)| key.account == user.id) else {
             return Err(ServiceError::NothingToDelete(format!("You have no key {fingerprint}")));
         };
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, Act::new("ssh_key.delete").to(fingerprint).with("title", key.title));
         batch.expect(db.ssh_keys(), &fingerprint, Expect::Version(version));
         batch.delete(db.ssh_keys(), &fingerprint);
         batch.delete(db.ssh_key_uses(), &fingerprint);

@@ -11,6 +11,7 @@ use spaceport_db::{AccountKind, Batch, Version};
 
 use super::Control;
 use super::accounts::new_id;
+use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{commit_failed, read_failed};
 use crate::ports::SendWebhook;
@@ -101,7 +102,7 @@ impl Control {
         new.watched.as_ref().ok_or_else(|| missing("something to watch, in \"watched\""))?;
         let secret = self.apply(actor, &mut webhook, new)?;
         let db = &self.inner.db;
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, of_webhook("webhook.create", &webhook));
         batch.insert_new(db.webhooks(), &webhook.id, &webhook);
         self.put_secret_of(&mut batch, webhook.id, secret.as_deref());
         db.commit(batch).await.map_err(commit_failed)?;
@@ -116,7 +117,7 @@ impl Control {
         let secret = self.apply(actor, &mut webhook, changes)?;
         webhook.updated_at = self.inner.clock.now();
         let db = &self.inner.db;
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, of_webhook("webhook.change", &webhook));
         batch.replace(db.webhooks(), &webhook.id, &webhook, version);
         self.put_secret_of(&mut batch, webhook.id, secret.as_deref());
         db.commit(batch).await.map_err(commit_failed)?;
@@ -130,7 +131,8 @@ impl Control {
         webhook.disabled = (!is_enabled).then(|| webhook.disabled.unwrap_or_else(|| BY_OWNER.to_owned()));
         webhook.updated_at = self.inner.clock.now();
         let db = &self.inner.db;
-        let mut batch = Batch::default();
+        let action = if is_enabled { "webhook.enable" } else { "webhook.disable" };
+        let mut batch = self.noted(actor, of_webhook(action, &webhook));
         batch.replace(db.webhooks(), &webhook.id, &webhook, version);
         db.commit(batch).await.map_err(commit_failed)?;
         if is_enabled {
@@ -144,7 +146,7 @@ impl Control {
         let user = writer(actor)?;
         let (webhook, _) = self.own_webhook(user, id)?;
         let db = &self.inner.db;
-        let mut batch = Batch::default();
+        let mut batch = self.noted(actor, of_webhook("webhook.delete", &webhook));
         batch.remove_webhook(db, webhook.id).map_err(read_failed)?;
         db.commit(batch).await.map_err(commit_failed)?;
         self.inner.webhooks.forget(webhook.id);
@@ -270,6 +272,12 @@ impl Control {
             Some(secret) => drop(batch.put(secrets, &id, &self.inner.keys.seal_webhook_secret(id, secret))),
         }
     }
+}
+
+/// Something that was done to a webhook. Of its address only the host is told: many a receiver knows its callers by the rest.
+pub(crate) fn of_webhook(action: &'static str, webhook: &Webhook) -> Act {
+    let host = url::Url::parse(&webhook.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    Act::new(action).to(webhook.id).with("host", host.unwrap_or_default())
 }
 
 fn signed(actor: &Actor) -> ServiceResult<&User> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use spaceport_core::id::WebhookId;
 use spaceport_core::webhook::{MAX_FAILURES, Webhook};
-use spaceport_db::{Batch, CommitError, Expect};
+use spaceport_db::{AuditActor, Batch, CommitError, Expect};
 
 use super::queue::Message;
 use super::{Outcome, Outlet, Webhooks};
 use crate::ports::WebhookRequest;
+use crate::service::{of_webhook, record};
 
 /// How often a webhook is disabled anew that somebody changes at the same moment.
 const DISABLINGS: usize = 3;
@@ -169,6 +170,8 @@ impl Webhooks {
             webhook.disabled = Some(reason.clone());
             webhook.updated_at = self.clock.now();
             let mut batch = Batch::default();
+            let act = of_webhook("webhook.disable", &webhook).with("why", &reason);
+            record(&self.db, self.clock.now(), AuditActor::Host, act, &mut batch);
             batch.replace(self.db.webhooks(), &id, &webhook, version);
             match self.db.commit(batch).await {
                 Ok(_) => return tracing::info!(webhook = %id, reason, "a webhook was disabled"),

@@ -106,6 +106,8 @@ impl Control {
             }
         };
         self.see_commits(&repo, &mut thread, Some(user.id)).await?;
+        let act = Act::on("discussion.open", &participant.space).to(number).with("pullRequest", true);
+        thread.with(self.noted(actor, act));
         let opened = thread.save().await?;
         self.tell_of(Told::Opened, &participant.space, (number, &opened), Some((index, &said))).await;
         let act =

@@ -8,6 +8,7 @@ use spaceport_core::space::Space;
 use spaceport_db::{Comment, CommentText, DiscussionEvent, EventKind};
 
 use super::super::Control;
+use super::super::audit::Act;
 use super::super::error::{ServiceError, ServiceResult};
 use super::access::Participant;
 use super::comment;
@@ -27,8 +28,9 @@ impl Control {
         let participant = self.participant(actor, path)?;
         refuse_text(&text)?;
         let _turn = self.bare_turn(participant.space.id).await;
-        let thread = Thread::load(&self.inner.db, participant.space.id, number)?;
+        let mut thread = Thread::load(&self.inner.db, participant.space.id, number)?;
         participant.require(thread.discussion().author, DiscussionAct::Comment)?;
+        thread.with(self.noted(actor, Act::on("comment.create", &participant.space).to(number)));
         let user = participant.user.id;
         let event = self.event(user, comment(user, text, self.inner.clock.now()));
         self.add_and_save(&participant.space, thread, event, Told::Said).await
@@ -45,7 +47,7 @@ impl Control {
     ) -> ServiceResult<EventView> {
         refuse_text(&text)?;
         let now = self.inner.clock.now();
-        self.change_comment(actor, path, number, comment, |participant, comment| {
+        self.change_comment(actor, path, (number, comment), "comment.edit", |participant, comment| {
             if comment.is_hidden {
                 return Err(ServiceError::Invalid("This comment is hidden, which is for good".to_owned()));
             }
@@ -66,7 +68,7 @@ impl Control {
         comment: &str,
     ) -> ServiceResult<EventView> {
         let now = self.inner.clock.now();
-        self.change_comment(actor, path, number, comment, |participant, comment| {
+        self.change_comment(actor, path, (number, comment), "comment.hide", |participant, comment| {
             if !comment.is_hidden {
                 let latest = CommentText { raw: String::new(), author: participant.user.id, at: now };
                 *comment = Comment { latest, history: Vec::new(), is_hidden: true };
@@ -93,6 +95,7 @@ impl Control {
             return Err(ServiceError::Invalid("It has this title already".to_owned()));
         }
         let from = std::mem::replace(&mut thread.discussion_mut().title, to.clone());
+        thread.with(self.noted(actor, Act::on("discussion.rename", &participant.space).to(number)));
         let event = self.event(participant.user.id, EventKind::Title { from, to });
         self.add_and_save(&participant.space, thread, event, Told::Changed).await
     }
@@ -121,6 +124,8 @@ impl Control {
             None => None,
         };
         thread.discussion_mut().status = status;
+        let act = Act::on("discussion.status", &participant.space).to(number).with("status", status);
+        thread.with(self.noted(actor, act));
         if !status.is_open() {
             self.preview_follows(participant.space.id, &pull_ref(number), None).await;
         }
@@ -151,8 +156,8 @@ impl Control {
         &self,
         actor: &Actor,
         path: &SpacePath,
-        number: u64,
-        id: &str,
+        (number, id): (u64, &str),
+        action: &'static str,
         change: impl FnOnce(&Participant<'_>, &mut Comment) -> ServiceResult<()>,
     ) -> ServiceResult<EventView> {
         let participant = self.participant(actor, path)?;
@@ -166,6 +171,8 @@ impl Control {
         change(&participant, &mut comment)?;
         let new = DiscussionEvent { kind: EventKind::Comment(comment), ..old.clone() };
         thread.replace(index, &old, &new)?;
+        let act = Act::on(action, &participant.space).to(number).with("comment", id);
+        thread.with(self.noted(actor, act));
         self.save_with(&participant.space, thread, (index, &new), Told::Reworded).await
     }
 

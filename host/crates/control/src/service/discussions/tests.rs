@@ -1,5 +1,5 @@
 use spaceport_core::permission::TokenRole;
-use spaceport_db::{Discussion, Expect};
+use spaceport_db::{Batch, Discussion, Expect};
 use spaceport_git::{Author, CommitSpec, MergeSpec};
 
 use super::super::tests::Host;

@@ -90,6 +90,11 @@ impl<'a> Thread<'a> {
         }
     }
 
+    /// Stores more in the same step: what the audit log is told.
+    pub(super) fn with(&mut self, more: Batch) {
+        self.batch.append(more);
+    }
+
     /// The event of this number, if it is a comment.
     pub(super) fn comment(&self, index: u64) -> ServiceResult<(DiscussionEvent, Comment)> {
         let key = (self.space, (self.number, index));

@@ -3,11 +3,13 @@
 use spaceport_core::id::{AccountId, SignInId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
+use spaceport_core::permission::Actor;
 use spaceport_core::space::Space;
 use spaceport_db::{Batch, GrantStage, OauthConsent, OauthGrant};
 
 use super::super::Control;
 use super::super::accounts::new_id;
+use super::super::audit::Act;
 use super::super::error::ServiceError;
 use super::super::sessions::{Session, at_most};
 use super::super::storage::{commit_failed, read_failed};
@@ -206,7 +208,8 @@ impl Control {
         let space = asked.space.id;
         let grant = SignInId::from_bytes(new_id(now));
         let code = Credential::generate(Kind::Code, account, grant);
-        let mut batch = Batch::default();
+        let act = Act::on("oauth.sign_in", &asked.space).with("scopes", &asked.scopes);
+        let mut batch = self.noted(&Actor::User(session.user.clone()), act);
         self.make_room(&mut batch, account)?;
         let before = db.oauth_consents().get(&(account, space)).map_err(read_failed)?;
         let agreed = before.map_or_else(Scopes::default, |before| Scopes::parse(&before.scopes));

@@ -4,10 +4,10 @@ use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::SpacePath;
 use spaceport_core::oauth::Scopes;
-use spaceport_core::permission::Denied;
-use spaceport_db::Batch;
+use spaceport_core::permission::{Actor, Denied};
 
 use super::super::Control;
+use super::super::audit::Act;
 use super::super::error::ServiceResult;
 use super::super::sessions::Session;
 use super::super::storage::{commit_failed, read_failed};
@@ -59,7 +59,8 @@ impl Control {
             COMMAND_LINE => None,
             id => Some(id.parse().map_err(|_| Denied::Hidden)?),
         };
-        let mut batch = Batch::default();
+        let actor = Actor::User(session.user.clone());
+        let mut batch = self.noted(&actor, Act::new("oauth.disconnect").to(id));
         if let Some(space) = space {
             batch.delete(db.oauth_consents(), &(account, space));
         }

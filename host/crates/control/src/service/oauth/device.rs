@@ -14,10 +14,11 @@ use spaceport_core::id::{AccountId, SignInId};
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::oauth::Scopes;
 use spaceport_core::permission::TokenRole;
-use spaceport_db::{Batch, GrantStage, OauthGrant, TokenHash};
+use spaceport_db::{AuditActor, Batch, GrantStage, OauthGrant, TokenHash};
 
 use super::super::Control;
 use super::super::accounts::new_id;
+use super::super::audit::{Act, record};
 use super::super::error::ServiceError;
 use super::super::sessions::{Session, at_most};
 use super::super::storage::commit_failed;
@@ -161,7 +162,16 @@ impl Control {
         };
         let minted = Minted { needs_secret: false, access: Vec::new(), nonce: None };
         let (grant, answer) = self.mint(&app, key, &begun, minted)?;
+        let user = self.inner.accounts.account_by_id(account)?.map(|account| account.name.to_string());
+        let by = AuditActor::User(account, user.unwrap_or_default());
         let mut batch = Batch::default();
+        record(
+            &self.inner.db,
+            now,
+            by,
+            Act::new("oauth.sign_in").to(&app.id).with("scopes", &grant.scopes),
+            &mut batch,
+        );
         self.make_room(&mut batch, account)?;
         batch.insert_new(self.inner.db.oauth_grants(), &key, &grant);
         self.inner.db.commit(batch).await.map_err(commit_failed)?;

@@ -67,12 +67,15 @@ async fn an_organization_always_has_an_admin() {
     host.lab(&[("bob", OrgRole::Write)]).await;
     let accounts = host.control.accounts();
     let (lab, ada, bob) = (parsed("lab"), parsed("ada"), parsed("bob"));
-    conflict(accounts.remove_member(&lab, &ada).await);
+    conflict(accounts.remove_member(&lab, &ada, AuditActor::Shell).await);
     conflict(host.put("lab", "ada", OrgRole::Write).await);
     host.put("lab", "ada", OrgRole::Admin).await.unwrap();
     host.put("lab", "bob", OrgRole::Admin).await.unwrap();
     // Both leave at once: one is too late.
-    let (one, other) = tokio::join!(accounts.remove_member(&lab, &ada), accounts.remove_member(&lab, &bob));
+    let (one, other) = tokio::join!(
+        accounts.remove_member(&lab, &ada, AuditActor::Shell),
+        accounts.remove_member(&lab, &bob, AuditActor::Shell)
+    );
     assert_eq!(one.is_ok() as usize + other.is_ok() as usize, 1, "{one:?} {other:?}");
     assert_eq!(host.roles().len(), 1);
 }
@@ -228,6 +231,6 @@ async fn what_a_membership_opens_ends_with_it() {
     let leaving = host.again("reader").await;
     control.remove_member(&leaving, &parsed("lab"), &parsed("reader")).await.unwrap();
     assert!(!visits(token.expose()) && !visits(&pass));
-    let again = control.accounts().remove_member(&parsed("lab"), &parsed("reader")).await;
+    let again = control.accounts().remove_member(&parsed("lab"), &parsed("reader"), AuditActor::Shell).await;
     assert!(matches!(again, Err(ServiceError::NothingToDelete(_))), "{again:?}");
 }

@@ -118,6 +118,9 @@ async fn a_webhook_that_fails_again_and_again_is_disabled_in_words_until_its_own
     );
     let tries = sender.tries.load(Ordering::SeqCst);
     assert_eq!(tries, u64::from(MAX_FAILURES) * 3);
+    let log = host.control.inner.db.audit().scan().unwrap();
+    let entry = log.iter().find(|(_, entry)| entry.action == "webhook.disable").map(|(_, entry)| entry).unwrap();
+    assert_eq!((&entry.actor, entry.detail["host"].as_str()), (&AuditActor::Host, "example.org"));
     change(100).await;
 
     sender.takes.store(1, Ordering::SeqCst);

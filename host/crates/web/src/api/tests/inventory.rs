@@ -1,6 +1,7 @@
 //! Every route of the hub, asked by everybody: who is let in to a private Space of an organization, and who is told what
 //! instead. A route that is not in the table fails the test.
 
+mod audited;
 mod routes;
 mod table;
 
