@@ -13,6 +13,7 @@ mod audit;
 mod commit;
 mod discussions;
 mod duplicate;
+mod emails;
 mod error;
 mod files;
 mod git;
@@ -107,7 +108,7 @@ pub use search::SpaceQuery;
 pub use sessions::{NewSession, Session};
 pub use settings::{NewSetting, Settled, Warning};
 pub use spaceport_db::{
-    AccessToken, Account, AccountKind, AuditActor, AuditEntry, AuditKey, Finding, Member, OwnerQuota,
+    AccessToken, Account, AccountEmail, AccountKind, AuditActor, AuditEntry, AuditKey, Finding, Member, OwnerQuota,
 };
 pub use spaceport_git::{LogEntry, PackStream, Service as GitService, TreeEntry};
 pub use spaces::{NewSpace, SpaceChanges};

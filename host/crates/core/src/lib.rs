@@ -6,6 +6,7 @@
 pub mod billing;
 pub mod discussion;
 pub mod egress;
+pub mod email;
 pub mod env;
 pub mod fault;
 pub mod grant;

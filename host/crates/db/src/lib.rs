@@ -27,6 +27,7 @@ mod batch;
 mod db;
 mod dir;
 mod discussion;
+mod email;
 mod error;
 mod finding;
 mod index;
@@ -63,6 +64,7 @@ pub use dir::create_private_dir;
 pub use discussion::{
     Comment, CommentText, Discussion, DiscussionBook, DiscussionEvent, EventKind, Merged, PullRequest,
 };
+pub use email::AccountEmail;
 pub use error::{CommitError, OpenError, ReadError};
 pub use finding::Finding;
 pub use key::{Key, Under};

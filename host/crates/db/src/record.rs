@@ -6,6 +6,7 @@
 mod account;
 mod audit;
 mod discussion;
+mod email;
 mod finding;
 mod grant;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use spaceport_core::webhook::Webhook;
 use crate::account::{AccessToken, Account, TokenHash};
 use crate::audit::{AuditEntry, AuditKey};
 use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
+use crate::email::AccountEmail;
 use crate::error::ReadError;
 use crate::finding::Finding;
 use crate::index::{Index, Row};
@@ -88,6 +89,8 @@ pub enum TableId {
     WebhookSecrets = 27,
     /// Messages to those that were not taken yet.
     WebhookMessages = 44,
+    /// E-mail addresses of users.
+    Emails = 45,
     /// Public keys of users, by fingerprint.
     SshKeys = 30,
     /// When each was used last.
@@ -140,6 +143,7 @@ impl TableId {
             Self::Webhooks => "webhooks",
             Self::WebhookSecrets => "webhook_secrets",
             Self::WebhookMessages => "webhook_messages",
+            Self::Emails => "emails",
             Self::SshKeys => "ssh_keys",
             Self::SshKeyUses => "ssh_key_uses",
             Self::LinkedRepos => "linked_repos",
@@ -313,6 +317,8 @@ tables! {
     webhook_secrets: WebhookSecrets, WebhookId => SealedSecret;
     /// Messages to webhooks that were not taken yet, by webhook and in the order of what happened.
     webhook_messages: WebhookMessages, (WebhookId, u64) => WebhookMessage;
+    /// E-mail addresses, by user.
+    emails: Emails, AccountId => AccountEmail;
     /// Public keys by which users sign in over SSH, by fingerprint.
     ssh_keys: SshKeys, Fingerprint => SshKey;
     /// When each was used last.

@@ -4,6 +4,7 @@
 mod authorize;
 mod device;
 mod discovery;
+mod revoke;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/.well-known/oauth-authorization-server", get(discovery::configuration).options(preflight))
         .route("/oauth/jwks", get(discovery::keys).options(preflight))
         .route("/oauth/token", post(token::exchange).options(preflight))
+        .route("/oauth/revoke", post(revoke::revoke).options(preflight))
         .route("/oauth/userinfo", get(token::profile).post(token::profile).options(preflight))
         .layer(map_response(open));
     for_programs

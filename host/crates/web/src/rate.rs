@@ -133,7 +133,9 @@ impl Quota {
             ["healthz" | "readyz"] => None,
             ["api", "spaces", _, _, "runtime" | "logs" | "events" | "metrics", ..] => None,
             ["api", "lfs", ..] => Some(Self::Resolvers),
-            ["api", ..] | ["oauth", "token" | "userinfo" | "jwks" | "device"] | [".well-known", ..] => Some(Self::Api),
+            ["api", ..] | ["oauth", "token" | "revoke" | "userinfo" | "jwks" | "device"] | [".well-known", ..] => {
+                Some(Self::Api)
+            }
             ["spaces", _, _, "resolve" | "raw" | "info" | "git-upload-pack" | "git-receive-pack" | "lfs", ..] => {
                 Some(Self::Resolvers)
             }

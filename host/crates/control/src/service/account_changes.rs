@@ -54,6 +54,7 @@ impl Accounts {
         self.forget_sign_ins(id, &mut batch)?;
         self.forget_webhooks(id, &mut batch)?;
         forget_quota(&self.db, id, &mut batch);
+        batch.delete(self.db.emails(), &id);
         record(&self.db, self.clock.now(), by, Act::new("user.delete").to(&account.name), &mut batch);
         self.db.commit(batch).await.map_err(commit_failed)?;
         Ok(())

@@ -181,7 +181,7 @@ impl Control {
         })
     }
 
-    fn user_named(&self, name: &OwnerName) -> ServiceResult<Account> {
+    pub(super) fn user_named(&self, name: &OwnerName) -> ServiceResult<Account> {
         let account = self.inner.accounts.account(name)?;
         match account.kind {
             AccountKind::User => Ok(account),

@@ -13,6 +13,7 @@ mod consents;
 mod credential;
 mod device;
 mod error;
+mod revoke;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -20,6 +20,9 @@ pub(crate) async fn whoami(
     if let Some(bearer) = oauth_bearer(&app, &headers)? {
         let account = &bearer.account;
         let mut about = about(&app, account.id, account.name.as_str(), account.is_admin)?;
+        if !bearer.scopes.contains("email") {
+            (about["email"], about["emailVerified"]) = (Value::Null, json!(false));
+        }
         about["auth"] = json!({ "type": "oauth", "expiresAt": iso(bearer.expires_at) });
         return Ok(Json(about));
     }
@@ -37,13 +40,14 @@ fn about(app: &AppState, id: AccountId, name: &str, is_admin: bool) -> ApiResult
     let organizations = app.control.accounts().organizations_of(id)?;
     let orgs: Vec<Value> =
         organizations.iter().map(|(account, role)| super::organizations::of_user(account, *role)).collect();
+    let email = app.control.email_of(id)?;
     Ok(json!({
         "type": "user",
         "id": id.to_string(),
         "name": name,
         "fullname": name,
-        "email": null,
-        "emailVerified": false,
+        "email": email.as_ref().map(|email| email.address.as_str()),
+        "emailVerified": email.as_ref().is_some_and(|email| email.is_verified),
         "canPay": false,
         "isPro": false,
         "isAdmin": is_admin,

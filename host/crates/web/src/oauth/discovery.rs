@@ -24,6 +24,8 @@ pub(crate) async fn configuration(State(app): State<AppState>) -> Json<Value> {
             "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
         ],
         "device_authorization_endpoint": format!("{hub}/oauth/device"),
+        "revocation_endpoint": format!("{hub}/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
@@ -31,7 +33,7 @@ pub(crate) async fn configuration(State(app): State<AppState>) -> Json<Value> {
         "prompt_values_supported": ["none", "login", "consent"],
         "claims_supported": [
             "sub", "iss", "aud", "iat", "exp", "auth_time", "at_hash", "nonce", "name", "preferred_username", "profile",
-            "picture", "isPro", "canPay", "orgs",
+            "picture", "email", "email_verified", "isPro", "canPay", "orgs",
         ],
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -3,5 +3,6 @@ mod device;
 mod flows;
 mod log;
 mod questions;
+mod revoke;
 mod sessions;
 mod tokens;

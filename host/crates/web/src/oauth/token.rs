@@ -76,7 +76,7 @@ pub(crate) async fn profile(State(app): State<AppState>, headers: HeaderMap) -> 
 }
 
 /// A client's id and secret, where they stand in the header: each encoded as in a form.
-fn by_header(headers: &HeaderMap, request: &mut TokenRequest) -> Result<(), OauthError> {
+pub(super) fn by_header(headers: &HeaderMap, request: &mut TokenRequest) -> Result<(), OauthError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(()) };
     let wrong = || OauthError::InvalidClient("write Authorization: Basic with the client's id and secret".to_owned());
     let (scheme, rest) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(wrong)?;

@@ -60,6 +60,19 @@ fn users(routes: Described) -> Described {
             admin::users::change,
         )
         .delete("/api/admin/users/{param}", About::one("Deletes a user who owns nothing."), admin::users::delete)
+        .put(
+            "/api/admin/users/{param}/email",
+            About::one("Sets the e-mail address that applications are told of a user who lets them.").body([
+                needs("address", Text, "The address."),
+                takes("verified", Switch, "Whether you have made sure that it is the user's."),
+            ]),
+            admin::users::set_email,
+        )
+        .delete(
+            "/api/admin/users/{param}/email",
+            About::one("Forgets a user's e-mail address."),
+            admin::users::remove_email,
+        )
         .get(
             "/api/admin/users/{param}/tokens",
             About::list("The tokens of a user, without the tokens."),

@@ -30,7 +30,7 @@ impl Control {
     pub fn oauth_profile(&self, token: &str) -> Result<OauthProfile, OauthError> {
         let bearer = self.inner.accounts.oauth_bearer(token)?.ok_or(OauthError::InvalidToken)?;
         let OauthBearer { account, scopes, .. } = bearer;
-        Ok(OauthProfile(self.claims_of(&account, &scopes)))
+        Ok(OauthProfile(self.claims_of(&account, &scopes)?))
     }
 
     /// The public half of the key that signs, as a JSON web key.
@@ -51,7 +51,7 @@ impl Control {
         nonce: Option<String>,
     ) -> ServiceResult<String> {
         let now = self.inner.clock.now() / 1000;
-        let mut claims = self.claims_of(account, &Scopes::parse(&grant.scopes));
+        let mut claims = self.claims_of(account, &Scopes::parse(&grant.scopes))?;
         let at_hash = BASE64.encode(&Sha256::digest(access_token.as_bytes())[..HALF]);
         for (name, value) in [
             ("iss", json!(self.addresses().hub_url())),
@@ -73,7 +73,7 @@ impl Control {
     }
 
     /// What is told of a user. Plans and payment do not exist here; clients want the members anyway.
-    fn claims_of(&self, account: &Account, scopes: &Scopes) -> Map<String, Value> {
+    fn claims_of(&self, account: &Account, scopes: &Scopes) -> ServiceResult<Map<String, Value>> {
         let (hub, name) = (self.addresses().hub_url(), account.name.as_str());
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), json!(account.id.to_string()));
@@ -92,7 +92,12 @@ impl Control {
         if scopes.contains("read-billing") {
             claims.insert("canPay".to_owned(), json!(false));
         }
-        claims
+        let email = if scopes.contains("email") { self.email_of(account.id)? } else { None };
+        if let Some(email) = email {
+            claims.insert("email".to_owned(), json!(email.address.as_str()));
+            claims.insert("email_verified".to_owned(), json!(email.is_verified));
+        }
+        Ok(claims)
     }
 
     /// The key's thumbprint, by RFC 7638: another key has another.

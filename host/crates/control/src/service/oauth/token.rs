@@ -64,11 +64,11 @@ pub struct TokenAnswer {
 }
 
 /// A sign-in as it was found.
-struct Found {
-    key: (AccountId, SignInId),
-    grant: OauthGrant,
-    version: Version,
-    hash: TokenHash,
+pub(super) struct Found {
+    pub(super) key: (AccountId, SignInId),
+    pub(super) grant: OauthGrant,
+    pub(super) version: Version,
+    pub(super) hash: TokenHash,
 }
 
 /// What tokens are made with.
@@ -110,7 +110,7 @@ impl Control {
 
     /// The application that says who it is, and whether it has shown its secret. Some say nothing and are known by what they
     /// show.
-    fn client(&self, request: &TokenRequest) -> Result<Option<(App, bool)>, OauthError> {
+    pub(super) fn client(&self, request: &TokenRequest) -> Result<Option<(App, bool)>, OauthError> {
         let Some(client_id) = &request.client_id else {
             return match request.client_secret {
                 Some(_) => Err(OauthError::InvalidClient("client_id is missing".to_owned())),
@@ -177,7 +177,7 @@ impl Control {
         self.issue(found, &app, needs_secret, access, None).await
     }
 
-    fn found(&self, kind: Kind, text: &str) -> Result<Option<Found>, OauthError> {
+    pub(super) fn found(&self, kind: Kind, text: &str) -> Result<Option<Found>, OauthError> {
         let Some(shown) = Credential::parse(kind, text) else { return Ok(None) };
         let key = (shown.account, shown.grant);
         let row = self.inner.db.oauth_grants().get_versioned(&key).map_err(read_failed)?;
@@ -185,7 +185,7 @@ impl Control {
     }
 
     /// The application that a sign-in is at, which must be the one that asks; and whether it has shown its secret.
-    fn owner(&self, found: &Found, client: Option<(App, bool)>) -> Result<(App, bool), OauthError> {
+    pub(super) fn owner(&self, found: &Found, client: Option<(App, bool)>) -> Result<(App, bool), OauthError> {
         match client {
             Some((app, _)) if app.space_id() != found.grant.space => Err(invalid_code()),
             Some(client) => Ok(client),

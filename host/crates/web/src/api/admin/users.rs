@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use spaceport_control::service::{AccessToken, Account, AccountChanges, NewToken, NewUser};
+use spaceport_control::service::{AccessToken, Account, AccountChanges, AccountEmail, NewToken, NewUser};
 use spaceport_core::permission::TokenRole;
 
 use super::super::items::ListAt;
@@ -42,6 +42,15 @@ pub(crate) struct NewTokenBody {
     name: String,
 }
 
+/// The body of `PUT /api/admin/users/{name}/email`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmailBody {
+    address: String,
+    #[serde(default)]
+    verified: bool,
+}
+
 /// Tells a member that is `null` from one that is not there.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
@@ -60,7 +69,27 @@ pub(crate) async fn get(
     let (account, spaces) = app.control.user(&actor, &name(&user)?)?;
     let mut answer = user_json(&account);
     answer["numSpaces"] = json!(spaces);
+    let email = app.control.email_of(account.id)?;
+    answer["email"] = email.map_or(Value::Null, |email| email_json(&email));
     Ok(Json(answer))
+}
+
+pub(crate) async fn set_email(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(user): Param,
+    JsonBody(body): JsonBody<EmailBody>,
+) -> ApiResult<Json<Value>> {
+    Ok(Json(email_json(&app.control.set_email(&actor, &name(&user)?, &body.address, body.verified).await?)))
+}
+
+pub(crate) async fn remove_email(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(user): Param,
+) -> ApiResult<Json<Value>> {
+    app.control.remove_email(&actor, &name(&user)?).await?;
+    Ok(Json(json!({})))
 }
 
 pub(crate) async fn create(
@@ -136,6 +165,10 @@ fn user_json(account: &Account) -> Value {
         "hasPassword": account.password.is_some(),
         "createdAt": iso(account.created_at),
     })
+}
+
+fn email_json(email: &AccountEmail) -> Value {
+    json!({ "address": email.address.as_str(), "verified": email.is_verified, "setAt": iso(email.set_at) })
 }
 
 fn token_json(token: &AccessToken) -> Value {

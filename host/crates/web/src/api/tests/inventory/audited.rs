@@ -58,6 +58,7 @@ const NO_ENTRY: &[(&str, &str)] = &[
     ("PUT /api/spaces/{owner}/{name}/volumes", "is not offered"),
     ("DELETE /api/spaces/{owner}/{name}/volumes", "is not offered"),
     ("POST /oauth/token", "the sign-in that the tokens are of has its entry"),
+    ("POST /oauth/revoke", "for applications: oauth/tests/revoke"),
     ("POST /oauth/userinfo", "changes nothing"),
     ("POST /oauth/device", "asks; the answer has its entry"),
     ("POST /oauth/device/answer", "a form: oauth/tests/log"),
@@ -154,6 +155,13 @@ fn admin() -> Vec<Step> {
             r#"{"password":"a long password"}"#,
             "user.change",
         ),
+        step(
+            "PUT /api/admin/users/{param}/email",
+            "/api/admin/users/grace/email",
+            r#"{"address":"grace@example.org"}"#,
+            "user.email",
+        ),
+        step("DELETE /api/admin/users/{param}/email", "/api/admin/users/grace/email", "", "user.email"),
         step("DELETE /api/admin/users/{param}", "/api/admin/users/grace", "", "user.delete"),
         step(tokens, "/api/admin/users/bob/tokens", r#"{"role":"read"}"#, "token.create").keep("$LEAKED", "/token"),
         step(

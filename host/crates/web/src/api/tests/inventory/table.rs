@@ -131,6 +131,7 @@ fn host() -> Vec<Row> {
         row("GET /oauth/authorize", OPEN),
         row("POST /oauth/consent", OPEN),
         row("POST /oauth/token", NO_CLIENT),
+        row("POST /oauth/revoke", NO_CLIENT),
         row("GET /oauth/userinfo", BEARER),
         row("POST /oauth/userinfo", BEARER),
         row("POST /oauth/device", BEARER),
@@ -209,6 +210,8 @@ fn admin() -> Vec<Row> {
         row("PATCH /api/admin/users/{param}", ADMIN).param("bob").body(r#"{"isAdmin":false}"#),
         // The last admin of an organization stays.
         row("DELETE /api/admin/users/{param}", ADMIN).param("ada"),
+        row("PUT /api/admin/users/{param}/email", ADMIN).param("bob").body(r#"{"address":"bob@example.org"}"#),
+        row("DELETE /api/admin/users/{param}/email", ADMIN).param("bob"),
         row("GET /api/admin/users/{param}/tokens", ADMIN).param("bob"),
         row("POST /api/admin/users/{param}/tokens", ADMIN).param("bob").body(r#"{"role":"read"}"#),
         row("DELETE /api/admin/tokens/{param}", ADMIN).param(ABSENT),
