@@ -21,6 +21,7 @@ pub mod sampler;
 mod scans;
 pub mod service;
 mod supervisor;
+mod switches;
 #[cfg(test)]
 mod testing;
 mod webhooks;

@@ -51,6 +51,11 @@ pub trait Backend: Send + Sync + 'static {
     /// The kinds it builds and runs.
     fn sdks(&self) -> Vec<Sdk>;
 
+    /// The [`BackendPlugin`] that it speaks for, by name, if it speaks for one.
+    fn program(&self) -> Option<String> {
+        None
+    }
+
     /// What the plugins behind those of its kinds that not every host has say of themselves.
     fn plugins(&self) -> Vec<PluginKind> {
         Vec::new()

@@ -28,6 +28,7 @@ mod oauth;
 mod organizations;
 mod passes;
 mod password;
+mod plugins;
 mod preupload;
 mod previews;
 mod profiles;
@@ -75,7 +76,7 @@ pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
 pub(crate) use accounts::new_id;
 pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn};
 pub use addresses::Addresses;
-pub use admin::{Backends, Capacity, HardwareInUse};
+pub use admin::{Capacity, HardwareInUse};
 pub(crate) use audit::record;
 pub use audit::{AuditFilter, AuditPage, asked_from};
 pub use commit::{FileChange, NewCommit};
@@ -97,6 +98,7 @@ pub use oauth::{
     OauthError, OauthProfile, Prompt, TokenAnswer, TokenRequest,
 };
 pub use organizations::MemberView;
+pub use plugins::{PluginKindView, PluginView};
 pub use preupload::{PlannedUpload, UploadPlan};
 pub use previews::PreviewView;
 pub use profiles::{OwnedSpace, Profile};

@@ -17,6 +17,7 @@ mod like;
 mod linked;
 mod member;
 mod oauth;
+mod plugin;
 mod quota;
 mod release;
 mod session;

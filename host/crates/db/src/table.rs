@@ -29,6 +29,7 @@ use crate::like::Like;
 use crate::linked::LinkedRepos;
 use crate::member::Member;
 use crate::oauth::{OauthApp, OauthConsent, OauthGrant};
+use crate::plugin::PluginOff;
 use crate::quota::OwnerQuota;
 use crate::record::{Record, RecordError};
 use crate::release::BuiltRelease;
@@ -91,6 +92,8 @@ pub enum TableId {
     WebhookMessages = 44,
     /// E-mail addresses of users.
     Emails = 45,
+    /// Plugins that are switched off.
+    PluginsOff = 47,
     /// Public keys of users, by fingerprint.
     SshKeys = 30,
     /// When each was used last.
@@ -144,6 +147,7 @@ impl TableId {
             Self::WebhookSecrets => "webhook_secrets",
             Self::WebhookMessages => "webhook_messages",
             Self::Emails => "emails",
+            Self::PluginsOff => "plugins_off",
             Self::SshKeys => "ssh_keys",
             Self::SshKeyUses => "ssh_key_uses",
             Self::LinkedRepos => "linked_repos",
@@ -319,6 +323,8 @@ tables! {
     webhook_messages: WebhookMessages, (WebhookId, u64) => WebhookMessage;
     /// E-mail addresses, by user.
     emails: Emails, AccountId => AccountEmail;
+    /// Plugins that are switched off, by name.
+    plugins_off: PluginsOff, String => PluginOff;
     /// Public keys by which users sign in over SSH, by fingerprint.
     ssh_keys: SshKeys, Fingerprint => SshKey;
     /// When each was used last.

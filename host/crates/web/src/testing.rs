@@ -15,7 +15,9 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
-use spaceport_control::ports::{self, Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage};
+use spaceport_control::ports::{
+    self, Artifact, Backend, BackendPlugin, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage,
+};
 use spaceport_control::routes::RouteTable;
 use spaceport_control::service::{Addresses, Control, ControlParts, NewSpace, NewToken, NewUser};
 use spaceport_core::egress::EgressPolicy;
@@ -45,6 +47,8 @@ pub(crate) struct TestHub {
     pub(crate) bob: String,
     /// What the app that was launched last finds in its environment.
     pub(crate) env: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
+    /// Backends that are programs of their own.
+    pub(crate) programs: Arc<parking_lot::Mutex<Vec<BackendPlugin>>>,
     /// Builds take it for a moment.
     builds: Arc<Mutex<()>>,
     _dir: TempDir,
@@ -113,13 +117,13 @@ impl TestHub {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
         let routes = Arc::<RouteTable>::default();
-        let idle = Idle { builds: builds.clone(), env: Arc::default() };
-        let env = idle.env.clone();
+        let idle = Idle { builds: builds.clone(), env: Arc::default(), programs: Arc::default() };
+        let (env, programs) = (idle.env.clone(), idle.programs.clone());
         let addresses = Addresses { scheme: scheme.into(), hub: authority.into(), spaces: "spaces.test".into() };
         let control = control(dir.path(), (addresses, egress), idle, routes.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
-        Self { control, routes, router, ada, bob, env, builds, _dir: dir }
+        Self { control, routes, router, ada, bob, env, programs, builds, _dir: dir }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -282,8 +286,11 @@ async fn control(
     let parts = FleetParts {
         db: db.clone(),
         repos: repos.clone(),
+        backend_plugins: Arc::new({
+            let programs = idle.programs.clone();
+            move || programs.lock().clone()
+        }),
         backends: vec![Arc::new(idle)],
-        backend_plugins: Arc::new(Vec::new),
         clock: clock.clone(),
         routes,
     };
@@ -295,6 +302,7 @@ async fn control(
 struct Idle {
     builds: Arc<Mutex<()>>,
     env: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
+    programs: Arc<parking_lot::Mutex<Vec<BackendPlugin>>>,
 }
 
 struct Word;

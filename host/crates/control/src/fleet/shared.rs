@@ -29,6 +29,7 @@ use crate::routes::RouteTable;
 use crate::sampler::Samples;
 use crate::supervisor::Timers;
 use crate::supervisor::member::{Input, Member};
+use crate::switches::{self, Switches, switched_off};
 
 /// Time beyond the grace for requests in which a stopping host waits for its own work to end.
 const SHUTDOWN_MARGIN: Duration = Duration::from_secs(2);
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) backend_plugins: BackendPlugins,
     /// The kinds that plugins of the backends bring.
     pub(crate) plugins: Vec<PluginKind>,
+    /// Which of them are switched off.
+    pub(crate) switches: Switches,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) routes: Arc<RouteTable>,
     pub(crate) logs: LogStore,
@@ -88,11 +91,20 @@ impl Shared {
 
     /// What builds and runs Spaces of a kind.
     pub(crate) fn backend(&self, sdk: Sdk) -> Option<&Arc<dyn Backend>> {
-        self.backends.iter().find(|backend| backend.sdks().contains(&sdk))
+        self.offering(sdk).find(|backend| !self.switches.is_off(backend.as_ref(), sdk))
+    }
+
+    /// What would build and run Spaces of a kind, whether or not it is switched off.
+    fn offering(&self, sdk: Sdk) -> impl Iterator<Item = &Arc<dyn Backend>> {
+        self.backends.iter().filter(move |backend| backend.sdks().contains(&sdk))
     }
 
     /// Why nothing here runs such a Space, in a sentence for the owner.
     pub(crate) fn no_backend(&self, sdk: Sdk) -> String {
+        let off = self.offering(sdk).find(|backend| self.switches.is_off(backend.as_ref(), sdk));
+        if let Some(backend) = off {
+            return switched_off(&switches::name(backend.as_ref(), sdk));
+        }
         no_backend(sdk, &(self.backend_plugins)())
     }
 

@@ -31,6 +31,7 @@ use crate::routes::RouteSlot;
 use crate::sampler::{self, Samples};
 use crate::supervisor::member::{Input, Member};
 use crate::supervisor::{self, Owned};
+use crate::switches::Switches;
 
 /// Launches at the same time while the host starts: enough to keep its cores busy, few enough that a visitor's wake is
 /// not lost among them.
@@ -67,7 +68,9 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
     let loaded = blocking(move || load(&db, Plugins::Any(&here))).await??;
     let known: HashSet<SpaceId> = loaded.spaces.iter().map(|stored| stored.space.id).collect();
     refuse_lost_store(&known, &loaded.deleted, &parts.repos.list().await?)?;
+    let switches = Switches::load(&parts.db)?;
     let shared = Arc::new(Shared {
+        switches,
         builder: Builder::new(config.build_workers),
         samples: Samples::new(parts.clock.now()),
         ledger: Ledger::default(),

@@ -13,7 +13,6 @@ use super::audit::who;
 use super::error::{ServiceError, ServiceResult};
 use super::token::TokenText;
 use super::{Control, storage};
-use crate::ports::BackendPlugin;
 
 /// A flavor with what is in use of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,17 +36,6 @@ pub struct Capacity {
     pub memory_limit: Option<u64>,
     /// Builds that wait for their turn, and builds under way.
     pub builds: (usize, usize),
-}
-
-/// What builds and runs Spaces here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backends {
-    /// The `sdk:` words that something here builds and runs.
-    pub sdks: Vec<String>,
-    /// Those of them that plugins brought, with the entry file that each takes for granted.
-    pub plugins: Vec<(String, String)>,
-    /// Backends that are programs of their own.
-    pub programs: Vec<BackendPlugin>,
 }
 
 /// The administrator that an actor is.
@@ -169,16 +157,31 @@ impl Control {
         })
     }
 
-    /// What builds and runs Spaces here, and how it is.
-    pub fn backends(&self, actor: &Actor) -> ServiceResult<Backends> {
+    /// The `sdk:` words of the Spaces that something here builds and runs, unless it is switched off.
+    pub fn sdks(&self, actor: &Actor) -> ServiceResult<Vec<String>> {
         administrator(actor)?;
         let fleet = &self.inner.fleet;
-        let plugins = fleet.plugins().iter().map(|kind| (kind.word.as_str().to_owned(), kind.app_file.clone()));
-        Ok(Backends {
-            sdks: fleet.sdks().into_iter().map(String::from).collect(),
-            plugins: plugins.collect(),
-            programs: fleet.snapshot().backend_plugins,
-        })
+        Ok(fleet.sdks().into_iter().filter(|sdk| fleet.runs(*sdk)).map(String::from).collect())
+    }
+
+    /// One token, and whose it is.
+    pub fn token(&self, actor: &Actor, id: TokenId) -> ServiceResult<(AccessToken, OwnerName)> {
+        let missing = || ServiceError::NotFound("There is no such token".to_owned());
+        self.tokens(actor)?.into_iter().find(|(token, _)| token.id == id).ok_or_else(missing)
+    }
+
+    /// Every token and whose it is, newest first.
+    pub fn tokens(&self, actor: &Actor) -> ServiceResult<Vec<(AccessToken, OwnerName)>> {
+        administrator(actor)?;
+        let all = self.inner.db.tokens().scan().map_err(storage::read_failed)?;
+        let mut named = Vec::with_capacity(all.len());
+        for (_, token) in all {
+            // One whose user was deleted between the two looks is none any more.
+            let owner = self.inner.accounts.account_by_id(token.account)?;
+            named.extend(owner.map(|owner| (token, owner.name)));
+        }
+        named.sort_by_key(|(token, _)| std::cmp::Reverse((token.created_at, token.id)));
+        Ok(named)
     }
 
     pub(super) fn user_named(&self, name: &OwnerName) -> ServiceResult<Account> {

@@ -103,6 +103,13 @@ impl Control {
         Ok(all)
     }
 
+    /// One grant.
+    pub fn grant_of(&self, actor: &Actor, id: GrantId) -> ServiceResult<SpaceGrant> {
+        administrator(actor)?;
+        let (space, grant, _) = self.grant_of_id(id)?;
+        Ok(SpaceGrant { space: space.path, grant })
+    }
+
     /// Answers a grant that is asked for. One that was approved may be denied later: the flavor then costs again.
     pub async fn answer_grant(&self, actor: &Actor, id: GrantId, answer: GrantAnswer) -> ServiceResult<SpaceGrant> {
         let by = administrator(actor)?.id;

@@ -84,12 +84,30 @@ fn users(routes: Described) -> Described {
                 .body([needs("role", Text, "read, write or admin."), takes("name", Text, "What it is for.")]),
             admin::users::create_token,
         )
+        .get(
+            "/api/admin/tokens",
+            About::list("Every token, without the tokens, newest first."),
+            admin::users::all_tokens,
+        )
+        .get("/api/admin/tokens/{param}", About::one("A token, by its id."), admin::users::token)
         .delete("/api/admin/tokens/{param}", About::one("Ends a token, by its id."), admin::users::revoke_token)
 }
 
 fn host(routes: Described) -> Described {
     routes
         .get("/api/admin/hardware", About::list("The hardware on offer and what is in use."), admin::host::hardware)
+        .get("/api/admin/hardware/{param}", About::one("A row of it, by its name."), admin::host::flavor)
+        .get("/api/admin/plugins/{param}", About::one("A plugin or backend."), admin::host::plugin)
+        .post(
+            "/api/admin/plugins/{param}/enable",
+            About::one("Lets a plugin build and start Spaces."),
+            admin::host::enable,
+        )
+        .post(
+            "/api/admin/plugins/{param}/disable",
+            About::one("Has a plugin build and start nothing more. What runs goes on until it is stopped."),
+            admin::host::disable,
+        )
         .get("/api/admin/plugins", About::list("Plugins and backends with their health."), admin::host::plugins)
         .get("/api/admin/quotas", About::list("The owners that have a quota."), admin::quotas::list)
         .get("/api/admin/quotas/{param}", About::one("An owner's quota and what of it is used."), admin::quotas::get)
@@ -112,6 +130,7 @@ fn host(routes: Described) -> Described {
             )]),
             admin::grants::list,
         )
+        .get("/api/admin/grants/{param}", About::one("A grant."), admin::grants::get)
         .post(
             "/api/admin/grants/{param}/approve",
             About::one("Approves a grant: its hardware is free from now on."),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::{Release, Serving};
 use spaceport_core::space::Sdk;
 use spaceport_core::stage::Stage;
-use spaceport_db::BuiltRelease;
+use spaceport_db::{BuiltRelease, PluginOff};
 
 use super::{HELLO, app, files, lines, page};
 use crate::logs::LogKind;
@@ -85,6 +86,30 @@ async fn without_its_plugin_a_space_says_so_and_with_it_serves_again() {
     with.fleet.restart(space.id, false).await.unwrap();
     with.reaches(&space, Stage::Running).await;
     assert_eq!(with.get(HELLO).await, Ok("deck".into()));
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_switched_off_starts_nothing_and_what_runs_goes_on() {
+    let world = World::new().await;
+    let space = world.create("hello", &[("README.md", &readme("slides")), ("deck.md", "deck")]).await;
+    world.reaches(&space, Stage::Running).await;
+    let off = PluginOff { by: AccountId::from_bytes([2; 12]), since: 1 };
+    world.fleet.shared().switch("slides", Some(off), world.db.batch()).await.unwrap();
+    assert_eq!(world.get(HELLO).await, Ok("deck".into()));
+    assert!(!world.fleet.runs(Sdk::Plugin("slides".parse().unwrap())));
+    world.fleet.shutdown(Duration::ZERO).await;
+
+    let again = world.start_again().await;
+    let view = again.reaches(&space, Stage::RuntimeError).await;
+    let words = "the plugin slides is switched off by this host's administrators";
+    assert_eq!(view.state.error_message(), Some(words), "also by the next host");
+    again.push(&space, &[("deck.md", "another")]).await;
+    let view = again.reaches(&space, Stage::RuntimeError).await;
+    assert_eq!(view.state.error_message(), Some(words));
+    again.fleet.shared().switch("slides", None, again.db.batch()).await.unwrap();
+    again.push(&space, &[("deck.md", "third")]).await;
+    again.reaches(&space, Stage::Running).await;
+    assert_eq!(again.get(HELLO).await, Ok("third".into()));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
 use spaceport_control::service::GrantAnswer;
+use spaceport_core::id::GrantId;
 
 use super::super::grants::{grant_json, status};
 use super::super::items::ListAt;
@@ -30,6 +31,11 @@ pub(crate) async fn list(State(app): State<AppState>, Admin(actor): Admin, list:
     Ok(list.part(grants, grant_json))
 }
 
+/// One grant.
+pub(crate) async fn get(State(app): State<AppState>, Admin(actor): Admin, Param(id): Param) -> ApiResult<Json<Value>> {
+    Ok(Json(grant_json(app.control.grant_of(&actor, grant_id(&id)?)?)))
+}
+
 pub(crate) async fn approve(
     State(app): State<AppState>,
     Admin(actor): Admin,
@@ -53,6 +59,9 @@ async fn answer(
     id: &str,
     answer: GrantAnswer,
 ) -> ApiResult<Json<Value>> {
-    let id = id.parse().map_err(|_| ApiError::bad_request("A grant is named by its id"))?;
-    Ok(Json(grant_json(app.control.answer_grant(actor, id, answer).await?)))
+    Ok(Json(grant_json(app.control.answer_grant(actor, grant_id(id)?, answer).await?)))
+}
+
+fn grant_id(id: &str) -> ApiResult<GrantId> {
+    id.parse().map_err(|_| ApiError::bad_request("A grant is named by its id"))
 }

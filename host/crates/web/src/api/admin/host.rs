@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use spaceport_control::service::HardwareInUse;
+use spaceport_control::service::{HardwareInUse, PluginKindView, PluginView};
 
 use super::super::hardware::hardware_json;
 use super::super::items::ListAt;
 use super::Admin;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::Param;
 use crate::router::AppState;
 
 /// The hardware on offer with what is in use of it.
@@ -21,24 +22,67 @@ pub(crate) async fn hardware(State(app): State<AppState>, Admin(actor): Admin, l
     Ok(Json(answer))
 }
 
+/// One row of it.
+pub(crate) async fn flavor(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(name): Param,
+) -> ApiResult<Json<Value>> {
+    let capacity = app.control.capacity(&actor)?;
+    let found = capacity.hardware.iter().find(|in_use| in_use.row.name == name);
+    Ok(Json(in_use_json(found.ok_or_else(ApiError::not_found)?)))
+}
+
 /// Plugins and backends with their health.
 pub(crate) async fn plugins(State(app): State<AppState>, Admin(actor): Admin, list: ListAt) -> ApiResult<Json<Value>> {
-    let backends = app.control.backends(&actor)?;
-    let guests = backends.plugins.iter().map(
-        |(sdk, app_file)| json!({ "name": sdk, "kind": "component", "sdk": sdk, "appFile": app_file, "healthy": true }),
-    );
-    let programs = backends.programs.iter().map(|program| {
-        json!({
-            "name": program.name,
+    let plugins = app.control.plugins_of_host(&actor)?;
+    let Json(mut answer) = list.part(&plugins, plugin_json);
+    answer["sdks"] = json!(app.control.sdks(&actor)?);
+    Ok(Json(answer))
+}
+
+/// One of them.
+pub(crate) async fn plugin(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(name): Param,
+) -> ApiResult<Json<Value>> {
+    Ok(Json(plugin_json(&app.control.plugin_of_host(&actor, &name)?)))
+}
+
+/// Lets one build and start Spaces.
+pub(crate) async fn enable(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(name): Param,
+) -> ApiResult<Json<Value>> {
+    Ok(Json(plugin_json(&app.control.switch_plugin(&actor, &name, true).await?)))
+}
+
+/// Has one build and start nothing more.
+pub(crate) async fn disable(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(name): Param,
+) -> ApiResult<Json<Value>> {
+    Ok(Json(plugin_json(&app.control.switch_plugin(&actor, &name, false).await?)))
+}
+
+fn plugin_json(plugin: &PluginView) -> Value {
+    let mut item = match &plugin.kind {
+        PluginKindView::Component(app_file) => {
+            json!({ "kind": "component", "sdk": plugin.name, "appFile": app_file, "healthy": true })
+        }
+        PluginKindView::Program(program) => json!({
             "kind": "program",
             "healthy": program.problem.is_none(),
             "problem": program.problem,
             "restarts": program.restarts,
-        })
-    });
-    let Json(mut answer) = list.part(programs.chain(guests), |item| item);
-    answer["sdks"] = json!(backends.sdks);
-    Ok(Json(answer))
+        }),
+    };
+    item["name"] = json!(plugin.name);
+    item["enabled"] = json!(plugin.is_enabled);
+    item
 }
 
 fn in_use_json(flavor: &HardwareInUse) -> Value {

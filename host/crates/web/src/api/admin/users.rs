@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use spaceport_control::service::{AccessToken, Account, AccountChanges, AccountEmail, NewToken, NewUser};
+use spaceport_core::name::OwnerName;
 use spaceport_core::permission::TokenRole;
 
 use super::super::items::ListAt;
@@ -155,6 +156,32 @@ pub(crate) async fn revoke_token(
     let id = id.parse().map_err(|_| ApiError::bad_request("A token is named by its id"))?;
     app.control.revoke_token(&actor, id).await?;
     Ok(Json(json!({})))
+}
+
+/// Every token, without the tokens themselves.
+pub(crate) async fn all_tokens(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    list: ListAt,
+) -> ApiResult<Json<Value>> {
+    let tokens = app.control.tokens(&actor)?;
+    Ok(list.part(&tokens, owned_token_json))
+}
+
+/// One of them.
+pub(crate) async fn token(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(id): Param,
+) -> ApiResult<Json<Value>> {
+    let id = id.parse().map_err(|_| ApiError::bad_request("A token is named by its id"))?;
+    Ok(Json(owned_token_json(&app.control.token(&actor, id)?)))
+}
+
+fn owned_token_json((token, owner): &(AccessToken, OwnerName)) -> Value {
+    let mut item = token_json(token);
+    item["user"] = json!(owner.as_str());
+    item
 }
 
 fn user_json(account: &Account) -> Value {

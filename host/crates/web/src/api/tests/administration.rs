@@ -3,6 +3,7 @@
 use axum::http::Method;
 use http::HeaderValue;
 use serde_json::{Value, json};
+use spaceport_control::ports::BackendPlugin;
 use spaceport_control::service::NewToken;
 use spaceport_core::permission::TokenRole;
 
@@ -270,4 +271,39 @@ async fn hardware_in_use_and_backends_are_listed() {
     assert_eq!(hardware["builds"]["waiting"], 0);
     let plugins = host.admin_get("plugins").await;
     assert_eq!((&plugins["sdks"], &plugins["items"]), (&json!(["static", "wasm"]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_are_switched_by_name_and_rows_are_shown_one_by_one() {
+    let host = Host::start().await;
+    let container = BackendPlugin { name: "container".into(), problem: Some("it is starting".into()), restarts: 1 };
+    host.hub.programs.lock().push(container);
+    let seen = host.admin_get("plugins").await;
+    let mut expected = json!({
+        "name": "container", "kind": "program", "healthy": false, "problem": "it is starting", "restarts": 1, "enabled": true,
+    });
+    assert_eq!(seen["items"], json!([expected]));
+    expected["enabled"] = json!(false);
+    for _ in 0..2 {
+        let off = host.admin(Method::POST, "plugins/container/disable", None).await.expect(200).json();
+        assert_eq!(off, expected);
+    }
+    assert_eq!(host.admin_get("plugins/container").await, expected);
+    host.admin(Method::POST, "plugins/container/enable", None).await.expect(200);
+    assert_eq!(host.admin_get("plugins/container").await["enabled"], true);
+    for (method, path) in [(Method::GET, "plugins/static"), (Method::POST, "plugins/static/disable")] {
+        assert_eq!(host.admin(method, path, None).await.refusal(), (404, "NotFound"), "{path}");
+    }
+
+    assert_eq!(host.admin_get("hardware/cpu-basic").await["spaces"], 0);
+    assert_eq!(host.admin(Method::GET, "hardware/warp", None).await.refusal(), (404, "NotFound"));
+    let tokens = host.admin_get("tokens").await;
+    assert_eq!((&tokens["items"][0]["user"], tokens["items"].as_array().unwrap().len()), (&json!("root"), 3));
+    let id = tokens["items"][0]["id"].as_str().unwrap();
+    assert_eq!(host.admin_get(&format!("tokens/{id}")).await, tokens["items"][0]);
+    host.hub.create("app", "wasm").await;
+    let asked = json!({ "flavor": "cpu-upgrade", "reason": "it is nice" });
+    let grant = host.hub.post("/api/spaces/ada/app/grants", asked).await.expect(200).json();
+    let id = grant["id"].as_str().unwrap();
+    assert_eq!(host.admin_get(&format!("grants/{id}")).await["flavor"], "cpu-upgrade");
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::body::Body;
 use http::Request;
 use serde_json::Value;
+use spaceport_control::ports::BackendPlugin;
 use spaceport_control::service::AuditFilter;
 use spaceport_core::permission::Actor;
 
@@ -82,7 +83,8 @@ const PROPOSAL: &str = concat!(
     r#"{"key":"file","value":{"path":"a.txt","content":"a","encoding":"utf-8"}}"#,
     "\n",
 );
-const KEY: &str = r#"{"title":"x","key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILZqBX7hRsEgwYZpGVQ1OfJCMPB9vk5tz1lZ6l3JtIYc"}"#;
+const KEY: &str =
+    r#"{"title":"x","key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILZqBX7hRsEgwYZpGVQ1OfJCMPB9vk5tz1lZ6l3JtIYc"}"#;
 const WEBHOOK: &str = r#"{"url":"https://example.org/hook","watched":[{"type":"user","name":"ada"}]}"#;
 
 fn accounts() -> Vec<Step> {
@@ -140,12 +142,7 @@ fn admin() -> Vec<Step> {
             r#"{"name":"made","owner":"bob"}"#,
             "organization.create",
         ),
-        step(
-            "PUT /api/admin/organizations/{param}/members/{user}",
-            member,
-            r#"{"role":"write"}"#,
-            "member.put",
-        ),
+        step("PUT /api/admin/organizations/{param}/members/{user}", member, r#"{"role":"write"}"#, "member.put"),
         step("DELETE /api/admin/organizations/{param}/members/{user}", member, "", "member.remove"),
         step("DELETE /api/admin/organizations/{param}", made, "", "organization.delete"),
         step("POST /api/admin/users", "/api/admin/users", r#"{"name":"grace"}"#, "user.create"),
@@ -170,6 +167,8 @@ fn admin() -> Vec<Step> {
             r#"{"credentials":["$LEAKED"]}"#,
             "token.revoke_leaked",
         ),
+        step("POST /api/admin/plugins/{param}/disable", "/api/admin/plugins/container/disable", "", "plugin.disable"),
+        step("POST /api/admin/plugins/{param}/enable", "/api/admin/plugins/container/enable", "", "plugin.enable"),
         step("PUT /api/admin/quotas/{param}", "/api/admin/quotas/bob", r#"{"spaces":5}"#, "quota.set"),
         step("DELETE /api/admin/quotas/{param}", "/api/admin/quotas/bob", "", "quota.set"),
         step("DELETE /api/admin/tokens/{param}", "/api/admin/tokens/$BOB", "", "token.revoke"),
@@ -186,12 +185,7 @@ fn repositories() -> Vec<Step> {
             "space.create",
         ),
         step(commit, "/api/spaces/ada/page/commit/main", COMMIT, "repository.commit"),
-        step(
-            "POST /api/spaces/{owner}/{name}/branch/{rev}",
-            "/api/spaces/ada/page/branch/dev",
-            "{}",
-            "branch.create",
-        ),
+        step("POST /api/spaces/{owner}/{name}/branch/{rev}", "/api/spaces/ada/page/branch/dev", "{}", "branch.create"),
         step(
             "POST /api/spaces/{owner}/{name}/previews",
             "/api/spaces/ada/page/previews",
@@ -230,7 +224,12 @@ fn repositories() -> Vec<Step> {
             r#"{"fromRepo":"ada/copy","toRepo":"ada/moved","type":"space"}"#,
             "space.move",
         ),
-        step("DELETE /api/repos/delete", "/api/repos/delete", r#"{"name":"moved","type":"space"}"#, "space.delete"),
+        step(
+            "DELETE /api/repos/delete",
+            "/api/repos/delete",
+            r#"{"name":"moved","organization":"ada","type":"space"}"#,
+            "space.delete",
+        ),
     ]
 }
 
@@ -366,6 +365,7 @@ impl Asked {
     async fn start() -> Self {
         let hub = TestHub::start().await;
         let root = hub.administrator("root").await;
+        hub.programs.lock().push(BackendPlugin { name: "container".into(), problem: None, restarts: 0 });
         let bob = hub.control.accounts().authenticate(&hub.bob).unwrap().unwrap().token.id.to_string();
         Self { hub, root, kept: BTreeMap::from([("$BOB", bob)]) }
     }
@@ -382,7 +382,8 @@ impl Asked {
             |text: &str| self.kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
         let (method, path, body) = (step.route.split(' ').next().unwrap(), filled(step.path), filled(step.body));
         let token = if path.starts_with("/api/admin/") { &self.root } else { &self.hub.ada };
-        let mut request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let mut request =
+            Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
         if !body.is_empty() {
             let lines = step.route.contains("/commit/");
             request = request.header("content-type", if lines { "application/x-ndjson" } else { "application/json" });
