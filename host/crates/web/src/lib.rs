@@ -12,6 +12,7 @@ pub mod edge;
 pub mod error;
 mod extract;
 mod git;
+mod markdown;
 pub mod middleware;
 mod oauth;
 pub mod outgoing;

@@ -7,8 +7,8 @@ use spaceport_control::service::{
 };
 use spaceport_core::name::OwnerName;
 
-use super::super::refs::escaped;
 use super::super::time::iso;
+use crate::markdown;
 
 /// One line of the list.
 pub(super) fn discussion_json(discussion: &DiscussionView) -> Value {
@@ -76,7 +76,7 @@ fn comment_json(comment: &CommentView) -> Value {
 fn text_json(text: &CommentTextView) -> Value {
     let mut members = Map::new();
     members.insert("raw".to_owned(), json!(text.raw));
-    members.insert("html".to_owned(), json!(html(&text.raw)));
+    members.insert("html".to_owned(), json!(markdown::comment(&text.raw)));
     members.insert("updatedAt".to_owned(), json!(iso(text.at)));
     put_author(&mut members, text.author.as_ref());
     Value::Object(members)
@@ -85,23 +85,5 @@ fn text_json(text: &CommentTextView) -> Value {
 fn put_author(members: &mut Map<String, Value>, author: Option<&OwnerName>) {
     if let Some(author) = author {
         members.insert("author".to_owned(), json!({ "name": author.as_str(), "type": "user" }));
-    }
-}
-
-/// A text as HTML that shows it as it was written, paragraph by paragraph, and nothing that its author slipped in.
-fn html(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
-    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-    paragraphs.map(|paragraph| format!("<p>{}</p>", escaped(paragraph).replace('\n', "<br>"))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_comment_is_shown_and_never_run() {
-        assert_eq!(html("a\nb\r\n\r\n\n<script>&"), "<p>a<br>b</p><p>&lt;script&gt;&amp;</p>");
-        assert_eq!(html(" \n\n "), "");
     }
 }

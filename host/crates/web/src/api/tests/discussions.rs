@@ -68,7 +68,7 @@ async fn a_discussion_is_opened_talked_in_renamed_closed_and_opened_again() {
     let said = post(&hub, &hub.ada, "/1/comment", json!({ "comment": "Since <when>?" })).await.expect(200).json();
     let said = &said["newMessage"];
     assert_eq!((&said["type"], &said["author"]["name"]), (&json!("comment"), &json!("ada")));
-    assert_eq!(said["data"]["latest"]["html"], "<p>Since &lt;when&gt;?</p>");
+    assert_eq!(said["data"]["latest"]["html"], "<p>Since &lt;when&gt;?</p>\n");
     let id = said["id"].as_str().unwrap();
     assert!(id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
 
