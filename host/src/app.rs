@@ -130,7 +130,7 @@ impl App {
             admin::metrics_router(parts.control.clone(), panics),
             stop.clone(),
         )?;
-        let ssh = Ssh::start(&keys_dir(&data, &config), listeners.take_ssh()?, &parts.control, &stop)?;
+        let ssh = Ssh::start(&parts.keys, listeners.take_ssh()?, &parts.control, &stop)?;
         let door = ssh.as_ref().map(|ssh| ssh.door.clone());
         let state = AppState::new(parts.control).with_rate_limits(config.rates).with_ssh(door);
         let (hub, control_runtime) = (hub_router(state), Handle::current());
@@ -188,6 +188,7 @@ impl App {
 
 /// What is opened before anything is served.
 struct Parts {
+    keys: KeyStore,
     control: Control,
     fleet: Fleet,
     backends: Arc<Backends>,
@@ -228,10 +229,10 @@ impl Parts {
         )
         .await
         .context("bring the Spaces up")?;
-        let control = Control::new(ControlParts { db, repos, keys, fleet: fleet.clone(), clock: clock.clone() });
-        let control = control.with_scanner(Arc::new(scanner));
+        let parts = ControlParts { db, repos, keys: keys.clone(), fleet: fleet.clone(), clock: clock.clone() };
+        let control = Control::new(parts).with_scanner(Arc::new(scanner));
         control.start_webhooks(Arc::new(WebhookSender::new(control.egress().clone())));
-        Ok(Self { control, fleet, backends, routes, clock })
+        Ok(Self { keys, control, fleet, backends, routes, clock })
     }
 }
 

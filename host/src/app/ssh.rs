@@ -1,10 +1,9 @@
 //! Git over SSH: its listener, with the key by which clients recognise this host.
 
-use std::path::Path;
-
 use anyhow::Context;
 use spaceport_control::service::Control;
-use spaceport_ssh::HostKey;
+use spaceport_db::KeyStore;
+use spaceport_ssh::{HOST_KEY_FILE, HostKey};
 use spaceport_web::SshDoor;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -20,13 +19,15 @@ pub(super) struct Ssh {
 impl Ssh {
     /// Serves git over SSH on the current runtime until told to stop, if there is a listener.
     pub(super) fn start(
-        keys: &Path,
+        keys: &KeyStore,
         listener: Option<TcpListener>,
         control: &Control,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
         let Some(listener) = listener else { return Ok(None) };
-        let key = HostKey::open(keys).context("open the host's SSH key")?;
+        let text = keys.key_file(HOST_KEY_FILE, HostKey::generate).context("open the host's SSH key")?;
+        let key = HostKey::parse(&text);
+        let key = key.with_context(|| format!("read {}", keys.dir().join(HOST_KEY_FILE).display()))?;
         let address = listener.local_addr().context("find the SSH listener")?;
         let fingerprint = key.fingerprint();
         tracing::info!(%address, %fingerprint, "git is served over SSH");

@@ -11,6 +11,7 @@ mod signing;
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ pub enum KeyError {
         /// On what.
         path: PathBuf,
         /// Why it failed.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Others could read the key.
     #[error("{} can be read by others (mode {mode:04o}): run chmod 600 on it", path.display())]
@@ -70,7 +71,21 @@ pub enum KeyError {
 impl KeyStore {
     /// Reads `master.key` in this directory, or creates directory and key if there is none.
     pub fn open(dir: &Path) -> Result<Self, KeyError> {
-        Ok(Self { master: Arc::new(file::read_or_create(dir)?), dir: dir.into() })
+        Ok(Self { master: Arc::new(file::master(dir)?), dir: dir.into() })
+    }
+
+    /// The text of another key's file in the same directory, which is made if there is none: by whoever knows what is in it.
+    pub fn key_file(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> io::Result<Zeroizing<String>>,
+    ) -> Result<Zeroizing<String>, KeyError> {
+        file::read_or_create(&self.dir, name, make)
+    }
+
+    /// Where the keys are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Tells this master key from others; safe to store and print.

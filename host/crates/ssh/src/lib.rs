@@ -21,5 +21,5 @@ mod server;
 mod wire;
 mod words;
 
-pub use host_key::{HOST_KEY_FILE, HostKey, HostKeyError};
+pub use host_key::{HOST_KEY_FILE, HostKey, InvalidHostKey};
 pub use server::serve;

@@ -2,15 +2,13 @@
 //! OpenID knows it. It is made when it is first asked for, and kept: whoever has the public half goes on trusting it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::ErrorKind;
+use std::io;
 use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use zeroize::Zeroizing;
 
-use super::file::{create, failed, read};
+use super::file::{in_digits, of_digits};
 use super::{KeyError, KeyStore};
 
 /// Name of the key's file in the directory of keys.
@@ -28,17 +26,12 @@ impl KeyStore {
     /// The key by which this host signs. Reads a file, and makes it if there is none.
     pub fn signing_key(&self) -> Result<SigningKey, KeyError> {
         let path = self.dir.join(SIGNING_KEY_FILE);
-        let text = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-                let made = made.map_err(|_| failed("create", &path)(std::io::Error::other("no randomness")))?;
-                create(&self.dir, &path, made.as_ref()).map_err(failed("create", &path))?;
-                read(File::open(&path).map_err(failed("open", &path))?, &path)?
-            }
-            file => read(file.map_err(failed("open", &path))?, &path)?,
-        };
+        let text = self.key_file(SIGNING_KEY_FILE, || {
+            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+            Ok(in_digits(made.map_err(|_| io::Error::other("no randomness"))?.as_ref()))
+        })?;
         let malformed = || KeyError::MalformedSigningKey(path.clone());
-        let document = bytes(text.trim_end()).ok_or_else(malformed)?;
+        let document = of_digits(text.trim_end()).ok_or_else(malformed)?;
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &document, &SystemRandom::new());
         Ok(SigningKey { pair: Arc::new(pair.map_err(|_| malformed())?) })
     }
@@ -62,15 +55,6 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(***)")
     }
-}
-
-fn bytes(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = digits.as_bytes().chunks_exact(2);
-    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect::<Option<Vec<u8>>>().map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -39,6 +39,28 @@ fn a_key_that_others_can_read_or_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_file_of_another_key_is_made_once_whole_and_for_its_owner_only() {
+    let (dir, keys) = store();
+    let made = |text: &str| Ok(Zeroizing::new(text.to_owned()));
+    assert_eq!(keys.key_file("other.key", || made("first\n")).unwrap().as_str(), "first\n");
+    assert_eq!(keys.key_file("other.key", || made("second\n")).unwrap().as_str(), "first\n");
+    let path = dir.path().join("keys/other.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(keys.dir()).unwrap().count(), 2, "nothing is left beside it");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let error = keys.key_file("other.key", || made("third\n")).unwrap_err();
+    assert!(error.to_string().contains("chmod 600"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "first\n");
+
+    let failed = keys.key_file("third.key", || Err(io::Error::other("no randomness")));
+    assert!(matches!(failed, Err(KeyError::Io { action: "create", .. })), "{failed:?}");
+    fs::remove_dir_all(keys.dir()).unwrap();
+    fs::write(keys.dir(), "").unwrap();
+    let failed = keys.key_file("other.key", || made("fourth\n"));
+    assert!(matches!(failed, Err(KeyError::Io { .. })), "{failed:?}");
+}
+
+#[test]
 fn a_secret_opens_for_its_own_space_and_name_only() {
     let (_dir, keys) = store();
     let sealed = keys.seal_secret(space_id(1), "TOKEN", "swordfish");

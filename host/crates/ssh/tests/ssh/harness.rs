@@ -19,7 +19,7 @@ use spaceport_core::permission::{Actor, TokenRole};
 use spaceport_core::space::{Sdk, Space, Visibility};
 use spaceport_db::{Db, KeyStore, Options};
 use spaceport_git::Repos;
-use spaceport_ssh::{HostKey, serve};
+use spaceport_ssh::{HOST_KEY_FILE, HostKey, serve};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,7 +69,7 @@ impl Host {
         let folder = tempfile::tempdir().unwrap();
         let control = control(folder.path()).await;
         let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
-        let key = HostKey::open(&folder.path().join("keys")).unwrap();
+        let key = host_key(&folder.path().join("keys")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -261,6 +261,12 @@ pub(crate) async fn said(command: &mut Command) -> Said {
 pub(crate) fn program(name: &str) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the clients under test are programs")]
     Command::new(name)
+}
+
+/// The host's key among these keys, as the program reads it.
+pub(crate) fn host_key(keys: &Path) -> Result<HostKey, Box<dyn std::error::Error>> {
+    let text = KeyStore::open(keys)?.key_file(HOST_KEY_FILE, HostKey::generate)?;
+    Ok(HostKey::parse(&text)?)
 }
 
 async fn user(control: &Control, name: &str) -> Actor {

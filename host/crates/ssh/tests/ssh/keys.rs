@@ -1,6 +1,33 @@
 //! Signing in.
 
-use crate::harness::{Host, said, until};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use spaceport_ssh::{HOST_KEY_FILE, InvalidHostKey};
+
+use crate::harness::{Host, host_key, said, until};
+
+#[test]
+fn a_host_keeps_its_key_for_ever_and_one_that_is_none_or_is_open_to_others_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = host_key(dir.path()).unwrap();
+    let again = host_key(dir.path()).unwrap();
+    assert_eq!((first.public(), first.fingerprint()), (again.public(), again.fingerprint()));
+    let file = dir.path().join(HOST_KEY_FILE);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the master key, and nothing beside it");
+    let other = tempfile::tempdir().unwrap();
+    assert_ne!(host_key(other.path()).unwrap().fingerprint(), first.fingerprint());
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let error = host_key(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("chmod 600"), "{error}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, "no key").unwrap();
+    let error = host_key(dir.path()).unwrap_err();
+    assert!(error.is::<InvalidHostKey>(), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "no key", "it is left alone");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_key_that_is_taken_signs_in() {
