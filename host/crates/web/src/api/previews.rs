@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::PreviewView;
 
+use super::items::ListAt;
 use super::told_to;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
@@ -56,10 +57,10 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     Caller(actor): Caller,
     SpaceAt(path): SpaceAt,
+    list: ListAt,
 ) -> ApiResult<Json<Value>> {
     let previews = app.control.previews(&actor, &path).map_err(told_to(&actor))?;
-    let items: Vec<Value> = previews.iter().map(item).collect();
-    Ok(Json(json!({ "items": items, "next": null })))
+    Ok(list.part(&previews, item))
 }
 
 fn item(preview: &PreviewView) -> Value {

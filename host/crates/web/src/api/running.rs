@@ -12,6 +12,7 @@ use spaceport_control::logs::{LogKind, LogLine, LogReader};
 use spaceport_control::service::{ReleaseView, Restart};
 use spaceport_core::permission::Action;
 
+use super::items::ListAt;
 use super::time::iso;
 use super::told_to;
 use super::types::Runtime;
@@ -155,6 +156,7 @@ pub(crate) async fn releases(
     State(app): State<AppState>,
     Caller(actor): Caller,
     SpaceAt(path): SpaceAt,
+    list: ListAt,
 ) -> ApiResult<Json<Value>> {
     let releases = app.control.releases(&actor, &path).map_err(told_to(&actor))?;
     let item = |release: &ReleaseView| {
@@ -165,6 +167,5 @@ pub(crate) async fn releases(
             "live": release.is_live,
         })
     };
-    let items: Vec<Value> = releases.iter().map(item).collect();
-    Ok(Json(json!({ "items": items, "next": null })))
+    Ok(list.part(&releases, item))
 }

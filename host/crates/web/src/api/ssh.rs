@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use spaceport_control::service::SshKeyView;
 use spaceport_core::ssh::Fingerprint;
 
+use super::items::ListAt;
 use super::time::iso;
 use super::told_to;
 use crate::auth::Manager;
@@ -54,10 +55,9 @@ pub(crate) async fn door(State(app): State<AppState>) -> Json<Value> {
 }
 
 /// `GET /api/settings/keys`.
-pub(crate) async fn keys(State(app): State<AppState>, Manager(actor): Manager) -> ApiResult<Json<Value>> {
+pub(crate) async fn keys(State(app): State<AppState>, Manager(actor): Manager, list: ListAt) -> ApiResult<Json<Value>> {
     let keys = app.control.ssh_keys(&actor).map_err(told_to(&actor))?;
-    let items: Value = keys.iter().map(shown).collect();
-    Ok(Json(json!({ "items": items, "next": null })))
+    Ok(list.part(&keys, shown))
 }
 
 /// `POST /api/settings/keys`.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use spaceport_control::service::{AccessToken, EntityKind, NamedEntity, NewOwnToken};
 use spaceport_core::permission::{Entity, Permission, TokenRole, User};
 
+use super::items::ListAt;
 use super::repos::invalid_name;
 use super::time::iso;
 use crate::auth::{Manager, Signed};
@@ -93,10 +94,15 @@ pub(super) fn at_hand(app: &AppState, user: &User, token: &AccessToken) -> ApiRe
 }
 
 /// The caller's tokens, without the tokens themselves.
-async fn list(State(app): State<AppState>, Manager(actor): Manager, Signed(signed): Signed) -> ApiResult<Json<Value>> {
+async fn list(
+    State(app): State<AppState>,
+    Manager(actor): Manager,
+    Signed(signed): Signed,
+    list: ListAt,
+) -> ApiResult<Json<Value>> {
     let tokens = app.control.own_tokens(&actor)?;
     let items = tokens.iter().map(|token| row(&app, &signed.user, token)).collect::<ApiResult<Vec<Value>>>()?;
-    Ok(Json(json!({ "items": items, "next": null })))
+    Ok(list.part(items, |item| item))
 }
 
 /// Creates a token of the caller's. The answer is the only one that has it.

@@ -7,6 +7,7 @@ use spaceport_control::service::{Days, HardwareUse, SpaceUsage, StorageUse, Usag
 use spaceport_core::billing::{dollars, micro_dollars};
 use spaceport_core::lifecycle::Millis;
 
+use super::items::ListAt;
 use super::time::{iso, parse};
 use super::told_to;
 use crate::auth::Caller;
@@ -36,14 +37,10 @@ pub(crate) async fn of_space(
 }
 
 /// What the caller's Spaces have used.
-pub(crate) async fn own(
-    State(app): State<AppState>,
-    Caller(actor): Caller,
-    query: QueryPairs,
-) -> ApiResult<Json<Value>> {
-    let days = days(&app, &query)?;
+pub(crate) async fn own(State(app): State<AppState>, Caller(actor): Caller, list: ListAt) -> ApiResult<Json<Value>> {
+    let days = days(&app, &list.query)?;
     let report = app.control.own_usage(&actor, days)?;
-    Ok(Json(summed(&report, report.spaces.iter().map(space_json).collect())))
+    Ok(summed(&report, list.part(&report.spaces, space_json)))
 }
 
 /// The days that a query asks for: `from` and `to`, days of UTC or moments in them, both with what they name.
@@ -57,17 +54,14 @@ pub(super) fn days(app: &AppState, query: &QueryPairs) -> ApiResult<Days> {
     Ok(app.control.days(moment("from")?, moment("to")?)?)
 }
 
-/// The whole of a report, with its parts.
-pub(super) fn summed(report: &UsageReport, items: Vec<Value>) -> Value {
-    json!({
-        "from": iso(report.from),
-        "to": iso(report.to),
-        "minutes": report.spaces.iter().map(SpaceUsage::minutes).sum::<u64>(),
-        "costUSD": dollars(report.spaces.iter().map(SpaceUsage::cost).sum()),
-        "fuel": report.spaces.iter().map(|used| used.fuel).fold(0, u64::saturating_add),
-        "items": items,
-        "next": null,
-    })
+/// The whole of a report, beside a part of the list of its parts.
+pub(super) fn summed(report: &UsageReport, Json(mut part): Json<Value>) -> Json<Value> {
+    part["from"] = json!(iso(report.from));
+    part["to"] = json!(iso(report.to));
+    part["minutes"] = json!(report.spaces.iter().map(SpaceUsage::minutes).sum::<u64>());
+    part["costUSD"] = json!(dollars(report.spaces.iter().map(SpaceUsage::cost).sum()));
+    part["fuel"] = json!(report.spaces.iter().map(|used| used.fuel).fold(0, u64::saturating_add));
+    Json(part)
 }
 
 /// What a Space has used.

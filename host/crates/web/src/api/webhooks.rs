@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use spaceport_control::service::{Delivery, NewWebhook, Outcome, WebhookView};
 use spaceport_core::webhook::{Domain, Target, Watched};
 
+use super::items::ListAt;
 use super::time::iso;
 use super::told_to;
 use crate::auth::Manager;
@@ -115,10 +116,10 @@ pub(crate) async fn deliveries(
     State(app): State<AppState>,
     Manager(actor): Manager,
     Param(id): Param,
+    list: ListAt,
 ) -> ApiResult<Json<Value>> {
     let deliveries = app.control.webhook_deliveries(&actor, &id).map_err(told_to(&actor))?;
-    let items: Vec<Value> = deliveries.iter().map(delivery_json).collect();
-    Ok(Json(json!({ "items": items, "next": null })))
+    Ok(list.part(&deliveries, delivery_json))
 }
 
 fn wrapped(view: &WebhookView) -> Json<Value> {

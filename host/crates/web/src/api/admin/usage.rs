@@ -9,20 +9,16 @@ use spaceport_control::service::SpaceUsage;
 use spaceport_core::billing::dollars;
 use spaceport_core::id::AccountId;
 
+use super::super::items::ListAt;
 use super::super::usage::{days, space_json, summed};
 use super::{Admin, name};
 use crate::error::{ApiError, ApiResult};
-use crate::extract::QueryPairs;
 use crate::router::AppState;
 
 /// What was used in some days: with `by=owner` by owner, else by Space; with `owner` of this one alone.
-pub(crate) async fn usage(
-    State(app): State<AppState>,
-    Admin(actor): Admin,
-    query: QueryPairs,
-) -> ApiResult<Json<Value>> {
-    let days = days(&app, &query)?;
-    let owner = match query.get("owner") {
+pub(crate) async fn usage(State(app): State<AppState>, Admin(actor): Admin, list: ListAt) -> ApiResult<Json<Value>> {
+    let days = days(&app, &list.query)?;
+    let owner = match list.query.get("owner") {
         // Whose account is gone is named by its id.
         Some(text) => Some(match text.parse() {
             Ok(id) => id,
@@ -31,12 +27,12 @@ pub(crate) async fn usage(
         None => None,
     };
     let report = app.control.all_usage(&actor, owner, days)?;
-    let items = match query.get("by") {
-        None | Some("space") => report.spaces.iter().map(|used| with_owner(&app, used)).collect(),
-        Some("owner") => by_owner(&app, &report.spaces),
+    let part = match list.query.get("by") {
+        None | Some("space") => list.part(&report.spaces, |used| with_owner(&app, used)),
+        Some("owner") => list.part(by_owner(&app, &report.spaces), |item| item),
         Some(_) => return Err(ApiError::bad_request("\"by\" is \"space\" or \"owner\"")),
     };
-    Ok(Json(summed(&report, items)))
+    Ok(summed(&report, part))
 }
 
 fn with_owner(app: &AppState, used: &SpaceUsage) -> Value {
