@@ -60,6 +60,56 @@ assert anybody.get(found["userinfo_endpoint"], headers=bearer).status_code == 40
 print("all good")
 "#;
 
+/// As an application does it that uses Authlib, from what the host says of itself alone: code flow with PKCE, the id token
+/// checked, tokens refreshed and given back.
+const BY_AUTHLIB: &str = r#"
+import requests
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+client_id, redirect = os.environ["CLIENT_ID"], os.environ["REDIRECT"]
+address = requests.put(f"{HUB}/api/admin/users/ada/email", json={"address": "ada@example.org", "verified": True},
+                       headers={"Authorization": f"Bearer {TOKEN}"})
+assert address.status_code == 200, address.text
+found = requests.get(f"{HUB}/.well-known/openid-configuration").json()
+session = OAuth2Session(client_id, redirect_uri=redirect, scope="openid profile email", code_challenge_method="S256",
+                        token_endpoint_auth_method="none", revocation_endpoint_auth_method="none")
+verifier, nonce = generate_token(48), generate_token()
+asked, state = session.create_authorization_url(found["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
+consent = signed_in_at(asked)
+assert "e-mail" in consent.text, consent.text
+back = browser.post("/oauth/consent", data={
+    "form": field(consent, "form"), "request": field(consent, "request"), "answer": "yes"})
+token = session.fetch_token(found["token_endpoint"], authorization_response=back.headers["location"], state=state,
+                            code_verifier=verifier)
+
+keys = KeySet.import_key_set(requests.get(found["jwks_uri"]).json())
+decoded = jwt.decode(token["id_token"], keys, algorithms=found["id_token_signing_alg_values_supported"])
+claims = CodeIDToken(decoded.claims, decoded.header,
+                     options={"iss": {"essential": True, "value": found["issuer"]},
+                              "aud": {"essential": True, "value": client_id}},
+                     params={"client_id": client_id, "nonce": nonce, "access_token": token["access_token"]})
+claims.validate()
+assert (claims["email"], claims["email_verified"]) == ("ada@example.org", True), claims
+about = session.get(found["userinfo_endpoint"]).json()
+assert (about["sub"], about["email"]) == (claims["sub"], "ada@example.org"), about
+
+first = token["access_token"]
+token = session.refresh_token(found["token_endpoint"], refresh_token=token["refresh_token"])
+assert token["access_token"] != first
+ended = session.revoke_token(found["revocation_endpoint"], token=first, token_type_hint="access_token")
+assert ended.status_code == 200, ended.text
+assert requests.get(found["userinfo_endpoint"], headers={"Authorization": f"Bearer {first}"}).status_code == 401
+assert session.get(found["userinfo_endpoint"]).status_code == 200
+ended = session.revoke_token(found["revocation_endpoint"], token=token["refresh_token"])
+assert ended.status_code == 200, ended.text
+assert session.get(found["userinfo_endpoint"]).status_code == 401
+print("all good")
+"#;
+
 /// As `hf auth login` does it, by its own functions.
 const AT_THE_COMMAND_LINE: &str = r#"
 from huggingface_hub import HfApi
@@ -92,19 +142,40 @@ fn runs(host: &TestHost, script: &str, env: &[(&str, &str)]) {
 #[test]
 fn a_visitor_signs_in_at_a_static_space_with_what_its_page_is_told() {
     let host = TestHost::start();
-    let readme = "---\nsdk: static\nhf_oauth: true\n---\n";
-    let page = TestSpace::create(&host, "sign-in", "static");
+    let page = page(&host, "");
+    let text = page.get("/").text();
+    assert_eq!(variable(&text, "OAUTH_SCOPES"), "openid profile");
+    assert!(!text.contains("OAUTH_CLIENT_SECRET"), "{text}");
+    signs_in(&page, AT_A_SPACE);
+}
+
+#[test]
+fn authlib_signs_in_by_what_the_host_says_of_itself_and_signs_out() {
+    let host = TestHost::start();
+    signs_in(&page(&host, "hf_oauth_scopes: [email]\n"), BY_AUTHLIB);
+}
+
+/// A static Space that signs users in.
+fn page<'a>(host: &'a TestHost, front: &str) -> TestSpace<'a> {
+    let readme = format!("---\nsdk: static\nhf_oauth: true\n{front}---\n");
+    let page = TestSpace::create(host, "sign-in", "static");
     let files = Files::site(&[("index.html", "<head></head>hello")]).with("README.md", readme);
     page.serves(&page.push(files));
-    let text = page.get("/").text();
-    let variable = |name: &str| {
-        let (_, rest) = text.split_once(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("no {name} in {text}"));
-        rest.split('"').next().unwrap().to_owned()
-    };
-    assert_eq!(variable("OAUTH_SCOPES"), "openid profile");
-    assert!(!text.contains("OAUTH_CLIENT_SECRET"), "{text}");
-    let redirect = format!("http://ada-sign-in.static.{}/", host.domain());
-    runs(&host, AT_A_SPACE, &[("CLIENT_ID", &variable("OAUTH_CLIENT_ID")), ("REDIRECT", &redirect)]);
+    page
+}
+
+/// What a page is told.
+#[track_caller]
+fn variable(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("no {name} in {page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[track_caller]
+fn signs_in(page: &TestSpace<'_>, script: &str) {
+    let client = variable(&page.get("/").text(), "OAUTH_CLIENT_ID");
+    let redirect = format!("http://{}/", page.authority);
+    runs(page.host, script, &[("CLIENT_ID", &client), ("REDIRECT", &redirect)]);
 }
 
 #[test]

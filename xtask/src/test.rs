@@ -7,9 +7,9 @@ use crate::packages;
 use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
-/// Clients of the Hub, exactly as their users install them: the newest, and an older one with the client of Gradio apps,
-/// which does not go with the newest.
-pub(crate) const PYTHON_CLIENTS: [&str; 1] = ["huggingface_hub==2.4.0"];
+/// Clients of the Hub, exactly as their users install them: the newest, with a client of OpenID providers, and an older one
+/// with the client of Gradio apps, which does not go with the newest.
+pub(crate) const PYTHON_CLIENTS: [&str; 3] = ["huggingface_hub==2.4.0", "authlib==1.9.10", "requests==2.34.2"];
 const OLDER_PYTHON_CLIENTS: [&str; 2] = ["huggingface_hub==0.34.6", "gradio_client==2.7.1"];
 
 /// Runs everything, or with arguments only the tests they select.
