@@ -27,4 +27,5 @@ mod secrets;
 mod shutdown;
 mod sign_in;
 mod smuggling;
+mod ssh;
 mod static_site;
