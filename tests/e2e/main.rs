@@ -29,3 +29,4 @@ mod sign_in;
 mod smuggling;
 mod ssh;
 mod static_site;
+mod webhooks;
