@@ -92,7 +92,11 @@ impl Control {
         let repo = self.inner.repos.repo(space.id);
         let head = resolve(&repo, revision).await?;
         let total = repo.count_commits(head).await.map_err(git_failed)?;
-        let commits = repo.log_page(head, skip, limit).await.map_err(git_failed)?;
+        // Behind the end git is not asked: it cannot count as far as a caller can write.
+        let commits = match skip < total {
+            true => repo.log_page(head, skip, limit).await.map_err(git_failed)?,
+            false => Vec::new(),
+        };
         Ok(CommitPage { head, total, commits })
     }
 

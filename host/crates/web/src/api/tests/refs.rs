@@ -179,6 +179,9 @@ async fn a_history_is_told_page_by_page() {
         (Some(first.as_str()), Some(&json!("")))
     );
     assert_eq!(last.header("link"), None);
+    // Further than git can count.
+    let behind = hub.get(&format!("{PAGE}/commits/main?cursor={}", u64::MAX)).await.expect(200);
+    assert_eq!((behind.json(), behind.header("x-total-count")), (json!([]), Some("2")));
     assert_eq!(
         hub.get(&format!("{PAGE}/commits/main?limit=x&cursor=-3")).await.expect(200).json().as_array().unwrap().len(),
         2
