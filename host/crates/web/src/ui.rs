@@ -58,8 +58,10 @@ pub(crate) async fn front_page(State(app): State<AppState>, Visitor { actor, .. 
 pub(crate) async fn space_page(
     State(app): State<AppState>,
     Visitor { actor, .. }: Visitor,
-    SpaceAt(path): SpaceAt,
+    space: Result<SpaceAt, ApiError>,
 ) -> ApiResult<Response> {
+    // A page tells nobody to sign in.
+    let SpaceAt(path) = space.map_err(|_| ApiError::repo_not_found())?;
     match app.control.view(&actor, &path, None).await {
         Ok(view) => Ok(respond(StatusCode::OK, page(&title(&view), &about(&view)))),
         Err(ServiceError::Denied(Denied::Hidden)) => Ok(missing(&actor, &path)),

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spaceport_control::service::{NewCommit, PlannedUpload, Settled};
+use spaceport_control::service::{NewCommit, PlannedUpload, ServiceError, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -61,19 +61,21 @@ struct PreuploadFile {
     size: u64,
 }
 
-/// Checks a README. Clients read the body before the status.
+/// Checks a README. Clients read the body before the status: `errors` and `warnings` are there in any case.
 pub(crate) async fn validate_yaml(
     State(app): State<AppState>,
     JsonBody(body): JsonBody<ValidateYaml>,
-) -> ApiResult<Response> {
-    let texts = |list: &[String]| list.iter().map(|text| json!({ "message": text })).collect::<Vec<_>>();
+) -> ApiResult<Json<Value>> {
+    let texts = |list: &[String]| list.iter().map(|text| json!({ "message": text })).collect::<Value>();
     if body.repo_type.as_deref().is_some_and(|kind| kind != "space") {
-        return Ok(Json(json!({ "errors": [], "warnings": [] })).into_response());
+        return Ok(Json(json!({ "errors": [], "warnings": [] })));
     }
     let report = app.control.check_readme(&body.content.unwrap_or_default());
-    let status = if report.errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let answer = json!({ "errors": texts(&report.errors), "warnings": texts(&report.warnings) });
-    Ok((status, Json(answer)).into_response())
+    let warnings = texts(&report.warnings);
+    if !report.errors.is_empty() {
+        return Err(ApiError::from(ServiceError::InvalidReadme(report.errors)).with("warnings", warnings));
+    }
+    Ok(Json(json!({ "errors": [], "warnings": warnings })))
 }
 
 /// How each file is to be sent: within the commit, or by itself if it is too large for that, unless the repository ignores it. What is there already is named

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 /// checked, take a fraction of it.
 const MAX_JSON: usize = 4 << 20;
 
-/// A JSON body.
+/// A JSON body: an object. Nothing else is taken, although its members in their order could be read as one, too.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -23,6 +23,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let bytes = collect(request.into_body()).await?;
         // An absent body is an object without members: what is missing is then said by name.
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::bad_request("The body is not the JSON that is expected: it must be an object"));
+        }
         let value = serde_json::from_slice(text)
             .map_err(|error| ApiError::bad_request(format!("The body is not the JSON that is expected: {error}")))?;
         Ok(Self(value))

@@ -2,10 +2,12 @@
 //! each part is decoded afterwards.
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use http::header::COOKIE;
 use http::request::Parts;
 use spaceport_control::service::ServiceError;
 use spaceport_core::name::{OwnerName, SpacePath};
 
+use crate::auth::token;
 use crate::error::ApiError;
 
 /// `{owner}/{name}` of the address.
@@ -31,6 +33,12 @@ async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> 
     Ok(params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()))
 }
 
+/// What a Space is that cannot exist: told as one that does not, to nobody in the same words as a hidden one.
+fn missing(parts: &Parts) -> ApiError {
+    let is_nobody = token(&parts.headers).is_none() && !parts.headers.contains_key(COOKIE);
+    if is_nobody { ApiError::repo_not_found().for_anonymous() } else { ApiError::repo_not_found() }
+}
+
 impl Param {
     /// A part of the address by its name.
     pub(crate) async fn named<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
@@ -44,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SpaceAt {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let owner = parameter(parts, state, "owner").await?.unwrap_or_default();
         let name = parameter(parts, state, "name").await?.unwrap_or_default();
-        let path = format!("{owner}/{name}").parse().map_err(|_| ApiError::repo_not_found())?;
+        let path = format!("{owner}/{name}").parse().map_err(|_| missing(parts))?;
         Ok(Self(path))
     }
 }

@@ -18,8 +18,7 @@ use crate::router::AppState;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Denial {
-    #[serde(default)]
-    reason: String,
+    reason: Option<String>,
 }
 
 /// Every grant, or those of a `status`, newest first.
@@ -50,7 +49,8 @@ pub(crate) async fn deny(
     Param(id): Param,
     JsonBody(body): JsonBody<Denial>,
 ) -> ApiResult<Json<Value>> {
-    answer(&app, &actor, &id, GrantAnswer::Deny(body.reason)).await
+    let reason = body.reason.ok_or_else(|| ApiError::bad_request("The body needs the member \"reason\""))?;
+    answer(&app, &actor, &id, GrantAnswer::Deny(reason)).await
 }
 
 async fn answer(
