@@ -177,6 +177,11 @@ impl Standing {
     }
 }
 
+/// Whether requests for this path are counted.
+pub(crate) fn is_counted(path: &str) -> bool {
+    Quota::of(path).is_some()
+}
+
 /// Counts a request and says where its sender stands; refuses it over the quota.
 pub(crate) async fn limit(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let Some(quota) = Quota::of(request.uri().path()) else { return next.run(request).await };

@@ -1,11 +1,10 @@
 //! Organizations and their members: for everybody, for those who manage one, and under `/api/admin/` for the host's
 //! administrators.
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::from_extractor_with_state;
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
-use axum::{Json, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +19,10 @@ use super::page::Page;
 use super::repos::invalid_name;
 use super::time::iso;
 use crate::auth::{Caller, Manager};
+use crate::document::Kind::{A, Text};
+use crate::document::shapes::accounts::{ORGANIZATION, PERSON, PLACED, ROLE};
+use crate::document::shapes::host::ORGANIZATION_ROW;
+use crate::document::{About, Described, Field, needs};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, OwnerAt, QueryPairs, UserAt};
 use crate::router::AppState;
@@ -43,21 +46,86 @@ pub(crate) struct NewRole {
     role: Option<String>,
 }
 
-/// Every route of organizations that is more than a profile. Those of administrators lead to the same operations, and ask
-/// first who it is.
-pub(crate) fn routes(app: &AppState) -> Router<AppState> {
-    let of_admins = from_extractor_with_state::<Admin, _>(app.clone());
-    Router::new()
-        .route("/api/organizations", post(create))
-        .route("/api/organizations/{param}", delete(remove))
-        .route("/api/organizations/{param}/members", get(members))
-        .route("/api/organizations/{param}/members/{user}", put(put_member).delete(remove_member))
-        .route("/api/admin/organizations", get(admin_list).post(admin_create))
-        .route("/api/admin/organizations/{param}", get(admin_get).delete(remove).layer(of_admins.clone()))
-        .route(
-            "/api/admin/organizations/{param}/members/{user}",
-            put(put_member).delete(remove_member).layer(of_admins),
+/// What somebody is in an organization.
+const NEW_ROLE: [Field; 1] = [needs("role", ROLE, "What the member may do: read, write or administer.")];
+
+/// Every route of organizations that is more than a profile.
+pub(crate) fn routes(routes: Described, app: &AppState) -> Described {
+    let routes = routes
+        .post(
+            "/api/organizations",
+            About::one("Creates an organization of the caller's.")
+                .answers(A(&ORGANIZATION))
+                .body([needs("name", Text, "Its name.")])
+                .exact()
+                .also([409]),
+            create,
         )
+        .delete(
+            "/api/organizations/{param}",
+            About::one("Deletes an organization that owns nothing.").nothing(204).also([409]),
+            remove,
+        )
+        .get(
+            "/api/organizations/{param}/members",
+            About::array("Who is in an organization; only its members are told what everybody is.", &A(&PERSON)),
+            members,
+        )
+        .put(
+            "/api/organizations/{param}/members/{user}",
+            About::one("Makes somebody a member, or changes what they are.")
+                .answers(A(&PLACED))
+                .body(NEW_ROLE)
+                .exact()
+                .also([409]),
+            put_member,
+        )
+        .delete(
+            "/api/organizations/{param}/members/{user}",
+            About::one("Ends a membership.").nothing(204).also([409]),
+            remove_member,
+        );
+    routes.and(of_admins(app))
+}
+
+/// Those of administrators lead to the same operations, and ask first who it is.
+fn of_admins(app: &AppState) -> Described {
+    Described::new("Organizations")
+        .get("/api/admin/organizations", About::list("Every organization.").answers(A(&ORGANIZATION_ROW)), admin_list)
+        .post(
+            "/api/admin/organizations",
+            About::one("Creates an organization for a user.")
+                .answers(A(&ORGANIZATION_ROW))
+                .body([needs("name", Text, "Its name."), needs("owner", Text, "The user who is its first admin.")])
+                .exact()
+                .also([404, 409]),
+            admin_create,
+        )
+        .get(
+            "/api/admin/organizations/{param}",
+            About::one("An organization with its members.").answers(A(&ORGANIZATION_ROW)),
+            admin_get,
+        )
+        .delete(
+            "/api/admin/organizations/{param}",
+            About::one("Deletes an organization that owns nothing.").nothing(204).also([409]),
+            remove,
+        )
+        .put(
+            "/api/admin/organizations/{param}/members/{user}",
+            About::one("Makes somebody a member, or changes what they are.")
+                .answers(A(&PLACED))
+                .body(NEW_ROLE)
+                .exact()
+                .also([409]),
+            put_member,
+        )
+        .delete(
+            "/api/admin/organizations/{param}/members/{user}",
+            About::one("Ends a membership.").nothing(204).also([409]),
+            remove_member,
+        )
+        .within(|routes| routes.route_layer(from_extractor_with_state::<Admin, _>(app.clone())))
 }
 
 /// An organization in a user's profile.

@@ -2,8 +2,10 @@
 
 mod admin;
 mod administration;
+mod bad_input;
 mod commits;
 mod discussions;
+mod document;
 mod duplicates;
 mod errors;
 mod files;

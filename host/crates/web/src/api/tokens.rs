@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +14,9 @@ use super::items::ListAt;
 use super::repos::invalid_name;
 use super::time::iso;
 use crate::auth::{Manager, Signed};
+use crate::document::Kind::{A, Many, OneOf, Text};
+use crate::document::shapes::accounts::{SCOPES, TOKEN};
+use crate::document::{About, Described, needs, takes, takes_null};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -62,11 +64,39 @@ struct Leaked {
 }
 
 /// The routes of tokens.
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/settings/tokens", get(list).post(create))
-        .route("/api/settings/tokens/{param}", delete(revoke))
-        .route("/api/credentials/revoke", post(revoke_leaked))
+pub(crate) fn routes(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/settings/tokens",
+            About::one("The caller's tokens, without the tokens themselves.").items(A(&TOKEN)),
+            list,
+        )
+        .post(
+            "/api/settings/tokens",
+            About::one("Creates a token; it is told this once.")
+                .answers(A(&TOKEN))
+                .body([
+                    needs("displayName", Text, "What it is for."),
+                    needs("role", OneOf(&["read", "write", "admin", "fineGrained"]), "What it may do."),
+                    takes_null(
+                        "fineGrained",
+                        A(&SCOPES),
+                        "What a token of the role fineGrained may do, and with what.",
+                    ),
+                ])
+                .exact()
+                .also([409]),
+            create,
+        )
+        .delete("/api/settings/tokens/{param}", About::one("Revokes a token.").nothing(204), revoke)
+        .post(
+            "/api/credentials/revoke",
+            About::one("Revokes tokens that somebody has found. The answer is the same whatever is sent.")
+                .body([takes("credentials", Many(&Text), "The tokens.")])
+                .nothing(202)
+                .open(),
+            revoke_leaked,
+        )
 }
 
 /// What clients are told of the token at hand.

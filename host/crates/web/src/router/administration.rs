@@ -1,10 +1,10 @@
 //! Usage, grants and the admin API.
 
-use axum::Router;
-
-use super::AppState;
 use crate::api::{admin, grants, usage};
-use crate::document::Kind::{Number, Switch, Text, Time};
+use crate::document::Kind::{A, Number, OneOf, Switch, Text, Time};
+use crate::document::shapes::host::{
+    AUDIT_ENTRY, GRANT, HARDWARE_IN_USE, NEW_TOKEN, PLUGIN, QUOTA, SPACE_USAGE, USAGE, USER, USER_TOKEN,
+};
 use crate::document::{About, Described, Field, needs, takes, takes_null};
 
 /// The days of a report.
@@ -13,53 +13,77 @@ const DAYS: [Field; 2] = [
     takes("to", Time, "The last day, in UTC; by default today."),
 ];
 
-pub(super) fn routes() -> Router<AppState> {
-    let routes = spaces(Described::new("Spaces"));
-    let routes = users(routes.group("Users"));
-    host(routes.group("Host")).finish()
+pub(super) fn routes(routes: Described) -> Described {
+    let routes = spaces(routes.group("Usage"));
+    let routes = users(routes.group("Administration"));
+    host(routes)
 }
 
 fn spaces(routes: Described) -> Described {
     routes
         .get(
             "/api/spaces/{owner}/{name}/usage",
-            About::one("What a Space has used and what it costs.").query(DAYS),
+            About::one("What a Space has used and what it costs.").answers(A(&SPACE_USAGE)).query(DAYS).signed(),
             usage::of_space,
         )
-        .get("/api/settings/usage", About::one("What the caller's Spaces have used.").query(DAYS), usage::own)
-        .get("/api/spaces/{owner}/{name}/grants", About::list("The grants of a Space, newest first."), grants::list)
+        .get(
+            "/api/settings/usage",
+            About::one("What the caller's Spaces have used.").answers(A(&USAGE)).query(DAYS),
+            usage::own,
+        )
+        .get(
+            "/api/spaces/{owner}/{name}/grants",
+            About::list("The grants of a Space, newest first.").answers(A(&GRANT)).signed(),
+            grants::list,
+        )
         .post(
             "/api/spaces/{owner}/{name}/grants",
-            About::one("Asks for hardware to cost nothing.").body([
-                needs("flavor", Text, "The hardware."),
-                needs("reason", Text, "What the Space shows and why it needs it."),
-            ]),
+            About::one("Asks for hardware to cost nothing.")
+                .answers(A(&GRANT))
+                .body([
+                    needs("flavor", Text, "The hardware."),
+                    needs("reason", Text, "What the Space shows and why it needs it."),
+                ])
+                .exact()
+                .also([409]),
             grants::ask,
         )
 }
 
 fn users(routes: Described) -> Described {
     routes
-        .get("/api/admin/users", About::list("Every user, by name."), admin::users::list)
+        .get("/api/admin/users", About::list("Every user, by name.").answers(A(&USER)), admin::users::list)
         .post(
             "/api/admin/users",
-            About::one("Creates a user.").body([
-                needs("name", Text, "Its name."),
-                takes("isAdmin", Switch, "Whether it administers this host."),
-                takes_null("password", Text, "Without one it signs in by token only."),
-            ]),
+            About::one("Creates a user.")
+                .answers(A(&USER))
+                .body([
+                    needs("name", Text, "Its name."),
+                    takes("isAdmin", Switch, "Whether it administers this host."),
+                    takes_null("password", Text, "Without one it signs in by token only."),
+                ])
+                .exact()
+                .also([409]),
             admin::users::create,
         )
-        .get("/api/admin/users/{param}", About::one("A user."), admin::users::get)
+        .get("/api/admin/users/{param}", About::one("A user.").answers(A(&USER)), admin::users::get)
         .patch(
             "/api/admin/users/{param}",
-            About::one("Changes a user.").body([
-                takes("isAdmin", Switch, "Whether it administers this host."),
-                takes_null("password", Text, "Its new password; null: it has none any more."),
-            ]),
+            About::one("Changes a user.")
+                .answers(A(&USER))
+                .body([
+                    takes_null("isAdmin", Switch, "Whether it administers this host."),
+                    takes_null("password", Text, "Its new password; null: it has none any more."),
+                ])
+                .exact()
+                .also([409]),
             admin::users::change,
         )
-        .delete("/api/admin/users/{param}", About::one("Deletes a user who owns nothing."), admin::users::delete)
+        .delete(
+            "/api/admin/users/{param}",
+            About::one("Deletes a user who owns nothing.").also([409]),
+            admin::users::delete,
+        )
         .put(
             "/api/admin/users/{param}/email",
             About::one("Sets the e-mail address that applications are told of a user who lets them.").body([
@@ -75,13 +99,19 @@ fn users(routes: Described) -> Described {
         )
         .get(
             "/api/admin/users/{param}/tokens",
-            About::list("The tokens of a user, without the tokens."),
+            About::list("The tokens of a user, without the tokens.").answers(A(&USER_TOKEN)),
             admin::users::tokens,
         )
         .post(
             "/api/admin/users/{param}/tokens",
             About::one("Creates a token for a user; it is told this once.")
-                .body([needs("role", Text, "read, write or admin."), takes("name", Text, "What it is for.")]),
+                .answers(A(&NEW_TOKEN))
+                .body([
+                    needs("role", OneOf(&["read", "write", "admin"]), "What it may do."),
+                    takes("name", Text, "What it is for."),
+                ])
+                .exact()
+                .also([409]),
             admin::users::create_token,
         )
         .get(
@@ -95,63 +125,91 @@ fn users(routes: Described) -> Described {
 
 fn host(routes: Described) -> Described {
     routes
-        .get("/api/admin/hardware", About::list("The hardware on offer and what is in use."), admin::host::hardware)
-        .get("/api/admin/hardware/{param}", About::one("A row of it, by its name."), admin::host::flavor)
-        .get("/api/admin/plugins/{param}", About::one("A plugin or backend."), admin::host::plugin)
+        .get(
+            "/api/admin/hardware",
+            About::list("The hardware on offer and what is in use.").answers(A(&HARDWARE_IN_USE)),
+            admin::host::hardware,
+        )
+        .get(
+            "/api/admin/hardware/{param}",
+            About::one("A row of it, by its name.").answers(A(&HARDWARE_IN_USE)),
+            admin::host::flavor,
+        )
+        .get(
+            "/api/admin/plugins",
+            About::list("Plugins and backends with their health.").answers(A(&PLUGIN)),
+            admin::host::plugins,
+        )
+        .get("/api/admin/plugins/{param}", About::one("A plugin or backend.").answers(A(&PLUGIN)), admin::host::plugin)
         .post(
             "/api/admin/plugins/{param}/enable",
-            About::one("Lets a plugin build and start Spaces."),
+            About::one("Lets a plugin build and start Spaces.").answers(A(&PLUGIN)),
             admin::host::enable,
         )
         .post(
             "/api/admin/plugins/{param}/disable",
-            About::one("Has a plugin build and start nothing more. What runs goes on until it is stopped."),
+            About::one("Has a plugin build and start nothing more. What runs goes on until it is stopped.")
+                .answers(A(&PLUGIN)),
             admin::host::disable,
         )
-        .get("/api/admin/plugins", About::list("Plugins and backends with their health."), admin::host::plugins)
-        .get("/api/admin/quotas", About::list("The owners that have a quota."), admin::quotas::list)
-        .get("/api/admin/quotas/{param}", About::one("An owner's quota and what of it is used."), admin::quotas::get)
+        .get("/api/admin/quotas", About::list("The owners that have a quota.").answers(A(&QUOTA)), admin::quotas::list)
+        .get(
+            "/api/admin/quotas/{param}",
+            About::one("An owner's quota and what of it is used.").answers(A(&QUOTA)),
+            admin::quotas::get,
+        )
         .put(
             "/api/admin/quotas/{param}",
-            About::one("Sets an owner's quota.").body([
-                takes_null("spaces", Number, "The most Spaces."),
-                takes_null("storageBytes", Number, "The most bytes of repositories, without large files."),
-                takes_null("lfsBytes", Number, "The most bytes of large files."),
-            ]),
+            About::one("Sets an owner's quota.")
+                .answers(A(&QUOTA))
+                .body([
+                    takes_null("spaces", Number, "The most Spaces."),
+                    takes_null("storageBytes", Number, "The most bytes of repositories, without large files."),
+                    takes_null("lfsBytes", Number, "The most bytes of large files."),
+                ])
+                .exact(),
             admin::quotas::set,
         )
-        .delete("/api/admin/quotas/{param}", About::one("Removes an owner's quota."), admin::quotas::remove)
+        .delete(
+            "/api/admin/quotas/{param}",
+            About::one("Removes an owner's quota.").answers(A(&QUOTA)),
+            admin::quotas::remove,
+        )
         .get(
             "/api/admin/grants",
-            About::list("Every grant, newest first.").query([takes(
+            About::list("Every grant, newest first.").answers(A(&GRANT)).query([takes(
                 "status",
-                Text,
-                "Only those: pending, approved, denied or ended.",
+                OneOf(&["pending", "approved", "denied", "ended"]),
+                "Only those.",
             )]),
             admin::grants::list,
         )
         .get("/api/admin/grants/{param}", About::one("A grant."), admin::grants::get)
         .post(
             "/api/admin/grants/{param}/approve",
-            About::one("Approves a grant: its hardware is free from now on."),
+            About::one("Approves a grant: its hardware is free from now on.").answers(A(&GRANT)).also([409]),
             admin::grants::approve,
         )
         .post(
             "/api/admin/grants/{param}/deny",
-            About::one("Denies a grant, or ends one that was approved.").body([needs("reason", Text, "Why.")]),
+            About::one("Denies a grant, or ends one that was approved.")
+                .answers(A(&GRANT))
+                .body([needs("reason", Text, "Why.")])
+                .exact()
+                .also([409]),
             admin::grants::deny,
         )
         .get(
             "/api/admin/usage",
-            About::one("What everybody has used.").query(DAYS).query([
-                takes("by", Text, "space, or owner."),
+            About::one("What everybody has used.").answers(A(&USAGE)).query(DAYS).also([404]).query([
+                takes("by", OneOf(&["space", "owner"]), "What each part of it is about."),
                 takes("owner", Text, "Only of this owner, by name or id."),
             ]),
             admin::usage::usage,
         )
         .get(
             "/api/admin/audit",
-            About::list("Who has changed what, newest first.").query([
+            About::list("Who has changed what, newest first.").answers(A(&AUDIT_ENTRY)).query([
                 takes("actor", Text, "Only what this user did, or shell, or host."),
                 takes("space", Text, "Only what was done to this Space."),
                 takes("before", Time, "Only what was done before."),

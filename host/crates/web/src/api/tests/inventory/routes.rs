@@ -9,7 +9,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
 const OTHERS: [&str; 3] = ["admin", "edge", "tests"];
 
 /// Every `METHOD /path` of the hub.
-pub(super) fn all() -> BTreeSet<String> {
+pub(in super::super) fn all() -> BTreeSet<String> {
     let mut files = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
@@ -30,18 +30,22 @@ pub(super) fn all() -> BTreeSet<String> {
             routes.extend(found.iter().map(|method| format!("{} {path}", method.to_uppercase())));
         }
         if text.contains("Described") {
-            routes.extend(METHODS.into_iter().flat_map(|method| described(text, method)));
+            routes.extend(METHODS.into_iter().flat_map(|method| described(text, method, &texts)));
         }
     }
     routes
 }
 
-/// The routes of a method that are added with a description.
-fn described(text: &str, method: &str) -> Vec<String> {
+/// The routes of a method that are added with a description: what is called with an address first, or with a constant that
+/// is one.
+fn described(text: &str, method: &str, texts: &[String]) -> Vec<String> {
     let call = format!(".{method}(");
-    let calls = text.split(&call).skip(1);
-    let paths = calls.filter_map(|rest| rest.trim_start().strip_prefix("\"/")?.split('"').next());
-    paths.map(|path| format!("{} /{path}", method.to_uppercase())).collect()
+    let firsts = text.split(&call).skip(1).filter_map(|rest| Some(rest.split_once(',')?.0.trim()));
+    let paths = firsts.filter_map(|first| match first.strip_prefix("\"/") {
+        Some(path) => Some(format!("/{}", path.trim_end_matches('"'))),
+        None => first.ends_with("_PATH").then(|| constant(first, texts)),
+    });
+    paths.map(|path| format!("{} {path}", method.to_uppercase())).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

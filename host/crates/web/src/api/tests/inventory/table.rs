@@ -3,14 +3,14 @@
 use http::Method;
 
 /// A route and who is let in.
-pub(super) struct Row {
+pub(in super::super) struct Row {
     /// `METHOD /path`, as the router has it.
-    pub(super) route: &'static str,
+    pub(in super::super) route: &'static str,
     /// One letter each.
-    pub(super) expected: &'static str,
+    pub(in super::super) expected: &'static str,
     /// What is sent. `NAME` is another name in each request.
-    pub(super) body: &'static str,
-    pub(super) content_type: &'static str,
+    pub(in super::super) body: &'static str,
+    pub(in super::super) content_type: &'static str,
     param: &'static str,
     rev: &'static str,
     query: &'static str,
@@ -37,11 +37,11 @@ impl Row {
         Self { query, ..self }
     }
 
-    pub(super) fn method(&self) -> Method {
+    pub(in super::super) fn method(&self) -> Method {
         self.route.split(' ').next().unwrap().parse().unwrap()
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(in super::super) fn address(&self) -> String {
         let path = self.route.split(' ').nth(1).unwrap();
         let names = [
             ("{owner}", "lab"),
@@ -68,7 +68,7 @@ const OPEN: &str = "........";
 /// Whoever has signed in.
 const SIGNED: &str = "S.......";
 /// Who sees the Space.
-const SEE: &str = "SH.....H";
+pub(in super::super) const SEE: &str = "SH.....H";
 /// Who sees its settings.
 const SETTINGS: &str = "SHF....H";
 /// Who changes it.
@@ -112,7 +112,7 @@ const COMMIT: &str = concat!(
 );
 
 /// Every route.
-pub(super) fn rows() -> Vec<Row> {
+pub(in super::super) fn rows() -> Vec<Row> {
     [host(), accounts(), organizations(), admin(), spaces(), settings(), running(), files(), git()]
         .into_iter()
         .flatten()
