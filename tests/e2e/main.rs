@@ -19,6 +19,7 @@ mod import;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod openapi;
 mod plugin;
 mod proxy;
 mod push;

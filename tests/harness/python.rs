@@ -12,6 +12,8 @@ pub enum Clients {
     Newest,
     /// An older one that is still common, with the client of Gradio apps, which asks for one like it.
     Older,
+    /// What reads and tries out the document of the API.
+    OpenApi,
 }
 
 /// A program of the newest client's environment, such as `hf` or `python`.
@@ -26,6 +28,7 @@ pub fn program_of(clients: Clients, host: &TestHost, name: &str) -> Command {
     let (variable, folder) = match clients {
         Clients::Newest => ("SPACEPORT_CLIENTS", "clients"),
         Clients::Older => ("SPACEPORT_OLDER_CLIENTS", "older-clients"),
+        Clients::OpenApi => ("SPACEPORT_OPENAPI", "openapi"),
     };
     let target = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv").join(folder);
     let bin = std::env::var_os(variable).map_or_else(target, PathBuf::from).join("bin");

@@ -11,6 +11,8 @@ use crate::workspace::{Workspace, run_program};
 /// with the client of Gradio apps, which does not go with the newest.
 pub(crate) const PYTHON_CLIENTS: [&str; 3] = ["huggingface_hub==2.4.0", "authlib==1.9.10", "requests==2.34.2"];
 const OLDER_PYTHON_CLIENTS: [&str; 2] = ["huggingface_hub==0.34.6", "gradio_client==2.7.1"];
+/// What reads the document of the API and asks for all that is in it.
+const OPENAPI_TOOLS: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
@@ -36,13 +38,15 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 struct Python {
     newest: PathBuf,
     older: PathBuf,
+    openapi: PathBuf,
 }
 
 impl Python {
     fn install(workspace: &Workspace) -> anyhow::Result<Self> {
         let newest = packages::python_venv(workspace, "clients", &PYTHON_CLIENTS)?;
         let older = packages::python_venv(workspace, "older-clients", &OLDER_PYTHON_CLIENTS)?;
-        Ok(Self { newest, older })
+        let openapi = packages::python_venv(workspace, "openapi", &OPENAPI_TOOLS)?;
+        Ok(Self { newest, older, openapi })
     }
 }
 
@@ -92,6 +96,7 @@ fn test(workspace: &Workspace, python: &Python, args: &[String]) -> anyhow::Resu
     }
     cargo.args(args).env("SPACEPORT_BIN", workspace.spaceport());
     cargo.env("SPACEPORT_CLIENTS", &python.newest).env("SPACEPORT_OLDER_CLIENTS", &python.older);
+    cargo.env("SPACEPORT_OPENAPI", &python.openapi);
     run_program(with_guests(&mut cargo, workspace))
 }
 
