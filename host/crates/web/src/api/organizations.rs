@@ -19,7 +19,7 @@ use super::page::Page;
 use super::repos::invalid_name;
 use super::time::iso;
 use crate::auth::{Caller, Manager};
-use crate::document::Kind::{A, Text};
+use crate::document::Kind::{A, Name};
 use crate::document::shapes::accounts::{ORGANIZATION, PERSON, PLACED, ROLE};
 use crate::document::shapes::host::ORGANIZATION_ROW;
 use crate::document::{About, Described, Field, needs};
@@ -56,7 +56,7 @@ pub(crate) fn routes(routes: Described, app: &AppState) -> Described {
             "/api/organizations",
             About::one("Creates an organization of the caller's.")
                 .answers(A(&ORGANIZATION))
-                .body([needs("name", Text, "Its name.")])
+                .body([needs("name", Name, "Its name.")])
                 .exact()
                 .also([409]),
             create,
@@ -96,7 +96,7 @@ fn of_admins(app: &AppState) -> Described {
             "/api/admin/organizations",
             About::one("Creates an organization for a user.")
                 .answers(A(&ORGANIZATION_ROW))
-                .body([needs("name", Text, "Its name."), needs("owner", Text, "The user who is its first admin.")])
+                .body([needs("name", Name, "Its name."), needs("owner", Name, "The user who is its first admin.")])
                 .exact()
                 .also([404, 409]),
             admin_create,

@@ -44,7 +44,7 @@ pub(super) struct Body {
 pub(super) enum Form {
     Json,
     /// As a form, or as JSON.
-    FormOrJson,
+    Either,
     /// One JSON object with these members a line.
     Lines,
 }
@@ -158,7 +158,7 @@ impl About {
 
     /// With the members of its body, which is a form or JSON.
     pub(crate) fn form(self, fields: impl IntoIterator<Item = Field>) -> Self {
-        self.sent(Form::FormOrJson, fields)
+        self.sent(Form::Either, fields)
     }
 
     /// With the members of each line of its body.

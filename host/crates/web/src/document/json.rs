@@ -100,7 +100,7 @@ fn request_body(body: &Body, shapes: &mut Shapes) -> Value {
     }
     let content = match body.form {
         Form::Json => json!({ "application/json": { "schema": schema } }),
-        Form::FormOrJson => json!({
+        Form::Either => json!({
             "application/x-www-form-urlencoded": { "schema": schema },
             "application/json": { "schema": schema },
         }),

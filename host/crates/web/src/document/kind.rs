@@ -3,11 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use spaceport_core::name::MAX_NAME;
+use spaceport_core::space::MAX_VARIABLE_NAME;
+
+/// The rule for names, as a pattern.
+const NAME: &str = r"^(?!.*(--|\.\.|\.git$))[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$";
+/// The rule for the names of variables.
+const KEY: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// What a member or a parameter holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Text,
+    /// The name of a user, an organization or a Space that is to be.
+    Name,
+    /// The name of a variable or a secret.
+    Key,
     /// A whole number from 0 on.
     Number,
     /// A whole number of either sign.
@@ -90,6 +101,8 @@ impl Kind {
     pub(super) fn schema(self, shapes: &mut Shapes) -> Value {
         match self {
             Self::Text | Self::Time => json!({ "type": "string" }),
+            Self::Name => json!({ "type": "string", "maxLength": MAX_NAME, "pattern": NAME }),
+            Self::Key => json!({ "type": "string", "maxLength": MAX_VARIABLE_NAME, "pattern": KEY }),
             Self::Number => json!({ "type": "integer", "minimum": 0 }),
             Self::Integer => json!({ "type": "integer" }),
             Self::Amount => json!({ "type": "number" }),

@@ -1,7 +1,7 @@
 //! Usage, grants and the admin API.
 
 use crate::api::{admin, grants, usage};
-use crate::document::Kind::{A, Number, OneOf, Switch, Text, Time};
+use crate::document::Kind::{A, Name, Number, OneOf, Switch, Text, Time};
 use crate::document::shapes::host::{
     AUDIT_ENTRY, GRANT, HARDWARE_IN_USE, NEW_TOKEN, PLUGIN, QUOTA, SPACE_USAGE, USAGE, USER, USER_TOKEN,
 };
@@ -58,7 +58,7 @@ fn users(routes: Described) -> Described {
             About::one("Creates a user.")
                 .answers(A(&USER))
                 .body([
-                    needs("name", Text, "Its name."),
+                    needs("name", Name, "Its name."),
                     takes("isAdmin", Switch, "Whether it administers this host."),
                     takes_null("password", Text, "Without one it signs in by token only."),
                 ])

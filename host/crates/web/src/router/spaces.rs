@@ -2,7 +2,7 @@
 
 use super::catalogue::EXPAND;
 use crate::api;
-use crate::document::Kind::{A, Anything, ByName, Integer, Many, OneOf, Switch, Text};
+use crate::document::Kind::{A, Anything, ByName, Integer, Key, Many, Name, OneOf, Switch, Text};
 use crate::document::shapes::accounts::{DONE, PERSON};
 use crate::document::shapes::repository::REPORT;
 use crate::document::shapes::space::{MADE, SECRET, SETTING, SPACE, VARIABLE, VISIBILITY};
@@ -41,8 +41,8 @@ fn repositories(routes: Described) -> Described {
                 .body(NEW)
                 .body_also([
                     KIND,
-                    needs("name", Text, "Its name, with the owner before it or without."),
-                    takes_null("organization", Text, "The owner, if it is not the caller."),
+                    needs("name", Name, "Its name."),
+                    takes_null("organization", Name, "The owner, if it is not the caller."),
                     needs(
                         "sdk",
                         Text,
@@ -131,7 +131,7 @@ fn about_one(routes: Described) -> Described {
 }
 
 fn settings(routes: Described) -> Described {
-    let key = || [needs("key", Text, "Its name.")];
+    let key = || [needs("key", Key, "Its name.")];
     let setting = || SETTING.fields.iter().copied();
     let variables = |summary| About::one(summary).answers(ByName(&A(&VARIABLE)));
     routes

@@ -75,7 +75,7 @@ impl Wrong {
     }
 
     #[track_caller]
-    fn is_nothing(self) {
+    fn must_be_none(self) {
         assert!(self.0.is_empty(), "{}", self.0.join("\n"));
     }
 }
@@ -106,7 +106,7 @@ async fn a_body_is_an_object_of_json_or_is_refused() {
         let huge = format!("{{\"surprise\": \"{}\"}}", "x".repeat(TOO_LARGE));
         wrong.refusal(&send(&lab, &row, huge).await, (413, "PayloadTooLarge"), row.route);
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +123,7 @@ async fn a_member_of_the_wrong_type_is_refused_by_its_type() {
             seen += 1;
         }
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
     assert!(seen > 70, "{seen}");
 }
 
@@ -149,7 +149,7 @@ async fn an_unknown_member_is_refused_where_that_is_said() {
         wrong.unless(words.contains("unknown field `surprise`"), row.route, &answer);
         seen += 1;
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
     assert!(seen >= 10, "{seen}");
 }
 
@@ -163,7 +163,7 @@ async fn a_member_that_is_needed_is_asked_for() {
             wrong.refusal(&send(&lab, &row, "").await, BAD, row.route);
         }
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +187,7 @@ async fn what_cannot_be_a_space_is_a_missing_one() {
         }
         seen += 1;
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
     assert!(seen > 50, "{seen}");
 }
 
@@ -226,7 +226,7 @@ async fn what_is_not_in_the_repository_is_said_to_be_missing() {
     for address in ["/api/spaces/lab/%FF", "/api/spaces/lab/page/tree/%FF", "/spaces/lab/page/resolve/main/%FF"] {
         wrong.refusal(&lab.hub.get(address).await, (404, "NotFound"), address);
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,5 +248,5 @@ async fn whoever_may_not_is_told_so_in_every_place_where_clients_look() {
             }
         }
     }
-    wrong.is_nothing();
+    wrong.must_be_none();
 }

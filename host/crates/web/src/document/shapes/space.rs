@@ -1,6 +1,6 @@
 //! Spaces and how they run.
 
-use super::super::Kind::{A, Amount, Anything, Integer, Many, Moment, Number, Object, OneOf, Switch, Text};
+use super::super::Kind::{A, Amount, Anything, Integer, Key, Many, Moment, Number, Object, OneOf, Switch, Text};
 use super::super::{Shape, has, has_null, may, may_null, needs, takes_null};
 
 /// Who may see a Space.
@@ -73,7 +73,7 @@ pub(crate) const MADE: Shape = Shape { name: "Made", fields: &[has("url", Text),
 pub(crate) const SETTING: Shape = Shape {
     name: "Setting",
     fields: &[
-        needs("key", Text, "Its name."),
+        needs("key", Key, "Its name."),
         needs("value", Text, "What the app finds under the name."),
         takes_null("description", Text, "What it is for."),
     ],
