@@ -4,7 +4,7 @@ use super::catalogue::EXPAND;
 use crate::api;
 use crate::document::Kind::{A, Anything, ByName, Integer, Key, Many, Name, OneOf, Switch, Text};
 use crate::document::shapes::accounts::{DONE, PERSON};
-use crate::document::shapes::repository::REPORT;
+use crate::document::shapes::repository::{FINDING, REPORT};
 use crate::document::shapes::space::{MADE, SECRET, SETTING, SPACE, VARIABLE, VISIBILITY};
 use crate::document::{About, Described, Field, needs, takes, takes_null};
 
@@ -113,6 +113,13 @@ fn about_one(routes: Described) -> Described {
         )
         .get("/api/spaces/{owner}/{name}/likers", About::array("Who likes a Space.", &A(&PERSON)), api::likes::likers)
         .get("/api/spaces/{owner}/{name}/host", About::one("Where the app answers."), api::spaces::host)
+        .get(
+            "/api/spaces/{owner}/{name}/scan",
+            About::list("Secrets that were found in the repository, those of its head first.")
+                .answers(A(&FINDING))
+                .signed(),
+            api::scan::findings,
+        )
         .get(
             "/api/spaces/{owner}/{name}/jwt",
             About::one("A pass to the app, for an address of it: ?__sign= and the token."),

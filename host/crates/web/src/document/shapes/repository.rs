@@ -159,3 +159,18 @@ pub(crate) const OPENED: Shape = Shape {
     name: "OpenedDiscussion",
     fields: &[has("num", Number), has("url", Text), may_null("pullRequest", Switch)],
 };
+
+/// What looks like a secret.
+pub(crate) const FINDING: Shape = Shape {
+    name: "Finding",
+    fields: &[
+        has("rule", Text),
+        has("path", Text),
+        has("line", Number),
+        has("excerpt", Text),
+        has("revision", Text),
+        has("found_at", Moment),
+        has("revoked", Switch),
+        has("in_history", Switch),
+    ],
+};
