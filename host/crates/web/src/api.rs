@@ -32,7 +32,7 @@ pub(crate) mod spaces;
 pub(crate) mod ssh;
 #[cfg(test)]
 mod tests;
-mod time;
+pub(crate) mod time;
 pub(crate) mod tokens;
 pub(crate) mod types;
 pub(crate) mod usage;

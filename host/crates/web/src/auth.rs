@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use spaceport_control::service::{OauthBearer, SignedIn};
+use spaceport_control::service::{OauthBearer, Session, SignedIn};
 use spaceport_core::id::SpaceId;
 use spaceport_core::permission::{Action, Actor, TokenRole};
 
@@ -35,19 +35,27 @@ pub(crate) struct Signed(pub(crate) Arc<SignedIn>);
 #[derive(Clone)]
 pub(crate) struct Listener {
     pub(crate) actor: Actor,
-    token: Option<String>,
+    known_by: KnownBy,
+}
+
+/// By what a listener is known, now and later.
+#[derive(Clone)]
+enum KnownBy {
+    Nothing,
+    Token(String),
+    Session(Session),
 }
 
 impl Listener {
     /// Whether they may do this with a Space now, with a token that is good now.
     pub(crate) fn may(&self, app: &AppState, action: Action, space: SpaceId) -> bool {
-        let actor = match &self.token {
-            None => Actor::Nobody,
-            Some(token) => match app.control.accounts().authenticate(token) {
-                Ok(Some(signed)) => Actor::User(signed.user),
-                Ok(None) | Err(_) => return false,
-            },
+        let user = match &self.known_by {
+            KnownBy::Nothing => return app.control.may(&Actor::Nobody, action, space).unwrap_or(false),
+            KnownBy::Token(token) => app.control.accounts().authenticate(token).map(|found| found.map(|it| it.user)),
+            KnownBy::Session(session) => app.control.renewed(session).map(|found| found.map(|it| it.user)),
         };
+        let Ok(Some(user)) = user else { return false };
+        let actor = Actor::User(user);
         app.control.may(&actor, action, space).unwrap_or(false)
     }
 }
@@ -136,7 +144,11 @@ impl FromRequestParts<AppState> for Listener {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let Caller(actor) = Caller::from_request_parts(parts, state).await?;
-        Ok(Self { actor, token: token(&parts.headers) })
+        let known_by = match token(&parts.headers) {
+            Some(token) => KnownBy::Token(token),
+            None => session::proven(&parts.headers, state)?.map_or(KnownBy::Nothing, KnownBy::Session),
+        };
+        Ok(Self { actor, known_by })
     }
 }
 

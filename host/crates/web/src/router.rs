@@ -67,10 +67,9 @@ impl AppState {
 pub fn hub_router(state: AppState) -> Router {
     Router::new()
         .merge(api(&state))
-        .merge(pages())
+        .merge(ui::routes(&state))
         .merge(git())
         .merge(oauth::routes())
-        .merge(ui::sign_in_routes())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn_with_state(state.clone(), rate::limit))
@@ -85,11 +84,6 @@ fn api(state: &AppState) -> Router<AppState> {
     let routes = discussions::routes(spaces::routes(routes));
     let routes = files::routes(running::routes(routes));
     administration::routes(routes).finish()
-}
-
-/// For people.
-fn pages() -> Router<AppState> {
-    Router::new().route("/", get(ui::front_page)).route("/spaces/{owner}/{name}", get(ui::space_page))
 }
 
 /// A Space's repository, for git itself.

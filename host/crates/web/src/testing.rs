@@ -1,5 +1,6 @@
 //! A hub in process for tests: real database, real git, a real fleet over a backend that does nothing.
 
+pub(crate) mod browser;
 mod scanner;
 
 use std::path::Path;

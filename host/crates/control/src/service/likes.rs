@@ -66,6 +66,12 @@ impl Control {
         Ok(())
     }
 
+    /// Whether the actor likes a Space.
+    pub fn is_liked(&self, actor: &Actor, space: SpaceId) -> ServiceResult<bool> {
+        let Actor::User(user) = actor else { return Ok(false) };
+        Ok(self.inner.db.likes().get(&(space, user.id)).map_err(read_failed)?.is_some())
+    }
+
     /// Who likes a Space, who liked it last first.
     pub fn likers(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<Vec<Account>> {
         let space = self.space(actor, path, Action::See)?;

@@ -39,6 +39,10 @@ pub struct SpaceFilter {
     pub datasets: Vec<String>,
     /// That use any model or dataset.
     pub is_linked: bool,
+    /// On this hardware only.
+    pub hardware: Option<String>,
+    /// Those first that their owners have pinned.
+    pub is_pinned_first: bool,
     /// In which order.
     pub sort: SortBy,
     /// The other way round.
@@ -107,6 +111,7 @@ impl Control {
         let mut found: Vec<(u64, Arc<Space>)> = all
             .iter()
             .filter(|space| filter.owner.as_ref().is_none_or(|owner| is_owner(space, owner)))
+            .filter(|space| filter.hardware.as_ref().is_none_or(|hardware| space.hardware == *hardware))
             .filter(|space| is_seen(space))
             .filter(|space| {
                 let manifest = || self.inner.fleet.manifest(space.id);
@@ -118,7 +123,12 @@ impl Control {
             let by_rank = if filter.is_ascending { a_rank.cmp(b_rank) } else { b_rank.cmp(a_rank) };
             by_rank.then_with(|| a.path.cmp(&b.path))
         });
-        Ok(found.into_iter().map(|(_, space)| space).collect())
+        let mut found: Vec<Arc<Space>> = found.into_iter().map(|(_, space)| space).collect();
+        if filter.is_pinned_first {
+            // The order among the others stays.
+            found.sort_by_cached_key(|space| !self.inner.fleet.manifest(space.id).is_some_and(|it| is_pinned(&it)));
+        }
+        Ok(found)
     }
 
     /// A Space with its repository at a revision, by default the deploy branch's head.
@@ -267,6 +277,12 @@ impl SpaceView {
         let written = texts(&card, "tags").into_iter().map(str::to_owned);
         std::iter::once(self.sdk.as_str().to_owned()).chain(written).collect()
     }
+}
+
+/// Whether a front matter wants its Space to be first. Most say nothing of it, which shows without reading them as JSON.
+fn is_pinned(manifest: &Manifest) -> bool {
+    may_hold(&manifest.card, "pinned")
+        && card_json(Some(&manifest.card)).get("pinned").and_then(|value| value.as_bool()).unwrap_or(false)
 }
 
 fn card_json(card: Option<&str>) -> Card {

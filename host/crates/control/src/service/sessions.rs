@@ -94,12 +94,19 @@ impl Control {
 
     /// The session that a browser shows.
     pub fn session(&self, cookie: &str) -> ServiceResult<Option<Session>> {
-        let db = &self.inner.db;
         let Some(shown) = Credential::parse(Kind::Session, cookie) else { return Ok(None) };
-        let Some(row) = db.web_sessions().get(&(shown.account, shown.hash)).map_err(read_failed)? else {
-            return Ok(None);
-        };
-        let Some(account) = db.accounts().get(&shown.account).map_err(read_failed)? else { return Ok(None) };
+        self.session_of(shown.account, shown.hash)
+    }
+
+    /// The same session as it is now, if it has not ended.
+    pub fn renewed(&self, session: &Session) -> ServiceResult<Option<Session>> {
+        self.session_of(session.user.id, session.hash)
+    }
+
+    fn session_of(&self, account: AccountId, hash: TokenHash) -> ServiceResult<Option<Session>> {
+        let db = &self.inner.db;
+        let Some(row) = db.web_sessions().get(&(account, hash)).map_err(read_failed)? else { return Ok(None) };
+        let Some(account) = db.accounts().get(&account).map_err(read_failed)? else { return Ok(None) };
         let is_token_gone = match row.token {
             Some(token) => db.tokens().get(&token).map_err(read_failed)?.is_none(),
             None => false,
@@ -108,7 +115,7 @@ impl Control {
             return Ok(None);
         }
         let user = self.inner.accounts.user(account, row.role)?;
-        Ok(Some(Session { user, since: row.created_at, hash: shown.hash }))
+        Ok(Some(Session { user, since: row.created_at, hash }))
     }
 
     /// Ends a session.

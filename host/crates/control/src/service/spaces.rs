@@ -54,6 +54,11 @@ pub struct SpaceChanges {
 }
 
 impl Control {
+    /// The kinds of Spaces that this host runs.
+    pub fn kinds(&self) -> Vec<String> {
+        self.inner.fleet.sdks().into_iter().map(String::from).collect()
+    }
+
     /// Creates a Space with its first commit.
     pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Settled<Space>> {
         let (user, owner, path) = self.free_place(actor, new.owner.as_ref(), &new.name)?;

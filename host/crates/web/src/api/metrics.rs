@@ -2,23 +2,31 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use serde::Serialize;
+use serde_json::{Value, json};
+use spaceport_control::metrics::LATENCY_BOUNDS_MS;
+use spaceport_control::sampler::Minute;
 use spaceport_control::service::UsageView;
 use spaceport_core::permission::Action;
 use tokio::time::{Instant, sleep_until};
 
+use super::time::iso;
 use super::told_to;
-use crate::auth::Listener;
-use crate::error::ApiResult;
-use crate::extract::SpaceAt;
+use crate::auth::{Caller, Listener};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{QueryPairs, SpaceAt};
 use crate::router::AppState;
 use crate::sse::event_stream;
 
 /// Time between two readings.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Minutes that are kept.
+const MOST_MINUTES: u64 = 24 * 60;
+const MICROS_PER_MILLI: f64 = 1000.0;
 /// Thousandths of a vCPU in one.
 const MILLICORES: f64 = 1000.0;
 
@@ -64,6 +72,78 @@ pub(crate) async fn metrics(
     Ok(event_stream(move || listener.may(&app, Action::SeeSettings, space), readings))
 }
 
+/// What a Space did in one minute.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MinuteJson {
+    at: String,
+    requests: u64,
+    failed: u64,
+    cache_hits: u64,
+    sent_bytes: u64,
+    /// Time to the head of an answer: what half of them took at most.
+    latency_p50_ms: u64,
+    /// What 99 of 100 took at most.
+    latency_p99_ms: u64,
+    cpu_ms: f64,
+    fuel: u64,
+    memory_bytes: u64,
+    instances: u64,
+    cold_starts: u64,
+    /// What those took together.
+    cold_start_ms: f64,
+}
+
+/// What a Space did by the minute: of the last `minutes`, the oldest first.
+pub(crate) async fn history(
+    State(app): State<AppState>,
+    Caller(actor): Caller,
+    SpaceAt(path): SpaceAt,
+    query: QueryPairs,
+) -> ApiResult<Json<Value>> {
+    let minutes = match query.get("minutes").map(str::parse::<u64>) {
+        None => MOST_MINUTES,
+        Some(Ok(minutes)) if (1..=MOST_MINUTES).contains(&minutes) => minutes,
+        Some(_) => return Err(ApiError::bad_request(format!("minutes is a number from 1 to {MOST_MINUTES}"))),
+    };
+    let last = Duration::from_secs(minutes * 60);
+    let found = app.control.minutes(&actor, &path, last).map_err(told_to(&actor))?;
+    let items: Vec<MinuteJson> = found.iter().map(minute_json).collect();
+    Ok(Json(json!({ "items": items, "next": null })))
+}
+
+fn minute_json(minute: &Minute) -> MinuteJson {
+    let bucket = &minute.bucket;
+    MinuteJson {
+        at: iso(minute.at),
+        requests: bucket.requests,
+        failed: bucket.faults,
+        cache_hits: bucket.cache_hits,
+        sent_bytes: bucket.response_bytes,
+        latency_p50_ms: latency_at(&bucket.latency, 0.5),
+        latency_p99_ms: latency_at(&bucket.latency, 0.99),
+        cpu_ms: bucket.cpu_us as f64 / MICROS_PER_MILLI,
+        fuel: bucket.fuel,
+        memory_bytes: bucket.memory_bytes,
+        instances: bucket.instances,
+        cold_starts: bucket.cold_starts,
+        cold_start_ms: bucket.cold_start_us as f64 / MICROS_PER_MILLI,
+    }
+}
+
+/// The bound, in milliseconds, under which a part of the counted requests lies. Those over the last are told by it.
+fn latency_at(counts: &[u64], part: f64) -> u64 {
+    let wanted = (counts.iter().sum::<u64>() as f64 * part).ceil();
+    let mut seen = 0;
+    for (count, bound) in counts.iter().zip(LATENCY_BOUNDS_MS) {
+        seen += count;
+        if seen > 0 && seen as f64 >= wanted {
+            return bound;
+        }
+    }
+    if wanted > 0.0 { LATENCY_BOUNDS_MS.last().copied().unwrap_or_default() } else { 0 }
+}
+
 fn reading(before: &UsageView, now: &UsageView) -> Reading {
     let cpu = now.usage.cpu.saturating_sub(before.usage.cpu).as_secs_f64();
     let most = now.vcpu * INTERVAL.as_secs_f64();
@@ -83,6 +163,14 @@ mod tests {
     use spaceport_control::ports::Usage;
 
     use super::*;
+
+    #[test]
+    fn latency_is_told_by_the_bound_of_its_bucket() {
+        assert_eq!(latency_at(&[], 0.5), 0);
+        assert_eq!(latency_at(&[0; 11], 0.99), 0);
+        let counts = [50, 0, 49, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert_eq!((latency_at(&counts, 0.5), latency_at(&counts, 0.99), latency_at(&counts, 1.0)), (1, 5, 30_000));
+    }
 
     #[test]
     fn usage_is_told_as_a_part_of_what_there_is() {

@@ -91,6 +91,8 @@ fn filter(query: &QueryPairs) -> ApiResult<Option<SpaceFilter>> {
         is_linked: query.is_set("linked"),
         sort,
         is_ascending: query.get("direction") == Some("1"),
+        hardware: None,
+        is_pinned_first: false,
     }))
 }
 

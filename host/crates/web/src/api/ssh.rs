@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::SshKeyView;
+use spaceport_core::name::SpacePath;
 use spaceport_core::ssh::Fingerprint;
 
 use super::items::ListAt;
@@ -28,6 +29,13 @@ pub struct SshDoor {
     pub key: String,
     /// Its fingerprint, as a client shows it when it asks.
     pub fingerprint: String,
+}
+
+impl SshDoor {
+    /// The address under which git clones a Space.
+    pub(crate) fn clone_url(&self, path: &SpacePath) -> String {
+        format!("ssh://git@{}:{}/spaces/{path}", self.host, self.port)
+    }
 }
 
 /// The body of `POST /api/settings/keys`.

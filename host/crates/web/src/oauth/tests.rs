@@ -1,4 +1,3 @@
-mod browser;
 mod device;
 mod flows;
 mod log;

@@ -11,10 +11,9 @@ impl Html {
         self
     }
 
-    /// Adds another piece.
-    pub(super) fn add(&mut self, piece: &Self) -> &mut Self {
-        self.0.push_str(&piece.0);
-        self
+    /// The markup.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Adds text, or the value of a quoted attribute.
@@ -31,20 +30,6 @@ impl Html {
         }
         self
     }
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
-    ul{padding:0;list-style:none}span{color:#666}b{font:600 .75rem monospace;background:#eee;padding:.1rem .4rem;border-radius:.3rem}\
-    pre{background:#fee;padding:1rem;white-space:pre-wrap}th{text-align:left;padding-right:1rem;vertical-align:top;font-weight:500}";
-
-/// A whole page.
-pub(super) fn page(title: &str, body: &Html) -> String {
-    let mut head = Html::default();
-    head.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>");
-    head.text(title).raw("</title><style>").raw(STYLE).raw("</style></head><body>");
-    head.0.push_str(&body.0);
-    head.raw("</body></html>\n");
-    head.0
 }
 
 #[cfg(test)]

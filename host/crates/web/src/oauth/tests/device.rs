@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use super::browser::{Browser, field, form, location};
+use crate::testing::browser::{Browser, field, form, location};
 use crate::testing::{TestHub, request};
 
 const CLIENT: &str = "26be6b09-91c5-47da-9861-d2d2bb7a7e36";

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::browser::{Browser, VERIFIER, field, form, location, question, sent_back, space};
+use crate::testing::browser::{Browser, VERIFIER, field, form, location, question, sent_back, space};
 use crate::testing::{TestHub, request};
 
 const PAGE: &str = "http://ada-page.static.spaces.test/";

@@ -1,7 +1,7 @@
 //! Questions that are wrong, or are answered with no.
 
-use super::browser::{Browser, field, location, question, sent_back, space};
 use crate::testing::TestHub;
+use crate::testing::browser::{Browser, field, location, question, sent_back, space};
 
 const PAGE: &str = "http://ada-page.static.spaces.test/back?x=1";
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
 
-use super::browser::{Browser, field, location};
+use crate::testing::browser::{Browser, field, location};
 use crate::testing::{TestHub, request};
 
 const PASSWORD: &str = "correct horse battery";

@@ -101,6 +101,8 @@ const BEARER: &str = "SSSSSSSS";
 const NO_CLIENT: &str = ".SSSSSSS";
 /// A page, which tells nobody to sign in.
 const PAGE: &str = "HH.....H";
+/// The same of who sees its settings.
+const SETTINGS_PAGE: &str = "HHF....H";
 
 const FINGERPRINT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 const MULTILINE: &str = "application/x-ndjson";
@@ -125,6 +127,8 @@ fn host() -> Vec<Row> {
         row("GET /api/openapi.json", OPEN),
         row("GET /readyz", OPEN),
         row("GET /", OPEN),
+        row("GET /{param}", OPEN).param("ada"),
+        row("GET /assets/{rev}/{param}", OPEN).param("page.js"),
         row("GET /.well-known/openid-configuration", OPEN),
         row("GET /.well-known/oauth-authorization-server", OPEN),
         row("GET /oauth/jwks", OPEN),
@@ -239,6 +243,9 @@ fn admin() -> Vec<Row> {
 fn spaces() -> Vec<Row> {
     vec![
         row("GET /spaces/{owner}/{name}", PAGE),
+        row("GET /spaces/{owner}/{name}/logs", SETTINGS_PAGE),
+        row("GET /spaces/{owner}/{name}/metrics", SETTINGS_PAGE),
+        row("GET /spaces/{owner}/{name}/releases", PAGE),
         row("POST /api/repos/create", CREATE)
             .body(r#"{"name":"NAME","organization":"lab","type":"space","sdk":"static"}"#),
         row("DELETE /api/repos/delete", WRITE).body(r#"{"name":"page","organization":"lab","type":"space"}"#),
@@ -298,6 +305,7 @@ fn running() -> Vec<Row> {
         row("GET /api/spaces/{owner}/{name}/logs/{param}", SETTINGS).param("run"),
         row("GET /api/spaces/{owner}/{name}/events", SEE),
         row("GET /api/spaces/{owner}/{name}/metrics", SETTINGS),
+        row("GET /api/spaces/{owner}/{name}/metrics/history", SETTINGS),
         row("POST /api/spaces/{owner}/{name}/dev-mode", WRITE).body(r#"{"enabled":false}"#),
         row("POST /api/spaces/{owner}/{name}/replicas", WRITE).body(r#"{"replicas":1}"#),
         row("PUT /api/spaces/{owner}/{name}/volumes", WRITE).body(r#"{"volumes":[]}"#),

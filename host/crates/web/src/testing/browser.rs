@@ -3,31 +3,32 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request};
+use serde_json::Value;
 use url::Url;
 
-use crate::testing::{Answer, TestHub};
+use super::{Answer, TestHub};
 
 /// SHA-256 of [`VERIFIER`] in base64url.
-pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The example of RFC 7636.
-pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// A browser at a hub.
-pub(super) struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     hub: &'a TestHub,
-    pub(super) cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// What it says of the page that sends a form.
-    pub(super) site: &'static str,
+    pub(crate) site: &'static str,
 }
 
 impl<'a> Browser<'a> {
-    pub(super) fn new(hub: &'a TestHub) -> Self {
+    pub(crate) fn new(hub: &'a TestHub) -> Self {
         Self { hub, cookies: BTreeMap::new(), site: "same-origin" }
     }
 
     /// One in which somebody has signed in by a token.
-    pub(super) async fn signed_in(hub: &'a TestHub, token: &str) -> Self {
+    pub(crate) async fn signed_in(hub: &'a TestHub, token: &str) -> Self {
         let mut browser = Self::new(hub);
         let page = browser.get("/login").await.expect(200);
         let form = [("form", field(&page, "form")), ("name", String::new()), ("secret", token.to_owned())];
@@ -35,12 +36,13 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::get(path).header("cookie", self.cookie()).body(Body::empty()).unwrap();
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        let request = Request::get(path).header("cookie", self.cookie()).header("accept", "text/html,*/*;q=0.8");
+        let request = request.body(Body::empty()).unwrap();
         self.take(request).await
     }
 
-    pub(super) async fn send(&mut self, path: &str, form: &[(&str, String)]) -> Answer {
+    pub(crate) async fn send(&mut self, path: &str, form: &[(&str, String)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = Request::post(path)
             .header("cookie", self.cookie())
@@ -51,7 +53,18 @@ impl<'a> Browser<'a> {
         self.take(request).await
     }
 
-    pub(super) fn cookie(&self) -> String {
+    /// What a script of a page does: a call with the token of the page.
+    pub(crate) async fn call(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let page = self.get("/").await.expect(200);
+        let mut request = super::request(method, path, None, body);
+        let headers = request.headers_mut();
+        headers.insert("cookie", self.cookie().parse().unwrap());
+        headers.insert("sec-fetch-site", self.site.parse().unwrap());
+        headers.insert("x-csrf-token", page_token(&page).parse().unwrap());
+        self.take(request).await
+    }
+
+    pub(crate) fn cookie(&self) -> String {
         let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")
     }
@@ -70,15 +83,23 @@ impl<'a> Browser<'a> {
     }
 
     /// Agrees to what a page asks, or does not.
-    pub(super) async fn answer(&mut self, page: &Answer, answer: &str) -> Answer {
+    pub(crate) async fn answer(&mut self, page: &Answer, answer: &str) -> Answer {
         let form = [("form", field(page, "form")), ("request", field(page, "request")), ("answer", answer.to_owned())];
         self.send("/oauth/consent", &form).await
     }
 }
 
+/// The token of a page, by which its scripts act.
+#[track_caller]
+pub(crate) fn page_token(page: &Answer) -> String {
+    let (_, rest) =
+        page.text().split_once("name=\"page-token\" content=\"").expect("the page of somebody who is signed in");
+    rest.split('"').next().unwrap().to_owned()
+}
+
 /// The value of a hidden field, as a browser reads it.
 #[track_caller]
-pub(super) fn field(page: &Answer, name: &str) -> String {
+pub(crate) fn field(page: &Answer, name: &str) -> String {
     let text = page.text();
     let start = format!("name=\"{name}\" value=\"");
     let (_, rest) = text.split_once(&start).unwrap_or_else(|| panic!("no field {name} in {text}"));
@@ -90,21 +111,21 @@ pub(super) fn field(page: &Answer, name: &str) -> String {
 
 /// Where an answer leads.
 #[track_caller]
-pub(super) fn location(answer: &Answer) -> String {
+pub(crate) fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").unwrap().to_owned()
 }
 
 /// The parameters with which a user is sent back.
 #[track_caller]
-pub(super) fn sent_back(answer: &Answer, address: &str) -> BTreeMap<String, String> {
+pub(crate) fn sent_back(answer: &Answer, address: &str) -> BTreeMap<String, String> {
     let location = location(answer);
     assert!(location.starts_with(address), "{location}");
     Url::parse(&location).unwrap().query_pairs().into_owned().collect()
 }
 
 /// A Space of ada's that signs users in; its client id.
-pub(super) async fn space(hub: &TestHub, name: &str, sdk: &str, front: &str) -> String {
+pub(crate) async fn space(hub: &TestHub, name: &str, sdk: &str, front: &str) -> String {
     hub.create(name, sdk).await;
     let readme = format!("---\nsdk: {sdk}\nhf_oauth: true\n{front}---\n");
     hub.commit(name, &[("README.md", &readme), ("index.html", "page"), ("app.wasm", "app")]).await.expect(200);
@@ -116,7 +137,7 @@ pub(super) async fn space(hub: &TestHub, name: &str, sdk: &str, front: &str) -> 
 }
 
 /// The address of a question, as libraries for pages write it.
-pub(super) fn question(client: &str, redirect: &str, more: &[(&str, &str)]) -> String {
+pub(crate) fn question(client: &str, redirect: &str, more: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", client).append_pair("redirect_uri", redirect).append_pair("response_type", "code");
     let set: Vec<&str> = more.iter().map(|(name, _)| *name).collect();
@@ -130,7 +151,7 @@ pub(super) fn question(client: &str, redirect: &str, more: &[(&str, &str)]) -> S
 }
 
 /// A program's form.
-pub(super) fn form(path: &str, pairs: &[(&str, &str)], basic: Option<(&str, &str)>) -> Request<Body> {
+pub(crate) fn form(path: &str, pairs: &[(&str, &str)], basic: Option<(&str, &str)>) -> Request<Body> {
     use base64::Engine;
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let mut request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");

@@ -1,0 +1,68 @@
+// The head of every page of a Space, and the frame of its app.
+
+import { attempt, call, notice, onSubmit } from './page.js';
+import { follow, show } from './live.js';
+
+const head = document.querySelector('[data-space]');
+const path = head.dataset.space;
+const api = `/api/spaces/${path}`;
+const SERVED = ['RUNNING', 'RUNNING_BUILDING', 'RUNNING_APP_STARTING', 'SLEEPING'];
+
+const frame = document.getElementById('app');
+if (frame) {
+  // What the page was asked with goes on to the app, once.
+  const address = new URL(frame.dataset.src);
+  for (const [name, value] of new URLSearchParams(location.search)) address.searchParams.append(name, value);
+  address.hash = location.hash;
+  frame.src = address;
+  addEventListener('message', (event) => {
+    if (event.source !== frame.contentWindow || event.origin !== address.origin) return;
+    const { queryString, hash, type } = event.data ?? {};
+    if (typeof queryString === 'string' || typeof hash === 'string') {
+      const here = new URL(location.href);
+      if (typeof queryString === 'string') here.search = queryString;
+      if (typeof hash === 'string') here.hash = hash;
+      history.replaceState(null, '', here);
+    }
+    if (type === 'USER_PLAN_REQUEST') {
+      const user = document.querySelector('meta[name="page-token"]') ? 'free' : 'anonymous';
+      frame.contentWindow.postMessage({ type: 'USER_PLAN', plan: { user } }, address.origin);
+    }
+  });
+}
+
+let first;
+follow(path, (runtime) => {
+  const badge = document.querySelector('#stage .badge');
+  const changed = show(badge, runtime.stage);
+  const state = `${runtime.stage} ${runtime.errorMessage ?? ''}`;
+  first ??= state;
+  // A page that tells why there is no app turns into the app, or into another reason.
+  const gap = document.getElementById('not-served');
+  if (gap && (SERVED.includes(runtime.stage) || changed || state !== first)) location.reload();
+});
+
+const like = document.getElementById('like');
+like?.addEventListener('click', () => attempt(async () => {
+  const liked = like.getAttribute('aria-pressed') === 'true';
+  await call(liked ? 'DELETE' : 'POST', `${api}/like`);
+  like.setAttribute('aria-pressed', String(!liked));
+  const count = like.querySelector('span');
+  count.textContent = Number(count.textContent) + (liked ? -1 : 1);
+}));
+
+for (const button of document.querySelectorAll('[data-act]')) {
+  button.addEventListener('click', () => attempt(async () => {
+    button.closest('details')?.removeAttribute('open');
+    await call('POST', `${api}/${button.dataset.act}`);
+    if (button.dataset.then === 'reload') location.reload();
+    notice('Done: the stage above tells how it goes on.');
+  }));
+}
+
+const duplicate = document.querySelector('[data-duplicate]');
+onSubmit(duplicate, async (data) => {
+  const repository = `${data.get('owner')}/${data.get('name')}`;
+  await call('POST', `${api}/duplicate`, { repository, private: data.get('private') === 'on' });
+  location.assign(`/spaces/${repository}`);
+});

@@ -1,0 +1,149 @@
+//! The pages of a Space: the head that all have, and the page with its app.
+
+pub(super) mod watch;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use spaceport_control::service::SpaceView;
+use spaceport_core::name::SpacePath;
+use spaceport_core::permission::{Action, Actor, Subject, can};
+use spaceport_core::space::Visibility;
+use spaceport_core::stage::Stage;
+
+use super::card::Card;
+use super::chrome::{Chrome, Reader, show};
+use crate::error::ApiResult;
+use crate::extract::SpaceAt;
+use crate::router::AppState;
+use crate::session::Visitor;
+
+/// The head of a Space's pages.
+pub(super) struct SpaceHead {
+    pub(super) card: Card,
+    /// Its name without its owner.
+    pub(super) name: String,
+    pub(super) app_url: String,
+    /// The app's address for the frame: with a pass, where not everybody may visit.
+    pub(super) frame_url: String,
+    pub(super) hub_url: String,
+    pub(super) clone_url: String,
+    pub(super) ssh_url: Option<String>,
+    pub(super) is_liked: bool,
+    pub(super) may_write: bool,
+    sees_settings: bool,
+    has_discussions: bool,
+    /// The tab that is shown.
+    pub(super) tab: &'static str,
+}
+
+impl SpaceHead {
+    /// The head of a page with this tab, for a visitor who may see the Space.
+    pub(super) fn of(app: &AppState, visitor: &Visitor, view: &SpaceView, tab: &'static str) -> ApiResult<Self> {
+        let (space, actor) = (&view.space, &visitor.actor);
+        let may = |action| can(actor, action, Subject::of(space)).is_ok();
+        let hub_url = app.control.addresses().hub_url();
+        let app_url = view.app_url.clone();
+        let needs_pass = space.visibility == Visibility::Private && matches!(actor, Actor::User(_));
+        let frame_url = match needs_pass {
+            true => format!("{app_url}/?__sign={}", app.control.visitor_pass(actor, &space.path)?),
+            false => format!("{app_url}/"),
+        };
+        Ok(Self {
+            card: Card::of(view),
+            name: space.path.name.to_string(),
+            frame_url,
+            app_url,
+            clone_url: format!("{hub_url}/spaces/{}", space.path),
+            ssh_url: app.ssh.as_ref().map(|door| door.clone_url(&space.path)),
+            hub_url,
+            is_liked: app.control.is_liked(actor, space.id)?,
+            may_write: may(Action::Write),
+            sees_settings: may(Action::SeeSettings),
+            has_discussions: !view.discussions_disabled,
+            tab,
+        })
+    }
+
+    /// The same by the Space's path.
+    pub(super) async fn at(app: &AppState, visitor: &Visitor, path: &SpacePath, tab: &'static str) -> ApiResult<Self> {
+        let view = app.control.view(&visitor.actor, path, None).await?;
+        Self::of(app, visitor, &view, tab)
+    }
+
+    /// The tabs that the visitor may see, with where they are.
+    pub(super) fn tabs(&self) -> Vec<(&'static str, &'static str)> {
+        let all = [
+            ("App", "", true),
+            ("Files", "/tree/main", true),
+            ("Community", "/discussions", self.has_discussions),
+            ("Logs", "/logs", self.sees_settings),
+            ("Metrics", "/metrics", self.sees_settings),
+            ("Releases", "/releases", self.sees_settings),
+            ("Settings", "/settings", self.sees_settings),
+        ];
+        all.into_iter().filter(|(.., is_shown)| *is_shown).map(|(name, place, _)| (name, place)).collect()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "space_app.html")]
+struct AppPage {
+    chrome: Chrome,
+    head: SpaceHead,
+    /// Whether its app answers, at once or after waking.
+    is_served: bool,
+    reason: Reason,
+    message: Option<String>,
+    queue_position: Option<usize>,
+    is_empty: bool,
+    is_paused: bool,
+}
+
+/// Why there is no app to show.
+struct Reason {
+    title: &'static str,
+    words: &'static str,
+}
+
+/// A Space's app in a frame, or why there is none.
+pub(crate) async fn app_page(
+    State(app): State<AppState>,
+    Reader { visitor, chrome }: Reader,
+    SpaceAt(path): SpaceAt,
+) -> ApiResult<Response> {
+    let view = app.control.view(&visitor.actor, &path, None).await?;
+    let stage = view.runtime.stage;
+    let page = AppPage {
+        head: SpaceHead::of(&app, &visitor, &view, "App")?,
+        is_served: is_served(stage),
+        reason: reason(stage),
+        message: view.runtime.error_message.clone(),
+        queue_position: view.runtime.queue_position,
+        is_empty: stage == Stage::NoAppFile,
+        is_paused: stage == Stage::Paused,
+        chrome,
+    };
+    show(&app, StatusCode::OK, &page)
+}
+
+/// Whether a visit is answered by the app.
+fn is_served(stage: Stage) -> bool {
+    matches!(stage, Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting | Stage::Sleeping)
+}
+
+fn reason(stage: Stage) -> Reason {
+    let (title, words) = match stage {
+        Stage::NoAppFile => ("No app yet", "The repository has no app file."),
+        Stage::ConfigError => ("The README cannot be used", "Its front matter says how the Space is built and run."),
+        Stage::Building => ("Building", "The app shows here as soon as it is built and answers."),
+        Stage::BuildError => ("The build failed", "The next commit is built anew."),
+        Stage::AppStarting => ("Starting", "The app shows here as soon as it answers."),
+        Stage::RuntimeError => ("The app does not run", "It could not be started, or has stopped by itself."),
+        Stage::Paused => ("Paused", "Its owner has paused it; visits do not wake it."),
+        Stage::Deleting => ("Being deleted", "The Space and all that it holds goes."),
+        Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting | Stage::Sleeping => ("Running", ""),
+    };
+    Reason { title, words }
+}
