@@ -9,8 +9,10 @@ mod connected;
 mod consent;
 mod device;
 mod form;
+mod hardware;
 mod home;
 mod html;
+mod new_space;
 mod sign_in;
 mod space;
 #[cfg(test)]
@@ -30,7 +32,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/", get(home::front_page))
         .route("/{param}", get(home::owner_page))
+        .route("/new-space", get(new_space::form))
         .route("/spaces/{owner}/{name}", get(space::app_page))
+        .route("/spaces/{owner}/{name}/settings", get(space::settings::settings_page))
         .route("/spaces/{owner}/{name}/logs", get(space::watch::logs_page))
         .route("/spaces/{owner}/{name}/metrics", get(space::watch::metrics_page))
         .route("/spaces/{owner}/{name}/releases", get(space::watch::releases_page))

@@ -59,6 +59,16 @@ impl Control {
         self.inner.fleet.sdks().into_iter().map(String::from).collect()
     }
 
+    /// The organizations in which a user may create Spaces.
+    pub fn organizations_to_create_in(&self, user: &User) -> ServiceResult<Vec<OwnerName>> {
+        let open = user.memberships.iter().filter(|membership| may_create(user, membership.organization).is_ok());
+        let accounts = open.map(|membership| self.inner.accounts.account_by_id(membership.organization));
+        let mut names: Vec<OwnerName> =
+            accounts.collect::<ServiceResult<Vec<_>>>()?.into_iter().flatten().map(|account| account.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Creates a Space with its first commit.
     pub async fn create_space(&self, actor: &Actor, new: NewSpace) -> ServiceResult<Settled<Space>> {
         let (user, owner, path) = self.free_place(actor, new.owner.as_ref(), &new.name)?;

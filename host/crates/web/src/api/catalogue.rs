@@ -13,7 +13,7 @@ use crate::extract::QueryPairs;
 use crate::router::AppState;
 
 /// The tag by which an author offers a Space as one to start from.
-const TEMPLATE_TAG: &str = "template";
+pub(crate) const TEMPLATE_TAG: &str = "template";
 
 /// Spaces that are tagged as templates.
 pub(crate) async fn templates(State(app): State<AppState>, Caller(actor): Caller) -> ApiResult<Json<Value>> {

@@ -25,7 +25,9 @@ files! {
     JS "live.js",
     JS "logs.js",
     JS "metrics.js",
+    JS "new_space.js",
     JS "page.js",
+    JS "settings.js",
     JS "space.js",
 }
 

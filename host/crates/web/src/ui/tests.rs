@@ -39,7 +39,7 @@ async fn spaces_are_listed_as_cards_and_found() {
         ("search=first", vec!["pinned"]),
         ("tag=demo&sdk=static", vec!["pinned"]),
         ("sdk=docker", vec![]),
-        ("hardware=cpu-basic&search=o", vec!["odd"]),
+        ("hardware=cpu-basic&search=odd", vec!["odd"]),
         ("hardware=t4-small", vec![]),
         ("owner=bob", vec![]),
         ("owner=no/name", vec![]),

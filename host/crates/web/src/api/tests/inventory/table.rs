@@ -128,6 +128,7 @@ fn host() -> Vec<Row> {
         row("GET /readyz", OPEN),
         row("GET /", OPEN),
         row("GET /{param}", OPEN).param("ada"),
+        row("GET /new-space", OPEN),
         row("GET /assets/{rev}/{param}", OPEN).param("page.js"),
         row("GET /.well-known/openid-configuration", OPEN),
         row("GET /.well-known/oauth-authorization-server", OPEN),
@@ -243,6 +244,7 @@ fn admin() -> Vec<Row> {
 fn spaces() -> Vec<Row> {
     vec![
         row("GET /spaces/{owner}/{name}", PAGE),
+        row("GET /spaces/{owner}/{name}/settings", SETTINGS_PAGE),
         row("GET /spaces/{owner}/{name}/logs", SETTINGS_PAGE),
         row("GET /spaces/{owner}/{name}/metrics", SETTINGS_PAGE),
         row("GET /spaces/{owner}/{name}/releases", PAGE),

@@ -1,0 +1,80 @@
+//! Hardware and storage as people read them.
+
+use spaceport_core::limits::Bytes;
+
+use crate::router::AppState;
+
+/// A row of the hardware table.
+pub(super) struct Flavor {
+    pub(super) name: String,
+    pub(super) pretty_name: String,
+    pub(super) cpu: String,
+    pub(super) memory: String,
+    pub(super) gpu: String,
+    pub(super) price: String,
+}
+
+/// A row of the storage table.
+pub(super) struct Tier {
+    pub(super) name: String,
+    pub(super) size: String,
+    pub(super) price: String,
+}
+
+/// The hardware on offer.
+pub(super) fn flavors(app: &AppState) -> Vec<Flavor> {
+    let rows = app.control.catalogue().hardware.iter();
+    let flavor = |row: &spaceport_core::hardware::Hardware| Flavor {
+        name: row.name.clone(),
+        pretty_name: row.pretty_name.clone(),
+        cpu: format!("{} vCPU", row.vcpu),
+        memory: size(row.memory),
+        gpu: row.gpu.as_ref().map_or_else(String::new, |gpu| {
+            format!("{} × {}, {}", gpu.count, gpu.kind.to_uppercase(), size(gpu.memory))
+        }),
+        price: match row.price_per_hour {
+            price if price > 0.0 => format!("${price:.2} an hour"),
+            _ => "Free".to_owned(),
+        },
+    };
+    rows.map(flavor).collect()
+}
+
+/// The storage on offer.
+pub(super) fn tiers(app: &AppState) -> Vec<Tier> {
+    let rows = app.control.catalogue().storage.iter();
+    let tier = |row: &spaceport_core::hardware::StorageTier| Tier {
+        name: row.name.clone(),
+        size: size(row.size),
+        price: format!("${:.2} a month", row.price_per_month),
+    };
+    rows.map(tier).collect()
+}
+
+/// A size in the largest unit of which there is at least one.
+pub(super) fn size(bytes: Bytes) -> String {
+    const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match UNITS.into_iter().find(|(_, shift)| bytes.0 >> shift > 0) {
+        None => format!("{} B", bytes.0),
+        Some((unit, shift)) => {
+            let tenths = (u128::from(bytes.0) * 10) >> shift;
+            match tenths % 10 {
+                0 => format!("{} {unit}", tenths / 10),
+                tenth => format!("{}.{tenth} {unit}", tenths / 10),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        for (bytes, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (16 << 30, "16 GiB"), (1 << 40, "1 TiB")]
+        {
+            assert_eq!(size(Bytes(bytes)), text);
+        }
+    }
+}
