@@ -18,10 +18,46 @@ static BASE: LazyLock<Url> = LazyLock::new(|| Url::parse("https://hub.invalid/")
 
 /// A comment as HTML. Line ends are kept: in a comment people mean them.
 pub(crate) fn comment(text: &str) -> String {
-    let events = Tame::new(Parser::new_ext(text, OPTIONS)).map(|event| match event {
+    let events = Tame::new(Parser::new_ext(text, OPTIONS), None).map(|event| match event {
         Event::SoftBreak => Event::HardBreak,
         event => event,
     });
+    page_of(text, events)
+}
+
+/// A file of a repository as HTML, without its front matter. Its addresses are read from where it lies.
+pub(crate) fn document(text: &str, from: Folder<'_>) -> String {
+    let text = without_front_matter(text);
+    page_of(text, Tame::new(Parser::new_ext(text, OPTIONS), Some(from)))
+}
+
+/// A folder of a repository, as addresses in one of its files mean it; both end with a slash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folder<'a> {
+    /// Where its files are shown.
+    pub(crate) pages: &'a str,
+    /// Where their contents are.
+    pub(crate) contents: &'a str,
+}
+
+fn without_front_matter(text: &str) -> &str {
+    let Some(rest) = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n")) else { return text };
+    let mut lines = rest.split_inclusive('\n');
+    let mut length = 0;
+    loop {
+        match lines.next() {
+            None => return text,
+            Some(line) => {
+                length += line.len();
+                if line.trim_end() == "---" {
+                    return rest.get(length..).unwrap_or_default();
+                }
+            }
+        }
+    }
+}
+
+fn page_of<'a>(text: &'a str, events: impl Iterator<Item = Event<'a>>) -> String {
     let mut page = String::new();
     html::push_html(&mut page, events);
     if page.len() <= MAX_HTML {
@@ -63,15 +99,27 @@ enum Became {
 }
 
 /// The events of a text without what its author must not bring in.
-struct Tame<I> {
+struct Tame<'a, I> {
     events: I,
     /// Links and images that are open, outermost first.
     open: Vec<Became>,
+    /// What relative addresses are read from.
+    from: Option<Folder<'a>>,
 }
 
-impl<'a, I: Iterator<Item = Event<'a>>> Tame<I> {
-    fn new(events: I) -> Self {
-        Self { events, open: Vec::new() }
+impl<'a, I: Iterator<Item = Event<'a>>> Tame<'a, I> {
+    fn new(events: I, from: Option<Folder<'a>>) -> Self {
+        Self { events, open: Vec::new(), from }
+    }
+
+    /// An address with what is in front of it where it is relative.
+    fn placed(&self, address: CowStr<'a>, front: impl Fn(Folder<'a>) -> &'a str) -> CowStr<'a> {
+        let is_relative = !address.starts_with(['/', '\\', '#', '?'])
+            && matches!(Url::parse(&address), Err(url::ParseError::RelativeUrlWithoutBase));
+        match self.from.filter(|_| is_relative) {
+            Some(from) => format!("{}{}", front(from), address.trim_start_matches("./")).into(),
+            None => address,
+        }
     }
 
     /// A link or an image begins; the event for it, if anything is left of it.
@@ -94,7 +142,7 @@ impl<'a, I: Iterator<Item = Event<'a>>> Tame<I> {
     }
 }
 
-impl<'a, I: Iterator<Item = Event<'a>>> Iterator for Tame<I> {
+impl<'a, I: Iterator<Item = Event<'a>>> Iterator for Tame<'a, I> {
     type Item = Event<'a>;
 
     fn next(&mut self) -> Option<Event<'a>> {
@@ -106,10 +154,12 @@ impl<'a, I: Iterator<Item = Event<'a>>> Iterator for Tame<I> {
                 Event::Start(Tag::Link { link_type, dest_url, title, .. }) => {
                     let is_mail = link_type == LinkType::Email;
                     let dest_url = if is_mail { format!("mailto:{dest_url}").into() } else { dest_url };
+                    let dest_url = self.placed(dest_url, |from| from.pages);
                     let became = if use_of(&dest_url) == Use::Nothing { Became::Nothing } else { Became::Link };
                     self.begin(became, dest_url, title)
                 }
                 Event::Start(Tag::Image { dest_url, title, .. }) => {
+                    let dest_url = self.placed(dest_url, |from| from.contents);
                     let is_inside = self.open.iter().any(|outer| *outer != Became::Nothing);
                     let became = match use_of(&dest_url) {
                         Use::Anything => Became::Image,
@@ -149,6 +199,24 @@ mod tests {
             assert_eq!(comment(text), shown, "{text:?}");
         }
         assert!(comment("|a|\n|-|\n|b|").contains("<td>b</td>"));
+    }
+
+    #[test]
+    fn addresses_in_a_file_are_read_from_its_folder() {
+        let from = Folder { pages: "/s/blob/main/docs/", contents: "/s/resolve/main/docs/" };
+        for (text, shown) in [
+            ("---\nsdk: static\n---\n# a\n", "<h1>a</h1>\n"),
+            ("---\na\n", "<hr />\n<p>a</p>\n"),
+            ("[a](b.md)", "<p><a href=\"/s/blob/main/docs/b.md\">a</a></p>\n"),
+            ("![a](./b.png)", "<p><img src=\"/s/resolve/main/docs/b.png\" alt=\"a\" /></p>\n"),
+            (
+                "[a](/b) [c](#d) [e](https://f.test/)",
+                "<p><a href=\"/b\">a</a> <a href=\"#d\">c</a> <a href=\"https://f.test/\">e</a></p>\n",
+            ),
+            ("[a](javascript:alert\\(1\\))", "<p>a</p>\n"),
+        ] {
+            assert_eq!(document(text, from), shown, "{text:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod consent;
 mod device;
 mod form;
 mod hardware;
+mod highlight;
 mod home;
 mod html;
 mod new_space;
@@ -34,6 +35,13 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/{param}", get(home::owner_page))
         .route("/new-space", get(new_space::form))
         .route("/spaces/{owner}/{name}", get(space::app_page))
+        .route("/spaces/{owner}/{name}/tree/{rev}", get(space::files::tree_page))
+        .route("/spaces/{owner}/{name}/tree/{rev}/{*path}", get(space::files::tree_page))
+        .route("/spaces/{owner}/{name}/blob/{rev}/{*path}", get(space::files::blob_page))
+        .route("/spaces/{owner}/{name}/edit/{rev}", get(space::files::edit_page))
+        .route("/spaces/{owner}/{name}/edit/{rev}/{*path}", get(space::files::edit_page))
+        .route("/spaces/{owner}/{name}/commits/{rev}", get(space::files::commits_page))
+        .route("/spaces/{owner}/{name}/commit/{rev}", get(space::files::commit_page))
         .route("/spaces/{owner}/{name}/settings", get(space::settings::settings_page))
         .route("/spaces/{owner}/{name}/logs", get(space::watch::logs_page))
         .route("/spaces/{owner}/{name}/metrics", get(space::watch::metrics_page))

@@ -7,7 +7,7 @@ use spaceport_core::discussion::pull_number;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Denied, User};
 use spaceport_core::revision::{BRANCHES, DEPLOY_BRANCH, Oid};
-use spaceport_git::{CommitError, LogEntry, MAX_REFS, RefChange, RefEntry};
+use spaceport_git::{CommitError, GitError, LogEntry, MAX_REFS, RefChange, RefEntry};
 
 use super::audit::Act;
 use super::commit::{author, commit_refused};
@@ -18,6 +18,8 @@ use super::{Control, UpdatedRef};
 
 /// Longest message of a tag or a squashed branch, in bytes: that of a commit.
 const MAX_MESSAGE: usize = 64 << 10;
+/// Longest patch of a commit that is shown, in bytes; the whole of it is in git.
+const MAX_PATCH: usize = 512 << 10;
 /// Digits of a whole commit id.
 const ID_DIGITS: usize = 40;
 
@@ -98,6 +100,26 @@ impl Control {
             false => Vec::new(),
         };
         Ok(CommitPage { head, total, commits })
+    }
+
+    /// A commit with what it changes, as a patch; whether that was cut.
+    pub async fn commit_patch(
+        &self,
+        actor: &Actor,
+        path: &SpacePath,
+        revision: &str,
+    ) -> ServiceResult<(LogEntry, String, bool)> {
+        let space = self.space(actor, path, Action::See)?;
+        let repo = self.inner.repos.repo(space.id);
+        let commit = resolve(&repo, revision).await?;
+        let mut log = repo.log(commit, 1).await.map_err(git_failed)?;
+        let entry = log.pop().ok_or_else(|| ServiceError::RevisionNotFound(revision.to_owned()))?;
+        match repo.patch(commit, MAX_PATCH).await {
+            Ok((patch, is_cut)) => Ok((entry, patch, is_cut)),
+            // Whoever made it decides how much work it is.
+            Err(GitError::Deadline { .. }) => Ok((entry, String::new(), true)),
+            Err(error) => Err(git_failed(error)),
+        }
     }
 
     /// The last commit that changed each of these paths, as of a commit.

@@ -112,15 +112,24 @@ impl Repo {
     /// What differs between two revisions, as a patch; of a long one its first `most` bytes, cut after a line. Whether it was
     /// cut.
     pub async fn diff(&self, from: Oid, to: Oid, most: usize) -> Result<(String, bool), GitError> {
-        let (from_text, to_text) = (from.to_string(), to.to_string());
+        self.patch_by("diff", &[&from.to_string(), &to.to_string()], most).await
+    }
+
+    /// The same of what a commit changes in its first parent's content, or of all that the first commit has.
+    pub async fn patch(&self, commit: Oid, most: usize) -> Result<(String, bool), GitError> {
+        let args = ["--root", "--no-commit-id", "-p", "--diff-merges=first-parent", &commit.to_string()];
+        self.patch_by("diff-tree", &args, most).await
+    }
+
+    async fn patch_by(&self, command: &'static str, what: &[&str], most: usize) -> Result<(String, bool), GitError> {
         let args =
             ["--no-color", "--no-ext-diff", "--no-textconv", "--no-prefix", "--src-prefix=a/", "--dst-prefix=b/"];
-        let args: Vec<&str> = args.into_iter().chain([from_text.as_str(), &to_text, "--"]).collect();
-        let call = Call { command: "diff", args: &args, max_output: most, deadline: READ_DEADLINE };
+        let args: Vec<&str> = args.into_iter().chain(what.iter().copied()).chain(["--"]).collect();
+        let call = Call { command, args: &args, max_output: most, deadline: READ_DEADLINE };
         let Finished { mut stdout, is_cut, .. } = match self.run_bounded(call).await? {
             cut if cut.is_cut => cut,
             whole if whole.success => whole,
-            failed => return Err(failed.into_error("diff")),
+            failed => return Err(failed.into_error(command)),
         };
         if is_cut {
             let end = stdout.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_break| line_break + 1);

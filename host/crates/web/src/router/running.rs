@@ -2,7 +2,7 @@
 
 use crate::api;
 use crate::document::Kind::{A, Anything, Integer, Many, Number, Switch, Text};
-use crate::document::shapes::space::{LOG_LINE, PREVIEW, READING, RELEASE, RUNTIME};
+use crate::document::shapes::space::{LOG_LINE, MINUTE, PREVIEW, READING, RELEASE, RUNTIME};
 use crate::document::{About, Described, Field, needs, takes, takes_null};
 
 /// A ref that is run beside the Space.
@@ -81,6 +81,14 @@ fn watched(routes: Described) -> Described {
             "/api/spaces/{owner}/{name}/metrics",
             About::one("What a Space uses, every second.").events(A(&READING)).signed(),
             api::metrics::metrics,
+        )
+        .get(
+            "/api/spaces/{owner}/{name}/metrics/history",
+            About::one("What a Space did by the minute, oldest first.")
+                .items(A(&MINUTE))
+                .query([takes("minutes", Integer, "How many of the last minutes, at most 1440: all that is kept.")])
+                .signed(),
+            api::metrics::history,
         )
 }
 

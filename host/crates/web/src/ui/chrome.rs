@@ -157,9 +157,7 @@ pub(crate) async fn error_pages(State(app): State<AppState>, request: Request, n
     let page = ErrorPage {
         title: title_of(status),
         message: message_of(&response, status),
-        may_sign_in: !chrome.is_bare
-            && chrome.user.is_none()
-            && status == StatusCode::NOT_FOUND,
+        may_sign_in: !chrome.is_bare && chrome.user.is_none() && status == StatusCode::NOT_FOUND,
         chrome,
     };
     match show(&app, status, &page) {

@@ -51,16 +51,16 @@ pub(super) fn tiers(app: &AppState) -> Vec<Tier> {
     rows.map(tier).collect()
 }
 
-/// A size in the largest unit of which there is at least one.
+/// A size in the largest unit of which there is at least one, in powers of ten, as hardware is sold.
 pub(super) fn size(bytes: Bytes) -> String {
-    const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match UNITS.into_iter().find(|(_, shift)| bytes.0 >> shift > 0) {
+    const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    match UNITS.into_iter().find(|(_, unit)| bytes.0 >= *unit) {
         None => format!("{} B", bytes.0),
-        Some((unit, shift)) => {
-            let tenths = (u128::from(bytes.0) * 10) >> shift;
+        Some((name, unit)) => {
+            let tenths = u128::from(bytes.0) * 10 / u128::from(unit);
             match tenths % 10 {
-                0 => format!("{} {unit}", tenths / 10),
-                tenth => format!("{}.{tenth} {unit}", tenths / 10),
+                0 => format!("{} {name}", tenths / 10),
+                tenth => format!("{}.{tenth} {name}", tenths / 10),
             }
         }
     }
@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn sizes_are_told_in_the_unit_that_fits() {
-        for (bytes, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (16 << 30, "16 GiB"), (1 << 40, "1 TiB")]
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (1536, "1.5 kB"), (16_000_000_000, "16 GB"), (1_000_000_000_000, "1 TB")]
         {
             assert_eq!(size(Bytes(bytes)), text);
         }

@@ -1,5 +1,6 @@
 //! The pages of a Space: the head that all have, and the page with its app.
 
+pub(super) mod files;
 pub(super) mod settings;
 pub(super) mod watch;
 
@@ -19,6 +20,9 @@ use crate::error::ApiResult;
 use crate::extract::SpaceAt;
 use crate::router::AppState;
 use crate::session::Visitor;
+
+/// Characters of a commit's id that tell it from others.
+const SHORT_ID: usize = 7;
 
 /// The head of a Space's pages.
 pub(super) struct SpaceHead {

@@ -146,6 +146,26 @@ pub(crate) const READING: Shape = Shape {
     ],
 };
 
+/// What a Space did in one minute.
+pub(crate) const MINUTE: Shape = Shape {
+    name: "Minute",
+    fields: &[
+        has("at", Moment),
+        has("requests", Number),
+        has("failed", Number),
+        has("cacheHits", Number),
+        has("sentBytes", Number),
+        has("latencyP50Ms", Number),
+        has("latencyP99Ms", Number),
+        has("cpuMs", Amount),
+        has("fuel", Number),
+        has("memoryBytes", Number),
+        has("instances", Number),
+        has("coldStarts", Number),
+        has("coldStartMs", Amount),
+    ],
+};
+
 pub(crate) const RELEASE: Shape = Shape {
     name: "Release",
     fields: &[has("number", Integer), has("revision", Text), has("createdAt", Moment), has("live", Switch)],

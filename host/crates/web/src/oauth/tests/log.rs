@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use super::browser::{Browser, field, form, location, question, sent_back, space};
+use crate::testing::browser::{Browser, field, form, location, question, sent_back, space};
 use crate::testing::{TestHub, request};
 
 const PAGE: &str = "http://ada-page.static.spaces.test/";

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::browser::{Browser, VERIFIER, form, question, sent_back, space};
+use crate::testing::browser::{Browser, VERIFIER, form, question, sent_back, space};
 use crate::testing::{Answer, TestHub, request};
 
 const PAGE: &str = "http://ada-page.static.spaces.test/";

@@ -47,7 +47,7 @@ like?.addEventListener('click', () => attempt(async () => {
   const liked = like.getAttribute('aria-pressed') === 'true';
   await call(liked ? 'DELETE' : 'POST', `${api}/like`);
   like.setAttribute('aria-pressed', String(!liked));
-  const count = like.querySelector('span');
+  const count = document.getElementById('likes');
   count.textContent = Number(count.textContent) + (liked ? -1 : 1);
 }));
 

@@ -8,14 +8,11 @@ use spaceport_control::service::ReleaseView;
 use spaceport_core::permission::Action;
 
 use super::super::chrome::{Chrome, Reader, show};
-use super::SpaceHead;
+use super::{SHORT_ID, SpaceHead};
 use crate::api::time::iso;
 use crate::error::ApiResult;
 use crate::extract::{QueryPairs, SpaceAt};
 use crate::router::AppState;
-
-/// Characters of a commit's id that tell it from others.
-const SHORT_ID: usize = 7;
 
 #[derive(Template)]
 #[template(path = "space_logs.html")]

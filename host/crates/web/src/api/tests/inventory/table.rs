@@ -245,6 +245,13 @@ fn spaces() -> Vec<Row> {
     vec![
         row("GET /spaces/{owner}/{name}", PAGE),
         row("GET /spaces/{owner}/{name}/settings", SETTINGS_PAGE),
+        row("GET /spaces/{owner}/{name}/tree/{rev}", PAGE),
+        row("GET /spaces/{owner}/{name}/tree/{rev}/{*path}", PAGE),
+        row("GET /spaces/{owner}/{name}/blob/{rev}/{*path}", PAGE),
+        row("GET /spaces/{owner}/{name}/edit/{rev}", PAGE),
+        row("GET /spaces/{owner}/{name}/edit/{rev}/{*path}", PAGE),
+        row("GET /spaces/{owner}/{name}/commits/{rev}", PAGE),
+        row("GET /spaces/{owner}/{name}/commit/{rev}", PAGE),
         row("GET /spaces/{owner}/{name}/logs", SETTINGS_PAGE),
         row("GET /spaces/{owner}/{name}/metrics", SETTINGS_PAGE),
         row("GET /spaces/{owner}/{name}/releases", PAGE),
