@@ -240,7 +240,7 @@ async fn the_kind_that_a_readme_names_is_kept_before_anything_is_built() {
     let path = host.create("page").await.unwrap().path;
     let put = FileChange::Put { path: "README.md".into(), content: "---\nsdk: wasm\n---\n".into() };
     let new = NewCommit { summary: "an app".into(), changes: vec![put], ..NewCommit::default() };
-    host.control.commit(&host.ada, &path, "main", new).await.unwrap().value;
+    host.control.commit(&host.ada, &path, "main", new).await.unwrap();
     assert_eq!(host.control.space(&host.ada, &path, Action::See).unwrap().sdk, Sdk::Wasm);
 }
 

@@ -58,8 +58,8 @@ async fn every_change_is_in_the_audit_log_and_no_secret_is() {
     step();
     let put = FileChange::Put { path: "a.txt".into(), content: "a".into() };
     let commit = NewCommit { summary: "s".into(), changes: vec![put], ..NewCommit::default() };
-    control.commit(ada, &path, "main", commit.clone()).await.unwrap().value;
-    control.commit(ada, &path, "main", commit).await.unwrap().value;
+    control.commit(ada, &path, "main", commit.clone()).await.unwrap();
+    control.commit(ada, &path, "main", commit).await.unwrap();
     step();
     control.create_branch(ada, &path, "b", None).await.unwrap();
     step();
