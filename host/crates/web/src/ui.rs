@@ -42,6 +42,8 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/spaces/{owner}/{name}/edit/{rev}/{*path}", get(space::files::edit_page))
         .route("/spaces/{owner}/{name}/commits/{rev}", get(space::files::commits_page))
         .route("/spaces/{owner}/{name}/commit/{rev}", get(space::files::commit_page))
+        .route("/spaces/{owner}/{name}/discussions", get(space::community::list_page))
+        .route("/spaces/{owner}/{name}/discussions/{number}", get(space::community::discussion_page))
         .route("/spaces/{owner}/{name}/settings", get(space::settings::settings_page))
         .route("/spaces/{owner}/{name}/logs", get(space::watch::logs_page))
         .route("/spaces/{owner}/{name}/metrics", get(space::watch::metrics_page))

@@ -58,7 +58,7 @@ pub(crate) struct SetStatus {
 }
 
 /// `{owner}/{name}/discussions/{number}` of the address.
-pub(crate) struct DiscussionAt(SpacePath, u64);
+pub(crate) struct DiscussionAt(pub(crate) SpacePath, pub(crate) u64);
 
 impl<S: Send + Sync> FromRequestParts<S> for DiscussionAt {
     type Rejection = ApiError;

@@ -1,5 +1,6 @@
 //! The pages of a Space: the head that all have, and the page with its app.
 
+pub(super) mod community;
 pub(super) mod files;
 pub(super) mod settings;
 pub(super) mod watch;

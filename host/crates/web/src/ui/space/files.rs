@@ -390,7 +390,7 @@ async fn text_of(found: &FoundFile) -> ApiResult<Option<String>> {
 }
 
 /// A revision as it stands in an address: one segment, whatever its name has.
-fn encoded_segment(text: &str) -> String {
+pub(super) fn encoded_segment(text: &str) -> String {
     encoded(text).replace('/', "%2F")
 }
 

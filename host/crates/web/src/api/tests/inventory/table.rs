@@ -245,6 +245,8 @@ fn spaces() -> Vec<Row> {
     vec![
         row("GET /spaces/{owner}/{name}", PAGE),
         row("GET /spaces/{owner}/{name}/settings", SETTINGS_PAGE),
+        row("GET /spaces/{owner}/{name}/discussions", PAGE),
+        row("GET /spaces/{owner}/{name}/discussions/{number}", PAGE),
         row("GET /spaces/{owner}/{name}/tree/{rev}", PAGE),
         row("GET /spaces/{owner}/{name}/tree/{rev}/{*path}", PAGE),
         row("GET /spaces/{owner}/{name}/blob/{rev}/{*path}", PAGE),
