@@ -39,6 +39,8 @@ pub struct Manifest {
     pub app_build_command: Option<String>,
     /// Headers added to every response of the app (names and values in lower case, of the three allowed names).
     pub custom_headers: BTreeMap<String, String>,
+    /// Whether its owner wants it first on lists for people.
+    pub is_pinned: bool,
     /// Whether other sites may not frame the app.
     pub disable_embedding: bool,
     /// Time a start may take.

@@ -22,7 +22,7 @@ use super::view::SpaceView;
 use crate::linked::of_revision;
 
 /// A front matter as JSON.
-pub(super) type Card = serde_json::Map<String, Value>;
+type Card = serde_json::Map<String, Value>;
 
 /// Which Spaces are listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -126,7 +126,9 @@ impl Control {
         let mut found: Vec<Arc<Space>> = found.into_iter().map(|(_, space)| space).collect();
         if filter.is_pinned_first {
             // The order among the others stays.
-            found.sort_by_cached_key(|space| !self.inner.fleet.manifest(space.id).is_some_and(|it| is_pinned(&it)));
+            found.sort_by_cached_key(|space| {
+                !self.inner.fleet.manifest(space.id).is_some_and(|manifest| manifest.is_pinned)
+            });
         }
         Ok(found)
     }
@@ -279,23 +281,17 @@ impl SpaceView {
     }
 }
 
-/// Whether a front matter wants its Space to be first. Most say nothing of it, which shows without reading them as JSON.
-fn is_pinned(manifest: &Manifest) -> bool {
-    may_hold(&manifest.card, "pinned")
-        && card_json(Some(&manifest.card)).get("pinned").and_then(|value| value.as_bool()).unwrap_or(false)
-}
-
 fn card_json(card: Option<&str>) -> Card {
     card.and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default()
 }
 
 /// The texts of a list in a front matter.
-pub(super) fn texts<'a>(card: &'a Card, key: &str) -> Vec<&'a str> {
+fn texts<'a>(card: &'a Card, key: &str) -> Vec<&'a str> {
     card.get(key).map(texts_of).unwrap_or_default()
 }
 
 /// The texts in a list.
-fn texts_of(list: &Value) -> Vec<&str> {
+pub(super) fn texts_of(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(|text| text.as_str()).collect()
 }
 

@@ -1,14 +1,17 @@
 //! Finding Spaces by words: how well a Space fits is told by where the words of a query stand in what its author wrote.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde_json::Value;
 use spaceport_core::permission::Actor;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_core::stage::Stage;
 
 use super::Control;
 use super::error::ServiceResult;
-use super::listing::{Card, SpaceFilter, texts};
+use super::listing::{SpaceFilter, texts_of};
 use super::view::SpaceView;
 
 /// Spaces that are found at most.
@@ -40,7 +43,7 @@ pub struct SpaceQuery {
 impl Control {
     /// The Spaces that the actor may see and that fit a query, best first, each with how well: above 0, at most 1.
     pub fn search_spaces(&self, actor: &Actor, query: &SpaceQuery) -> ServiceResult<Vec<(SpaceView, f64)>> {
-        let wanted: Vec<String> = words(&query.text).take(MAX_WORDS).collect();
+        let wanted: Vec<String> = words(&query.text).take(MAX_WORDS).map(Cow::into_owned).collect();
         let filter = SpaceFilter { tags: query.tags.clone(), ..SpaceFilter::default() };
         let found = self.find(actor, &filter)?.into_iter();
         let mut found: Vec<(f64, Arc<Space>)> =
@@ -73,8 +76,10 @@ impl Control {
 
 /// Whether one of these words is anywhere in what is known of a Space. Text in JSON may be escaped, but not within a word.
 fn may_fit(wanted: &[String], space: &Space, sdk: Sdk, card: &str) -> bool {
-    let (key, card) = (space.path.key(), card.to_lowercase());
-    wanted.iter().any(|word| key.contains(word) || card.contains(word) || sdk.as_str().contains(word))
+    let key = space.path.key();
+    let is_in =
+        |card: &str| wanted.iter().any(|word| card.contains(word) || key.contains(word) || sdk.as_str().contains(word));
+    is_in(card) || is_in(&card.to_lowercase())
 }
 
 /// Whether a visitor gets an answer: a sleeper wakes.
@@ -82,19 +87,31 @@ fn is_to_be_visited(stage: Stage) -> bool {
     matches!(stage, Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting | Stage::Sleeping)
 }
 
+/// What of a front matter is looked through; the rest is not made into values, since a query looks at all Spaces.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Written {
+    title: Value,
+    short_description: Value,
+    tags: Value,
+    models: Value,
+    datasets: Value,
+}
+
 /// What an author wrote, by weight.
 fn fields(space: &Space, sdk: Sdk, card: &str) -> Vec<(f64, String)> {
-    let card: Card = serde_json::from_str(card).unwrap_or_default();
-    let text = |key: &str| card.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let written: Written = serde_json::from_str(card).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| texts_of(value).join(" ");
     vec![
-        (TITLE, text("title")),
+        (TITLE, text(&written.title)),
         (TITLE, space.path.name.to_string()),
-        (ABOUT, text("short_description")),
+        (ABOUT, text(&written.short_description)),
         (ABOUT, sdk.as_str().to_owned()),
-        (ABOUT, texts(&card, "tags").join(" ")),
+        (ABOUT, list(&written.tags)),
         (LINKED, space.path.owner.to_string()),
-        (LINKED, texts(&card, "models").join(" ")),
-        (LINKED, texts(&card, "datasets").join(" ")),
+        (LINKED, list(&written.models)),
+        (LINKED, list(&written.datasets)),
     ]
 }
 
@@ -103,22 +120,27 @@ fn relevance(wanted: &[String], fields: &[(f64, String)]) -> f64 {
     if wanted.is_empty() {
         return 0.0;
     }
-    let best = |word: &String| {
-        let weights = fields.iter().flat_map(|(weight, text)| {
-            words(text).map(move |found| match found.strip_prefix(word.as_str()) {
-                Some("") => *weight,
-                Some(_) => *weight * BEGINNING,
+    let mut best = vec![0.0_f64; wanted.len()];
+    for (weight, found) in fields.iter().flat_map(|(weight, text)| words(text).map(move |found| (*weight, found))) {
+        for (word, best) in wanted.iter().zip(&mut best) {
+            let counts = match found.strip_prefix(word.as_str()) {
+                Some("") => weight,
+                Some(_) => weight * BEGINNING,
                 None => 0.0,
-            })
-        });
-        weights.fold(0.0, f64::max)
-    };
-    let most = TITLE * wanted.len() as f64;
-    wanted.iter().map(best).sum::<f64>() / most
+            };
+            *best = best.max(counts);
+        }
+    }
+    best.iter().sum::<f64>() / (TITLE * wanted.len() as f64)
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+/// The words of a text, in lower case.
+fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let found = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    found.map(|word| match word.chars().any(char::is_uppercase) {
+        true => word.to_lowercase().into(),
+        false => word.into(),
+    })
 }
 
 #[cfg(test)]
@@ -128,7 +150,7 @@ mod tests {
     #[test]
     fn words_in_the_title_weigh_most_and_beginnings_half() {
         let fields = [(TITLE, "Image Upscaler".to_owned()), (ABOUT, "Sharper pictures".to_owned())];
-        let relevance = |query: &str| relevance(&words(query).collect::<Vec<_>>(), &fields);
+        let relevance = |query: &str| relevance(&words(query).map(Cow::into_owned).collect::<Vec<_>>(), &fields);
         assert_eq!(relevance("image"), 1.0);
         assert_eq!(relevance("IMAGE upscaler!"), 1.0);
         assert_eq!(relevance("up"), 0.5);

@@ -43,6 +43,7 @@ pub(super) fn read(card: Map<String, Value>, plugins: Plugins<'_>) -> Result<Man
         app_port: app_port(&mut fields),
         app_build_command: fields.text("app_build_command").map(str::to_owned),
         custom_headers: custom_headers(&mut fields),
+        is_pinned: fields.flag("pinned").unwrap_or(false),
         disable_embedding: fields.flag("disable_embedding").unwrap_or(false),
         startup_timeout: duration(&mut fields, "startup_duration_timeout").unwrap_or(DEFAULT_STARTUP),
         oauth: oauth(&mut fields),
@@ -86,7 +87,6 @@ fn check_presentation(fields: &mut Fields<'_>) {
     fields.one_of("colorTo", &COLORS);
     fields.one_of("header", &["mini", "default"]);
     fields.flag("fullWidth");
-    fields.flag("pinned");
     if let Some(text) = fields.text("short_description")
         && text.chars().count() > MAX_SHORT_DESCRIPTION
     {
