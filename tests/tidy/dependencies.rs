@@ -37,8 +37,9 @@ const OURS: [(&str, &[&str]); 14] = [
 ];
 
 /// What only the tests of a package may use of ours besides: the package, then what it may use.
-const TEST_ONLY: [(&str, &str); 5] = [
+const TEST_ONLY: [(&str, &str); 6] = [
     ("spaceport-container", "spaceport-backend-conformance"),
+    ("spaceport-container", "spaceport-core"),
     ("spaceport-web", "spaceport-db"),
     ("spaceport-web", "spaceport-git"),
     ("spaceport-ssh", "spaceport-db"),

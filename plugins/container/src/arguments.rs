@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use spaceport_backend_protocol::{SOCKET_ARGUMENT, SOCKET_VARIABLE};
 
+use crate::devices::DevicesConfig;
 use crate::names::{LONGEST, Names};
 
 /// Where the Engine listens unless `DOCKER_HOST` says otherwise.
@@ -26,7 +27,8 @@ const PASSED_ON: [&str; 10] = [
 
 /// How the program was called.
 pub(crate) const USAGE: &str = "spaceport-container --socket PATH [--namespace NAME] [--base-image IMAGE] [--ca-bundle FILE] \
-                                [--pip-index URL] [--docker PROGRAM]";
+                                [--pip-index URL] [--docker PROGRAM] \
+                                [--device id=ID,kind=MODEL,memory=BYTES[,node=FILE]]...";
 
 /// What the program is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) struct Arguments {
     pub(crate) engine: PathBuf,
     /// What builds go by.
     pub(crate) settings: Settings,
+    /// Where GPUs are looked for.
+    pub(crate) devices: DevicesConfig,
 }
 
 /// What builds go by.
@@ -65,6 +69,8 @@ pub(crate) enum ArgumentError {
     NoValue(String),
     #[error("--socket PATH is missing")]
     NoSocket,
+    #[error("--device: {0}")]
+    Device(String),
     #[error("--namespace: {0:?} is not 1 to {LONGEST} lower-case letters and digits")]
     Namespace(String),
     #[error("DOCKER_HOST: {0:?} is not unix:// and a path; only an engine on this machine can be used")]
@@ -83,7 +89,7 @@ impl Arguments {
         mut arguments: impl Iterator<Item = String>,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ArgumentError> {
-        let mut settings = Settings::default();
+        let (mut settings, mut devices) = (Settings::default(), DevicesConfig::default());
         let (mut socket, mut namespace) = (variable(SOCKET_VARIABLE).map(PathBuf::from), None);
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| ArgumentError::NoValue(name.clone()));
@@ -94,6 +100,7 @@ impl Arguments {
                 "--ca-bundle" => settings.ca_bundle = Some(value()?.into()),
                 "--pip-index" => settings.pip_index = Some(value()?),
                 "--docker" => settings.docker = Some(value()?.into()),
+                "--device" => devices.declared.push(value()?.parse().map_err(ArgumentError::Device)?),
                 _ => return Err(ArgumentError::Unknown(name)),
             }
         }
@@ -105,7 +112,7 @@ impl Arguments {
         };
         settings.environment =
             PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
-        Ok(Self { socket, names, engine: engine(variable)?, settings })
+        Ok(Self { socket, names, engine: engine(variable)?, settings, devices })
     }
 }
 

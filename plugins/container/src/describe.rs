@@ -2,7 +2,9 @@
 
 use bollard::models::{SystemInfo, SystemVersion};
 use rustix::fs::statvfs;
-use spaceport_backend_protocol::{Ask, Capacity, Description, Flavor, Hardware, Health, Line, Refusal, Word, limits};
+use spaceport_backend_protocol::{
+    Ask, Capacity, Description, Flavor, Gpu, Hardware, Health, Line, Refusal, Word, limits,
+};
 
 use crate::builds;
 use crate::instances::{Unit, size};
@@ -16,7 +18,10 @@ const SDKS: [&str; 3] = ["docker", "gradio", "static"];
 pub(crate) async fn health(plugin: &Plugin) -> Health {
     match plugin.engine.health().await {
         Health::Ready => match builds::client(plugin).await {
-            Ok(_) => Health::Ready,
+            Ok(_) => match plugin.guard.problem() {
+                None => Health::Ready,
+                Some(words) => Health::Unready { reason: Line::lossy(&words) },
+            },
             Err(error) => Health::Unready { reason: Line::lossy(&error.to_string()) },
         },
         unready => unready,
@@ -34,9 +39,9 @@ pub(crate) async fn describe(plugin: &Plugin, ask: &Ask) -> Result<Description, 
         name: Line::lossy("Docker"),
         version: Line::lossy(&in_words(&version)),
         sdks,
-        flavors: flavors(&ask.hardware, capacity),
+        flavors: flavors(&ask.hardware, capacity, &|gpu| plugin.guard.devices.offers(gpu).err()),
         capacity,
-        devices: Vec::new(),
+        devices: plugin.guard.devices.list(),
     })
 }
 
@@ -60,12 +65,12 @@ fn capacity(info: &SystemInfo) -> Capacity {
 
 /// Which rows can be had. A row is a promise of CPUs and memory, so one that asks for more than there is cannot; but for the
 /// least of them, which is where every Space begins: on a small machine it gets what there is.
-fn flavors(rows: &[Hardware], capacity: Capacity) -> Vec<Flavor> {
+fn flavors(rows: &[Hardware], capacity: Capacity, lacks: &dyn Fn(&Gpu) -> Option<Line>) -> Vec<Flavor> {
     let plain = rows.iter().filter(|row| row.gpu.is_none());
     let least = plain.min_by_key(|row| (row.cpu_milli, row.memory_bytes)).map(|row| &row.name);
     let refusal = |row: &Hardware| {
-        if let Some(gpu) = &row.gpu {
-            return Some(format!("{} needs {} x {}, which this machine does not have", row.name, gpu.count, gpu.kind));
+        if let Some(words) = row.gpu.as_ref().and_then(lacks) {
+            return Some(words.to_string());
         }
         let is_least = least == Some(&row.name);
         if is_least {
@@ -107,22 +112,21 @@ mod tests {
     fn what_the_machine_does_not_have_is_not_offered_but_for_the_least() {
         let mut rows = vec![row("cpu-basic", 2000, 16), row("cpu-upgrade", 8000, 32), row("cpu-wide", 2000, 64)];
         rows.push(Hardware {
-            gpu: Some(spaceport_backend_protocol::Gpu {
-                kind: "t4".parse().unwrap(),
-                count: 1,
-                memory_bytes: 16 << 30,
-            }),
+            gpu: Some(Gpu { kind: "t4".parse().unwrap(), count: 2, memory_bytes: 16 << 30 }),
             ..row("t4-small", 1000, 1)
         });
         let small = Capacity { cpu_milli: 2000, memory_bytes: 8 << 30, disk_bytes: 1 };
         let said = |capacity| -> Vec<Option<String>> {
-            flavors(&rows, capacity).into_iter().map(|flavor| flavor.refusal.map(String::from)).collect()
+            flavors(&rows, capacity, &|gpu| (gpu.count > 1).then(|| Line::lossy("there is one t4")))
+                .into_iter()
+                .map(|flavor| flavor.refusal.map(String::from))
+                .collect()
         };
         let refused = said(small);
         assert_eq!(refused[0], None);
         assert_eq!(refused[1].as_deref(), Some("cpu-upgrade has 8 vCPU, and this machine 2"));
         assert_eq!(refused[2].as_deref(), Some("cpu-wide has 64Gi of memory, and this machine 8Gi"));
-        assert!(refused[3].as_deref().is_some_and(|words| words.contains("1 x t4")));
+        assert_eq!(refused[3].as_deref(), Some("there is one t4"));
         let large = Capacity { cpu_milli: 64_000, memory_bytes: 256 << 30, disk_bytes: 1 };
         assert_eq!(said(large)[..3], [None, None, None]);
     }

@@ -5,10 +5,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -21,13 +19,10 @@ use crate::instances::{Over, label, number};
 use crate::names::{LABEL_DISK, LABEL_INSTANCE, LABEL_QUOTA};
 use crate::plugin::Plugin;
 use crate::program::say;
+use crate::usage::{self, Allowed, EVERY};
 
-/// Time between two measurements.
-const EVERY: Duration = Duration::from_secs(10);
 /// What an entry of a file system counts for at least.
 const LEAST: u64 = 4096;
-/// The unit of a file's blocks.
-const BLOCK: u64 = 512;
 
 /// The last measurement of each instance.
 #[derive(Debug, Default)]
@@ -125,22 +120,12 @@ fn source(mount: &MountPoint, kind: &str) -> Option<PathBuf> {
     mount.source.as_ref().filter(|_| is_kind).map(PathBuf::from)
 }
 
-/// Bytes of a folder and all that is in it, on its own file system. What cannot be read counts for nothing.
+/// Bytes of a folder and all that is in it. Folders so deep that nobody can name them count as too much of anything.
 pub(crate) fn tree(top: &Path) -> u64 {
-    let Ok(device) = fs::symlink_metadata(top).map(|entry| entry.dev()) else { return 0 };
-    let (mut sum, mut waiting) = (0_u64, vec![top.to_owned()]);
-    while let Some(dir) = waiting.pop() {
-        let Ok(entries) = fs::read_dir(&dir) else { continue };
-        for entry in entries.flatten() {
-            let Ok(found) = entry.metadata() else { continue };
-            // A file of several names counts once for each: it is no way to have more.
-            sum = sum.saturating_add((found.blocks() * BLOCK).max(LEAST));
-            if found.is_dir() && found.dev() == device {
-                waiting.push(entry.path());
-            }
-        }
-    }
-    sum
+    let all = Allowed { bytes: u64::MAX, files: u64::MAX };
+    // One that cannot be read has nothing that could be counted.
+    let found = usage::measure(top, all).unwrap_or_default();
+    if found.is_too_deep { limits::NUMBER } else { found.bytes.max(found.files.saturating_mul(LEAST)) }
 }
 
 #[cfg(test)]
@@ -157,7 +142,7 @@ mod tests {
         fs::create_dir(dir.path().join("d")).unwrap();
         assert_eq!(tree(dir.path()), 4 * LEAST);
         fs::write(dir.path().join("d/e"), vec![1; 100_000]).unwrap();
-        assert!((100_000..200_000).contains(&(tree(dir.path()) - 4 * LEAST)));
+        assert!((100_000..200_000).contains(&tree(dir.path())));
         let hole = fs::File::create(dir.path().join("hole")).unwrap();
         hole.set_len(1 << 40).unwrap();
         assert!(tree(dir.path()) < 1 << 20);

@@ -11,8 +11,14 @@
 //! builds     the files of a revision become an image, by BuildKit
 //! artifacts  images that nobody needs any more
 //! disk       what containers have written, and their end when it is too much
+//! guard      what has to hold before anything starts: the fence, and whose GPU is whose
 //! engine     the connection to the Engine, and what its refusals mean
 //! ```
+
+pub mod base_image;
+pub mod devices;
+pub mod network;
+pub mod usage;
 
 mod arguments;
 mod artifacts;
@@ -20,6 +26,7 @@ mod builds;
 mod describe;
 mod disk;
 mod engine;
+mod guard;
 mod instances;
 mod names;
 mod plugin;

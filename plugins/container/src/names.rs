@@ -27,6 +27,8 @@ pub(crate) const LABEL_MEMORY: &str = "dev.spaceport.memory";
 pub(crate) const LABEL_DISK: &str = "dev.spaceport.disk";
 /// Bytes that may lie at `/data`.
 pub(crate) const LABEL_QUOTA: &str = "dev.spaceport.quota";
+/// The devices that are its, with commas between them.
+pub(crate) const LABEL_DEVICES: &str = "dev.spaceport.devices";
 /// Which build made an image.
 pub(crate) const LABEL_BUILD: &str = "dev.spaceport.build";
 /// When an image was built, in seconds since 1970. An image of cached layers has the date of the layers.

@@ -11,6 +11,7 @@ use crate::arguments::{Arguments, Settings};
 use crate::builds::Builds;
 use crate::disk::Measured;
 use crate::engine::Engine;
+use crate::guard::Guard;
 use crate::instances::Ends;
 use crate::names::Names;
 
@@ -22,12 +23,13 @@ pub(crate) struct Plugin {
     pub(crate) builds: Builds,
     pub(crate) measured: Measured,
     pub(crate) ends: Ends,
+    pub(crate) guard: Guard,
     turns: Mutex<HashMap<InstanceId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Plugin {
     pub(crate) fn new(arguments: Arguments) -> Self {
-        let Arguments { names, engine, settings, .. } = arguments;
+        let Arguments { names, engine, settings, devices, .. } = arguments;
         Self {
             names,
             engine: Engine::new(engine),
@@ -35,6 +37,7 @@ impl Plugin {
             builds: Builds::default(),
             measured: Measured::default(),
             ends: Ends::default(),
+            guard: Guard::new(devices),
             turns: Mutex::default(),
         }
     }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::arguments::{Arguments, USAGE};
 use crate::plugin::Plugin;
-use crate::{disk, serve};
+use crate::{disk, guard, serve};
 
 /// Bad arguments.
 const USAGE_ERROR: u8 = 2;
@@ -52,6 +52,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     let listener = UnixListener::bind(&arguments.socket)?;
     let plugin = Arc::new(Plugin::new(arguments));
     tokio::spawn(disk::watch(plugin.clone()));
+    tokio::spawn(guard::watch(plugin.clone()));
     tokio::select! {
         outcome = serve::listen(listener, plugin) => outcome,
         () = end_of_input() => Ok(()),

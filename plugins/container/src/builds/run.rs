@@ -18,6 +18,7 @@ use super::limits::{Disk, Held, hold};
 use super::recipe::{CA_SECRET, Dockerfile, Found, PIP_SECRET, dockerfile, is_pip_told, pip_config};
 use super::{client, outcome};
 use crate::arguments::Settings;
+use crate::guard;
 use crate::instances::{Unit, size};
 use crate::names::{LABEL_BUILD, LABEL_BUILT, LABEL_NAMESPACE};
 use crate::plugin::Plugin;
@@ -45,6 +46,7 @@ pub(super) async fn run(plugin: &Plugin, request: &BuildRequest, log: &Lines) ->
 async fn attempt(plugin: &Plugin, request: &BuildRequest, log: &Lines) -> Result<BuildEvent, BuildEvent> {
     let platform = |words: &dyn std::fmt::Display| failed(Fault::Platform, &words.to_string());
     let docker = plugin.engine.client().await.map_err(|error| platform(&of_engine(&error)))?;
+    guard::hold(plugin, &docker, &request.egress).await.map_err(|refusal| platform(&refusal))?;
     let info = docker.info().await.map_err(|error| platform(&of_engine(&error)))?;
     let client = client(plugin).await.map_err(|error| platform(&error))?;
     let files = Path::new(request.files.as_str());

@@ -31,6 +31,7 @@ pub(crate) async fn stop(plugin: Arc<Plugin>, id: InstanceId, request: StopReque
             _ => {}
         }
         let stopped = expect(&plugin, &id).await?;
+        plugin.guard.devices.release(&id);
         list::instance(&plugin, &id, &stopped).await
     };
     tokio::spawn(work).await.map_err(|error| refuse(ErrorCode::Failed, &error.to_string()))?
@@ -40,21 +41,28 @@ pub(crate) async fn stop(plugin: Arc<Plugin>, id: InstanceId, request: StopReque
 pub(crate) async fn remove(plugin: Arc<Plugin>, id: InstanceId) -> Result<Removed, Refusal> {
     let work = async move {
         let _turn = plugin.turn(&id).await;
-        let there = find(&plugin, &id).await.map_err(|error| of_engine(&error))?;
-        if there.is_some() {
-            let docker = plugin.engine.client().await.map_err(|error| of_engine(&error))?;
-            let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
-            match docker.remove_container(&plugin.names.container(&id), Some(options)).await {
-                Err(error) if is_conflict(&error) => gone(&plugin, &id).await?,
-                Err(error) if !is_missing(&error) => return Err(of_engine(&error)),
-                _ => {}
-            }
-        }
-        plugin.ends.forget(&id, there.as_ref().and_then(|there| there.id.as_deref()));
-        plugin.measured.forget(&id);
+        purge(&plugin, &id).await?;
         Ok(Removed { id })
     };
     tokio::spawn(work).await.map_err(|error| refuse(ErrorCode::Failed, &error.to_string()))?
+}
+
+/// Removes an instance whose turn it is.
+pub(super) async fn purge(plugin: &Plugin, id: &InstanceId) -> Result<(), Refusal> {
+    let there = find(plugin, id).await.map_err(|error| of_engine(&error))?;
+    if there.is_some() {
+        let docker = plugin.engine.client().await.map_err(|error| of_engine(&error))?;
+        let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+        match docker.remove_container(&plugin.names.container(id), Some(options)).await {
+            Err(error) if is_conflict(&error) => gone(plugin, id).await?,
+            Err(error) if !is_missing(&error) => return Err(of_engine(&error)),
+            _ => {}
+        }
+    }
+    plugin.ends.forget(id, there.as_ref().and_then(|there| there.id.as_deref()));
+    plugin.measured.forget(id);
+    plugin.guard.devices.release(id);
+    Ok(())
 }
 
 /// Waits for a removal that is under way.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ImageConfig, NetworkCreateRequest};
-use bollard::query_parameters::{CreateContainerOptions, InspectNetworkOptions, StartContainerOptions};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ImageConfig};
+use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
 use rustix::fs::{CWD, Gid, Uid, chownat};
-use spaceport_backend_protocol::{Data, ErrorCode, Instance, InstanceId, Refusal, StartRequest};
+use spaceport_backend_protocol::{Data, ErrorCode, Gpu, Instance, InstanceId, Refusal, StartRequest};
 
 use super::spec::{Machine, USER, container};
-use super::{find, label, list};
-use crate::names::{LABEL_ARTIFACT, LABEL_NAMESPACE, Names};
+use super::{find, label, list, remove};
+use crate::devices::{Lease, LeaseError};
+use crate::guard;
+use crate::names::{LABEL_ARTIFACT, LABEL_DEVICES};
 use crate::plugin::Plugin;
 use crate::program::say;
 use crate::refusal::{is_conflict, is_missing, is_unchanged, of_engine, refuse};
@@ -29,11 +31,12 @@ pub(crate) async fn start(plugin: Arc<Plugin>, request: StartRequest) -> Result<
 async fn begin(plugin: &Plugin, request: &StartRequest) -> Result<Instance, Refusal> {
     let id = &request.id;
     let there = find(plugin, id).await.map_err(|error| of_engine(&error))?;
-    let there = match there {
-        Some(there) => there,
+    let (there, lease) = match there {
+        Some(there) => (there, None),
         None => {
-            create(plugin, request).await?;
-            super::expect(plugin, id).await?
+            let lease = request.hardware.gpu.as_ref().map(|gpu| lease(plugin, id, gpu)).transpose()?;
+            create(plugin, request, lease.as_ref()).await?;
+            (super::expect(plugin, id).await?, lease)
         }
     };
     let artifact = label(&there, LABEL_ARTIFACT).unwrap_or_default();
@@ -44,9 +47,25 @@ async fn begin(plugin: &Plugin, request: &StartRequest) -> Result<Instance, Refu
     if !is_fresh(&there) {
         return list::instance(plugin, id, &there).await;
     }
+    if request.hardware.gpu.is_some() && lease.is_none() {
+        // A start that was interrupted before it ran has no lease any more, and its devices may be another's by now.
+        remove::purge(plugin, id).await?;
+        return Box::pin(begin(plugin, request)).await;
+    }
     run(plugin, id).await?;
+    if let Some(Err(error)) = lease.map(Lease::keep) {
+        remove::purge(plugin, id).await?;
+        return Err(refuse(ErrorCode::Busy, &error.to_string()));
+    }
     let there = super::expect(plugin, id).await?;
     list::instance(plugin, id, &there).await
+}
+
+fn lease(plugin: &Plugin, id: &InstanceId, gpu: &Gpu) -> Result<Lease, Refusal> {
+    plugin.guard.devices.lease(id, gpu).map_err(|error| match error {
+        LeaseError::Busy(words) => Refusal { error: ErrorCode::Busy, message: words },
+        LeaseError::Never(words) => Refusal { error: ErrorCode::Failed, message: words },
+    })
 }
 
 /// Whether nobody has tried to start it yet.
@@ -55,17 +74,22 @@ fn is_fresh(container: &ContainerInspectResponse) -> bool {
     state.status == Some(ContainerStateStatusEnum::CREATED) && state.error.as_ref().is_none_or(String::is_empty)
 }
 
-async fn create(plugin: &Plugin, request: &StartRequest) -> Result<(), Refusal> {
+async fn create(plugin: &Plugin, request: &StartRequest, lease: Option<&Lease>) -> Result<(), Refusal> {
     let docker = plugin.engine.client().await.map_err(|error| of_engine(&error))?;
     let image = image(&docker, request).await?;
     if let Some(data) = &request.data {
         give(data)?;
     }
-    network(&docker, &plugin.names).await.map_err(|error| of_engine(&error))?;
+    guard::hold(plugin, &docker, &request.egress).await?;
     let info = docker.info().await.map_err(|error| of_engine(&error))?;
     let cpus = info.ncpu.and_then(|cpus| u64::try_from(cpus).ok()).unwrap_or(1);
     for limits_disk in [true, false] {
-        let body = container(&plugin.names, request, &image, Machine { cpus, limits_disk });
+        let mut body = container(&plugin.names, request, &image, Machine { cpus, limits_disk });
+        if let Some(lease) = lease {
+            let (host, env) = (body.host_config.get_or_insert_default(), body.env.get_or_insert_default());
+            lease.apply(host, env);
+            body.labels.get_or_insert_default().insert(LABEL_DEVICES.to_owned(), lease.ids().join(","));
+        }
         let name = Some(plugin.names.container(&request.id));
         let options = CreateContainerOptions { name, ..CreateContainerOptions::default() };
         match docker.create_container(Some(options), body).await {
@@ -107,36 +131,6 @@ fn give(data: &Data) -> Result<(), Refusal> {
             let words = format!("the folder of /data cannot be given to user {USER}: {error}");
             Err(refuse(ErrorCode::Failed, &words))
         }
-    }
-}
-
-/// Makes the network of all containers, unless it is there.
-pub(crate) async fn network(docker: &Docker, names: &Names) -> Result<(), Error> {
-    match docker.inspect_network(&names.network(), None::<InspectNetworkOptions>).await {
-        Err(error) if is_missing(&error) => {}
-        outcome => return outcome.map(drop),
-    }
-    let option = |name: &str, value: String| (format!("com.docker.network.{name}"), value);
-    let request = NetworkCreateRequest {
-        name: names.network(),
-        driver: Some("bridge".to_owned()),
-        enable_ipv6: Some(false),
-        internal: Some(false),
-        attachable: Some(false),
-        options: Some(
-            [
-                option("bridge.name", names.bridge()),
-                // Containers do not see each other.
-                option("bridge.enable_icc", "false".to_owned()),
-            ]
-            .into(),
-        ),
-        labels: Some([(LABEL_NAMESPACE.to_owned(), names.namespace().to_owned())].into()),
-        ..NetworkCreateRequest::default()
-    };
-    match docker.create_network(request).await {
-        Err(error) if is_conflict(&error) => Ok(()),
-        outcome => outcome.map(drop),
     }
 }
 
