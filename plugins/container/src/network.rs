@@ -192,7 +192,7 @@ impl Fence {
         let rules = Rules::put(policy).await?;
         let standing = standing.insert(Standing { rules, is_proven: false, looked_at: Instant::now() });
         stage::prove(&self.docker, &self.config, &standing.rules.policy).await?;
-        standing.is_proven = true;
+        (standing.is_proven, standing.looked_at) = (true, Instant::now());
         Ok(())
     }
 

@@ -24,6 +24,8 @@ const LABEL: &str = "spaceport.probe";
 const PEER_PORTS: [u16; 2] = [80, 8080];
 /// Memory of a container that does nothing.
 const MEMORY: i64 = 16 << 20;
+/// Processes and threads in it: what the engine starts it by has some too.
+const PIDS: i64 = 16;
 /// An address to ask the kernel which of this host's it would use on the way there; nothing is sent.
 const FAR: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 175, 48, 1)), 80),
@@ -151,7 +153,7 @@ fn body(network: &str) -> ContainerCreateBody {
         network_mode: Some(network.to_owned()),
         memory: Some(MEMORY),
         memory_swap: Some(MEMORY),
-        pids_limit: Some(1),
+        pids_limit: Some(PIDS),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(true),
