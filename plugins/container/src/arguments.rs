@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use spaceport_backend_protocol::{SOCKET_ARGUMENT, SOCKET_VARIABLE};
 
 use crate::devices::DevicesConfig;
@@ -27,7 +28,7 @@ const PASSED_ON: [&str; 10] = [
 
 /// How the program was called.
 pub(crate) const USAGE: &str = "spaceport-container --socket PATH [--namespace NAME] [--base-image IMAGE] [--ca-bundle FILE] \
-                                [--pip-index URL] [--docker PROGRAM] \
+                                [--pip-index URL] [--docker PROGRAM] [--allow NETWORK]... \
                                 [--device id=ID,kind=MODEL,memory=BYTES[,node=FILE]]...";
 
 /// What the program is told.
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     pub(crate) settings: Settings,
     /// Where GPUs are looked for.
     pub(crate) devices: DevicesConfig,
+    /// Networks to which Spaces may connect though they are not public, until a request says which those are: Spaces that run
+    /// on need them before anything is started.
+    pub(crate) allow: Vec<IpNet>,
 }
 
 /// What builds go by.
@@ -69,6 +73,8 @@ pub(crate) enum ArgumentError {
     NoValue(String),
     #[error("--socket PATH is missing")]
     NoSocket,
+    #[error("--allow: {0:?} is no network such as 10.0.0.0/8")]
+    Network(String),
     #[error("--device: {0}")]
     Device(String),
     #[error("--namespace: {0:?} is not 1 to {LONGEST} lower-case letters and digits")]
@@ -89,7 +95,7 @@ impl Arguments {
         mut arguments: impl Iterator<Item = String>,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ArgumentError> {
-        let (mut settings, mut devices) = (Settings::default(), DevicesConfig::default());
+        let (mut settings, mut devices, mut allow) = (Settings::default(), DevicesConfig::default(), Vec::new());
         let (mut socket, mut namespace) = (variable(SOCKET_VARIABLE).map(PathBuf::from), None);
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| ArgumentError::NoValue(name.clone()));
@@ -100,6 +106,7 @@ impl Arguments {
                 "--ca-bundle" => settings.ca_bundle = Some(value()?.into()),
                 "--pip-index" => settings.pip_index = Some(value()?),
                 "--docker" => settings.docker = Some(value()?.into()),
+                "--allow" => allow.push(network(&value()?)?),
                 "--device" => devices.declared.push(value()?.parse().map_err(ArgumentError::Device)?),
                 _ => return Err(ArgumentError::Unknown(name)),
             }
@@ -112,8 +119,12 @@ impl Arguments {
         };
         settings.environment =
             PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
-        Ok(Self { socket, names, engine: engine(variable)?, settings, devices })
+        Ok(Self { socket, names, engine: engine(variable)?, settings, devices, allow })
     }
+}
+
+fn network(text: &str) -> Result<IpNet, ArgumentError> {
+    text.parse().map_err(|_| ArgumentError::Network(text.to_owned()))
 }
 
 fn is_namespace(text: &str) -> bool {
@@ -159,6 +170,8 @@ mod tests {
         assert_eq!(words("", None), "--socket PATH is missing");
         assert_eq!(words("--socket", None), "--socket needs a value");
         assert_eq!(words("--sokcet /s", None), "--sokcet is not known");
+        assert!(words("--socket /s --allow 10.0.0.0", None).contains("is no network"));
+        assert!(words("--socket /s --device id=a", None).starts_with("--device: "));
         assert!(words("--socket /s --namespace A/b", None).contains("\"A/b\""));
         assert!(words("--socket /s", Some("tcp://10.0.0.1:2375")).contains("only an engine on this machine"));
     }

@@ -29,34 +29,51 @@ const DEVICES_EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct Guard {
     fence: OnceCell<Fence>,
     pub(crate) devices: Devices,
-    rule: Mutex<Rule>,
+    /// Held as long as it is tried: a look must not put a rule back that a start has just changed.
+    rule: tokio::sync::Mutex<Rule>,
+    /// Why the rule does not hold.
+    problem: Mutex<Option<String>>,
 }
 
 /// The network rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     ports: Vec<u16>,
     allow: Vec<IpNet>,
-    /// Why it does not hold.
-    problem: Option<String>,
 }
 
 impl Guard {
-    pub(crate) fn new(devices: DevicesConfig) -> Self {
+    pub(crate) fn new(devices: DevicesConfig, allow: Vec<IpNet>) -> Self {
         let problem = Some("the network rule for Spaces is being tried".to_owned());
-        let rule = Rule { ports: PORTS.to_vec(), allow: Vec::new(), problem };
-        Self { fence: OnceCell::new(), devices: Devices::new(devices), rule: Mutex::new(rule) }
+        Self {
+            fence: OnceCell::new(),
+            devices: Devices::new(devices),
+            rule: tokio::sync::Mutex::new(Rule { ports: PORTS.to_vec(), allow }),
+            problem: Mutex::new(problem),
+        }
     }
 
     /// Why nothing can be started.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.rule.lock().problem.clone()
+        self.problem.lock().clone()
     }
 
-    async fn hold(&self, docker: &Docker, names: &Names, ports: Vec<u16>, allow: Vec<IpNet>) -> Result<(), String> {
-        let fence = self.fence.get_or_try_init(|| async { fence(docker.clone(), names) }).await?;
-        let outcome = fence.hold(&ports, &allow).await.map_err(|error| error.to_string());
-        *self.rule.lock() = Rule { ports, allow, problem: outcome.clone().err() };
+    /// Makes sure that a rule holds: a new one, or the last.
+    async fn hold(&self, docker: &Docker, names: &Names, new: Option<Rule>) -> Result<(), String> {
+        let mut rule = self.rule.lock().await;
+        if let Some(new) = new {
+            *rule = new;
+        }
+        let outcome = match self.fence.get_or_try_init(|| async { fence(docker.clone(), names) }).await {
+            Ok(fence) => fence.hold(&rule.ports, &rule.allow).await.map_err(|error| error.to_string()),
+            Err(words) => Err(words),
+        };
+        let before = std::mem::replace(&mut *self.problem.lock(), outcome.clone().err());
+        if let Err(words) = &outcome
+            && before.as_ref() != Some(words)
+        {
+            say(words);
+        }
         outcome
     }
 }
@@ -70,7 +87,8 @@ fn fence(docker: Docker, names: &Names) -> Result<Fence, String> {
 /// Makes sure that this rule holds, before a build or a start.
 pub(crate) async fn hold(plugin: &Plugin, docker: &Docker, egress: &Egress) -> Result<(), Refusal> {
     let allow = egress.allow.iter().filter_map(|network| IpNet::new(network.address, network.prefix).ok()).collect();
-    let held = plugin.guard.hold(docker, &plugin.names, egress.ports.clone(), allow).await;
+    let rule = Rule { ports: egress.ports.clone(), allow };
+    let held = plugin.guard.hold(docker, &plugin.names, Some(rule)).await;
     held.map_err(|words| refuse(ErrorCode::Unavailable, &words))
 }
 
@@ -96,12 +114,8 @@ pub(crate) async fn watch(plugin: std::sync::Arc<Plugin>) {
 
 async fn look(plugin: &Plugin, looked: &mut Option<Instant>) -> Result<(), Error> {
     let docker = plugin.engine.client().await?;
-    let Rule { ports, allow, problem } = plugin.guard.rule.lock().clone();
-    if let Err(words) = plugin.guard.hold(&docker, &plugin.names, ports, allow).await
-        && problem.as_ref() != Some(&words)
-    {
-        say(&words);
-    }
+    // What goes wrong with it is told where it is tried, and everybody else asks for it again.
+    let _ = plugin.guard.hold(&docker, &plugin.names, None).await;
     if looked.is_none_or(|at| at.elapsed() >= DEVICES_EVERY) {
         *looked = Some(Instant::now());
         find(plugin, &docker).await?;

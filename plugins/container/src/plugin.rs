@@ -29,7 +29,7 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     pub(crate) fn new(arguments: Arguments) -> Self {
-        let Arguments { names, engine, settings, devices, .. } = arguments;
+        let Arguments { names, engine, settings, devices, allow, .. } = arguments;
         Self {
             names,
             engine: Engine::new(engine),
@@ -37,7 +37,7 @@ impl Plugin {
             builds: Builds::default(),
             measured: Measured::default(),
             ends: Ends::default(),
-            guard: Guard::new(devices),
+            guard: Guard::new(devices, allow),
             turns: Mutex::default(),
         }
     }

@@ -18,8 +18,8 @@ pub(crate) const USER: u32 = 1000;
 /// Processes and threads together: more than any app of Python's has on the largest machine, and few enough that a fork
 /// bomb is no matter.
 const PIDS: i64 = 4096;
-/// Open files of one process, as servers with many connections need them.
-const FILES: i64 = 65_536;
+/// Open files of one process: many connections, and no more than an engine may give that has no special rights itself.
+const FILES: i64 = 16_384;
 /// What a log keeps: bytes of a file, and files.
 const LOG_FILE: &str = "10m";
 const LOG_FILES: &str = "3";

@@ -25,12 +25,12 @@ fn variables_are_arguments_and_secrets_are_mounted_where_they_are_asked_for() {
     let Some(plugin) = Plugin::start() else { return };
     let file = format!(
         "{APP}ARG COLOUR\nRUN [\"/app\", \"variable\", \"COLOUR\", \"deep blue\"]\n\
-         RUN --mount=type=secret,id=TOKEN,mode=0444,required=true [\"/app\", \"expect\", \"/run/secrets/TOKEN\", \"hunter2\\n\"]\n\
+         RUN --mount=type=secret,id=TOKEN,mode=0444,required=true [\"/app\", \"expect-reversed\", \"/run/secrets/TOKEN\", \"2retnuh\"]\n\
          RUN [\"/app\", \"expect-none\", \"/run/secrets/TOKEN\"]\nRUN [\"/app\", \"say\", \"all is well\"]\nCMD [\"/app\", \"serve\"]\n"
     );
     let request = BuildRequest {
         variables: vec![variable("COLOUR", "deep blue")],
-        secrets: vec![variable("TOKEN", "hunter2\n")],
+        secrets: vec![variable("TOKEN", "hunter2")],
         ..plugin.docker_build(&file)
     };
     let (end, log) = plugin.build(&request);

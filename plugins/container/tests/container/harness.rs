@@ -1,7 +1,7 @@
 //! A plugin of the tests' own, the image of the app that runs in it, and the Engine beside it.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use bollard::query_parameters::{
 };
 use spaceport_backend_conformance::http;
 use spaceport_backend_protocol::{
-    Artifact, BuildEvent, BuildLimits, BuildRequest, Call, Egress, Hardware, Instance, InstanceId, InstanceState,
-    Instances, LogLine, Message, Recipe, Refusal, Removed, StartRequest, Stats, StopRequest, Variable, Version, decode,
-    encode,
+    Artifact, BuildEvent, BuildLimits, BuildRequest, Call, Egress, Hardware, Health, Instance, InstanceId,
+    InstanceState, Instances, LogLine, Message, Recipe, Refusal, Removed, StartRequest, Stats, StopRequest, Variable,
+    Version, decode, encode,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -42,6 +42,8 @@ pub(crate) struct Plugin {
     engine: Engine,
     arguments: Vec<String>,
     child: Child,
+    /// Builds of all plugins share one bridge of the Engine's, on which the rules of one hide those of another.
+    _alone: Option<File>,
 }
 
 /// The Engine, as the tests look at it.
@@ -74,10 +76,19 @@ pub(crate) fn socket(dir: &Path) -> PathBuf {
 impl Plugin {
     /// Starts one, unless no engine answers.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(&[])
+        let alone = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("alone")).unwrap();
+        alone.lock().unwrap();
+        let plugin = Self::begin(&[], Some(alone))?;
+        plugin.is_ready();
+        Some(plugin)
     }
 
-    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
+    /// Starts another beside one that runs.
+    pub(crate) fn beside(arguments: &[&str]) -> Option<Self> {
+        Self::begin(arguments, None)
+    }
+
+    fn begin(arguments: &[&str], alone: Option<File>) -> Option<Self> {
         let engine = match Engine::connect() {
             Ok(engine) => engine,
             Err(error) if std::env::var_os(NEEDED).is_some() => {
@@ -93,7 +104,7 @@ impl Plugin {
         let namespace = format!("t{:x}x{number}", std::process::id());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
         let child = spawn(dir.path(), &namespace, &arguments);
-        let plugin = Self { dir, namespace, engine, arguments, child };
+        let plugin = Self { dir, namespace, engine, arguments, child, _alone: alone };
         plugin.is_there();
         Some(plugin)
     }
@@ -104,6 +115,7 @@ impl Plugin {
         self.child.wait().unwrap();
         self.child = spawn(self.dir.path(), &self.namespace, &self.arguments);
         self.is_there();
+        self.is_ready();
     }
 
     /// Closes its standard input; how it ends.
@@ -114,6 +126,11 @@ impl Plugin {
 
     fn is_there(&self) {
         eventually("the plugin listens", || std::os::unix::net::UnixStream::connect(self.socket()).ok());
+    }
+
+    fn is_ready(&self) {
+        let health = || self.call::<Health>(&Call::Health, b"").ok();
+        eventually("the network rule has been tried", || (health() == Some(Health::Ready)).then_some(()));
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -252,6 +269,8 @@ impl Drop for Plugin {
             }
             let _ = docker.remove_network(&network).await;
         });
+        let table = format!("spaceport_sp_{}", self.namespace);
+        let _ = Command::new("nft").args(["delete", "table", "inet", &table]).output();
     }
 }
 

@@ -26,7 +26,7 @@ fn processes_and_files_are_counted() {
     let threads: u64 = get(address, "/threads").unwrap().parse().unwrap();
     assert!((1000..=4096).contains(&threads), "{threads}");
     let files: u64 = get(address, "/open").unwrap().parse().unwrap();
-    assert!((1000..=65_536).contains(&files), "{files}");
+    assert!((1000..=16_384).contains(&files), "{files}");
     assert_eq!(get(address, "/").as_deref(), Some("hello"));
 }
 
