@@ -85,7 +85,6 @@ pub(crate) enum ArgumentError {
 
 impl Arguments {
     /// Reads the command line and the environment of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is where the program's environment is read")]
     pub(crate) fn read() -> Result<Self, ArgumentError> {
         let variable = |name: &str| std::env::var_os(name);
         Self::parse(std::env::args().skip(1), &variable)

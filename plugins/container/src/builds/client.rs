@@ -60,7 +60,6 @@ impl Client {
     }
 
     /// The command, to which arguments may be added. It ends with whoever holds it.
-    #[expect(clippy::disallowed_methods, reason = "this is where the command is started")]
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -97,7 +97,7 @@ pub(crate) fn size(bytes: u64, unit: Unit) -> String {
     };
     let steps = [("T", 4), ("G", 3), ("M", 2), ("K", 1)].map(|(letter, power)| (letter, u64::pow(base, power)));
     match steps.iter().find(|(_, step)| bytes >= *step) {
-        Some((letter, step)) if bytes % step == 0 => format!("{}{letter}{suffix}", bytes / step),
+        Some((letter, step)) if bytes.is_multiple_of(*step) => format!("{}{letter}{suffix}", bytes / step),
         Some((letter, step)) => {
             let tenths = bytes / (step / 10);
             format!("{}.{}{letter}{suffix}", tenths / 10, tenths % 10)
