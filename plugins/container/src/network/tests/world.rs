@@ -31,6 +31,8 @@ const SINK: u16 = 9999;
 const PORTS: [u16; 2] = [80, 443];
 /// How long the links of a network may take to come up.
 const SETTLED: Duration = Duration::from_secs(60);
+/// How often silence is asked again.
+const AGAIN: usize = 2;
 /// The longest wait for an answer that is expected not to come.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -82,8 +84,16 @@ impl Namespace {
         })
     }
 
+    /// What comes of these attempts. One that nothing came back for is made again: a busy machine may have been too slow.
     pub(super) fn tries(&self, attempts: &[Attempt]) -> Vec<Outcome> {
-        self.within(|| try_here(attempts))
+        let mut outcomes = self.within(|| try_here(attempts));
+        for _ in 0..AGAIN {
+            let silent: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at] == Outcome::Silent).collect();
+            let again: Vec<Attempt> = silent.iter().map(|at| attempts[*at].clone()).collect();
+            let answers = self.within(|| try_here(&again));
+            silent.into_iter().zip(answers).for_each(|(at, answer)| outcomes[at] = answer);
+        }
+        outcomes
     }
 
     pub(super) fn connect(&self, to: &str) -> TcpStream {
