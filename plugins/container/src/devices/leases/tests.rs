@@ -120,12 +120,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
+/// Instances with their devices.
+type Listed = Vec<(InstanceId, Vec<Word>)>;
+
 /// The engine and the plugin's starts, as they really are.
 #[derive(Default)]
 struct Model {
-    running: Vec<(InstanceId, Vec<Word>)>,
+    running: Listed,
     starting: Vec<(u64, InstanceId, Vec<Word>)>,
-    answer: Option<(Mark, Vec<(InstanceId, Vec<Word>)>)>,
+    answer: Option<(Mark, Listed)>,
     started: u32,
 }
 

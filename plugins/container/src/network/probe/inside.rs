@@ -24,6 +24,8 @@ pub const INSIDE: &str = "probe-inside";
 
 /// How long an attempt waits for an answer: a network within one machine answers in less than a thousandth of it.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// Attempts to reach what has to be reached.
+const TRIES: usize = 5;
 /// How long the other half waits for this one.
 const WHOLE: Duration = Duration::from_secs(30);
 /// What a listener says to whoever reaches it.
@@ -104,9 +106,9 @@ impl Listener {
         }
     }
 
-    /// Whether one that listens so is reached from here.
+    /// Whether one that listens so is reached from here. On a busy machine that may take a moment.
     pub(in crate::network) async fn is_reached(at: SocketAddr) -> bool {
-        let reached = tokio::task::spawn_blocking(move || reaches(at) == Outcome::Reached);
+        let reached = tokio::task::spawn_blocking(move || (0..TRIES).any(|_| reaches(at) == Outcome::Reached));
         reached.await.unwrap_or(false)
     }
 }

@@ -5,10 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::network::policy::Traffic;
 use crate::network::probe::{Attempt, Outcome, try_here};
 
 pub(super) const HOST4: &str = "172.30.0.1";
@@ -28,6 +29,10 @@ pub(super) const OUTER4: &str = "198.51.100.1";
 const SINK: u16 = 9999;
 /// What the containers and the host listen on, beside [`SINK`].
 const PORTS: [u16; 2] = [80, 443];
+/// How long the links of a network may take to come up.
+const SETTLED: Duration = Duration::from_secs(60);
+/// How often silence is asked again.
+const AGAIN: usize = 2;
 /// The longest wait for an answer that is expected not to come.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -41,9 +46,9 @@ pub(super) struct Namespace {
 pub(super) struct World {
     pub(super) host: Namespace,
     pub(super) a: Namespace,
-    _b: Namespace,
+    b: Namespace,
     pub(super) build: Namespace,
-    _neighbour: Namespace,
+    neighbour: Namespace,
     pub(super) outside: Namespace,
 }
 
@@ -79,8 +84,16 @@ impl Namespace {
         })
     }
 
+    /// What comes of these attempts. One that nothing came back for is made again: a busy machine may have been too slow.
     pub(super) fn tries(&self, attempts: &[Attempt]) -> Vec<Outcome> {
-        self.within(|| try_here(attempts))
+        let mut outcomes = self.within(|| try_here(attempts));
+        for _ in 0..AGAIN {
+            let silent: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at] == Outcome::Silent).collect();
+            let again: Vec<Attempt> = silent.iter().map(|at| attempts[*at].clone()).collect();
+            let answers = self.within(|| try_here(&again));
+            silent.into_iter().zip(answers).for_each(|(at, answer)| outcomes[at] = answer);
+        }
+        outcomes
     }
 
     pub(super) fn connect(&self, to: &str) -> TcpStream {
@@ -170,7 +183,31 @@ impl World {
         build.plug_into(&host, "dk0", &[&format!("{BUILD4}/24"), "fd43::2/64"], &builds);
         neighbour.plug_into(&host, "dk0", &[&format!("{NEIGHBOUR4}/24"), "fd43::3/64"], &builds);
         join_outside(&host, &outside);
-        Some(Self { host, a, _b: b, build, _neighbour: neighbour, outside })
+        let world = Self { host, a, b, build, neighbour, outside };
+        world.settle();
+        Some(world)
+    }
+
+    /// Waits until everybody's links are up, which the kernel sees to in its own time: until the outside and the neighbours
+    /// are reached with both families.
+    fn settle(&self) {
+        let to = |address: &str| Attempt {
+            what: address.to_owned(),
+            to: address.parse().unwrap(),
+            traffic: Traffic::Tcp(PORTS[0]),
+            listens: true,
+        };
+        let beyond = ["192.175.48.1", "2620:4f:8000::1"].map(to);
+        let inside = [A4, A6, B4, B6, BUILD4, NEIGHBOUR4].map(to);
+        let end = Instant::now() + SETTLED;
+        loop {
+            let everybody = [&self.a, &self.b, &self.build, &self.neighbour].into_iter();
+            let mut outcomes = everybody.flat_map(|one| one.tries(&beyond)).chain(self.host.tries(&inside));
+            if outcomes.all(|outcome| outcome == Outcome::Reached) {
+                return;
+            }
+            assert!(Instant::now() < end, "the networks of this test do not come up");
+        }
     }
 
     /// Carries something out in the host's network.
