@@ -101,7 +101,7 @@ fn what_cannot_be_started_says_why() {
     let started: Instance = plugin.call(&Call::Start, &encode(&request)).unwrap();
     let InstanceState::Exited { code: Some(127), reason } = &started.state else { panic!("{started:?}") };
     assert!(reason.as_str().starts_with("It cannot be started: ") && reason.as_str().contains("/nothing"), "{reason}");
-    assert_eq!(plugin.list(), [started.clone()]);
+    assert_eq!(plugin.list(), std::slice::from_ref(&started));
     assert_eq!(plugin.call::<Instance>(&Call::Start, &encode(&request)), Ok(started));
 }
 
