@@ -11,10 +11,22 @@ pub enum Call {
     Describe,
     /// Can it do anything at the moment?
     Health,
+    /// Make an artifact of files.
+    Build,
+    /// Keep these artifacts; the rest may go.
+    Retain,
     /// Which instances are there?
     List,
+    /// Run an artifact.
+    Start,
     /// End an instance.
     Stop(InstanceId),
+    /// Forget an instance.
+    Remove(InstanceId),
+    /// What has an instance used?
+    Stats(InstanceId),
+    /// Run a command inside an instance.
+    Exec(InstanceId),
     /// What does an instance write?
     Logs(InstanceId),
 }
@@ -29,8 +41,14 @@ impl Call {
             Self::Protocol => "protocol",
             Self::Describe => "describe",
             Self::Health => "health",
+            Self::Build => "build",
+            Self::Retain => "retain",
             Self::List => "list",
+            Self::Start => "start",
             Self::Stop(_) => "stop",
+            Self::Remove(_) => "remove",
+            Self::Stats(_) => "stats",
+            Self::Exec(_) => "exec",
             Self::Logs(_) => "logs",
         }
     }
@@ -38,8 +56,9 @@ impl Call {
     /// The method of its request.
     pub fn method(&self) -> &'static str {
         match self {
-            Self::Protocol | Self::Health | Self::List | Self::Logs(_) => "GET",
-            Self::Describe | Self::Stop(_) => "POST",
+            Self::Protocol | Self::Health | Self::List | Self::Stats(_) | Self::Logs(_) => "GET",
+            Self::Describe | Self::Build | Self::Retain | Self::Start | Self::Stop(_) | Self::Exec(_) => "POST",
+            Self::Remove(_) => "DELETE",
         }
     }
 
@@ -49,8 +68,13 @@ impl Call {
             Self::Protocol => return "/protocol".to_owned(),
             Self::Describe => "describe".to_owned(),
             Self::Health => "health".to_owned(),
-            Self::List => "instances".to_owned(),
+            Self::Build => "builds".to_owned(),
+            Self::Retain => "artifacts/retain".to_owned(),
+            Self::List | Self::Start => "instances".to_owned(),
+            Self::Remove(id) => format!("instances/{id}"),
             Self::Stop(id) => format!("instances/{id}/stop"),
+            Self::Stats(id) => format!("instances/{id}/stats"),
+            Self::Exec(id) => format!("instances/{id}/exec"),
             Self::Logs(id) => format!("instances/{id}/logs"),
         };
         format!("{PREFIX}{version}/{path}")
@@ -63,20 +87,26 @@ impl Call {
         } else {
             let (version, path) = path.strip_prefix(PREFIX)?.split_once('/')?;
             let version = Version(version.parse().ok()?);
-            (Self::of_path(path)?, version)
+            (Self::of_path(method, path)?, version)
         };
         let is_ours = Version::ALL.contains(&version) && call.method() == method;
         // A number may be written in more ways than one; only ours is a path.
         (is_ours && call.path(version) == path).then_some((call, version))
     }
 
-    fn of_path(path: &str) -> Option<Self> {
-        match path.split('/').collect::<Vec<_>>()[..] {
-            ["describe"] => Some(Self::Describe),
-            ["health"] => Some(Self::Health),
-            ["instances"] => Some(Self::List),
-            ["instances", id, "stop"] => Some(Self::Stop(id.parse().ok()?)),
-            ["instances", id, "logs"] => Some(Self::Logs(id.parse().ok()?)),
+    fn of_path(method: &str, path: &str) -> Option<Self> {
+        match (method, &path.split('/').collect::<Vec<_>>()[..]) {
+            (_, ["describe"]) => Some(Self::Describe),
+            (_, ["health"]) => Some(Self::Health),
+            (_, ["builds"]) => Some(Self::Build),
+            (_, ["artifacts", "retain"]) => Some(Self::Retain),
+            ("GET", ["instances"]) => Some(Self::List),
+            (_, ["instances"]) => Some(Self::Start),
+            (_, ["instances", id]) => Some(Self::Remove(id.parse().ok()?)),
+            (_, ["instances", id, "stop"]) => Some(Self::Stop(id.parse().ok()?)),
+            (_, ["instances", id, "stats"]) => Some(Self::Stats(id.parse().ok()?)),
+            (_, ["instances", id, "exec"]) => Some(Self::Exec(id.parse().ok()?)),
+            (_, ["instances", id, "logs"]) => Some(Self::Logs(id.parse().ok()?)),
             _ => None,
         }
     }
@@ -89,7 +119,9 @@ mod tests {
     #[test]
     fn what_the_host_writes_the_plugin_reads() {
         let id: InstanceId = "a-1".parse().unwrap();
-        for call in [Call::Protocol, Call::Describe, Call::Health, Call::List, Call::Stop(id.clone()), Call::Logs(id)] {
+        let of_all = [Call::Protocol, Call::Describe, Call::Health, Call::Build, Call::Retain, Call::List, Call::Start];
+        let of_one = [Call::Stop, Call::Remove, Call::Stats, Call::Exec, Call::Logs].map(|call| call(id.clone()));
+        for call in of_all.into_iter().chain(of_one) {
             let path = call.path(Version::CURRENT);
             assert_eq!(Call::parse(call.method(), &path), Some((call, Version::CURRENT)), "{path}");
         }
@@ -105,6 +137,11 @@ mod tests {
             ("GET", "/v+1/health"),
             ("GET", "/v1/health/"),
             ("GET", "/v1/health?x"),
+            ("GET", "/v1/builds"),
+            ("PUT", "/v1/instances"),
+            ("GET", "/v1/instances/a"),
+            ("DELETE", "/v1/instances/a/stop"),
+            ("POST", "/v1/artifacts"),
             ("POST", "/v1/instances/../stop"),
             ("POST", "/v1/instances//stop"),
             ("POST", "/v1/instances/a/b/stop"),

@@ -1,5 +1,7 @@
 //! From bytes to a message that can be relied on, and back.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::error::Category;
@@ -98,6 +100,15 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error
     match number > limits::NUMBER {
         true => Err(D::Error::custom(format!("{number} is larger than 2^53 - 1"))),
         false => Ok(number),
+    }
+}
+
+/// A time in seconds that is neither nothing nor more than this.
+pub(crate) fn seconds(what: &str, given: u64, most: Duration) -> Result<(), String> {
+    match given {
+        0 => Err(format!("{what} is 0")),
+        given if given > most.as_secs() => Err(format!("{what} is {given}; at most {} is given", most.as_secs())),
+        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,8 @@ pub struct Description {
     pub name: Line,
     /// Its version, and whatever helps who reads a log.
     pub version: Line,
-    /// The kinds of Spaces it builds and runs, as the README's `sdk:` has them.
+    /// The kinds of Spaces it builds and runs, as the README's `sdk:` has them. `static` is among them if it can build the
+    /// files of web sites, which it never runs.
     #[serde(deserialize_with = "list::<_, _, { limits::SDKS }>")]
     pub sdks: Vec<Word>,
     /// Every row that was asked for, in any order.

@@ -24,7 +24,9 @@ pub enum ErrorCode {
     NoSuchCall,
     /// There is no such instance. Status 404.
     NoSuchInstance,
-    /// Too much at a time: later it would be done. Status 429.
+    /// There is no such artifact any more: build it again. Status 404.
+    NoSuchArtifact,
+    /// Too much at a time, or all devices are taken: later it would be done. Status 429.
     Busy,
     /// What the plugin works with does not answer; its health says so too. Status 503.
     Unavailable,
@@ -38,7 +40,7 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::NoSuchCall | Self::NoSuchInstance => 404,
+            Self::NoSuchCall | Self::NoSuchInstance | Self::NoSuchArtifact => 404,
             Self::Busy => 429,
             Self::Failed => 500,
             Self::Unavailable => 503,

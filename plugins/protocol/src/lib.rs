@@ -42,34 +42,58 @@
 //! | protocol | `GET /protocol` | [`Hello`] | |
 //! | describe | `POST /v1/describe` [`Ask`] | [`Description`]: kinds, which of the hardware it can offer and why not the rest, capacity, devices | `unavailable` |
 //! | health | `GET /v1/health` | [`Health`] | |
+//! | build | `POST /v1/builds` [`BuildRequest`] | a stream of [`BuildEvent`], one a line; the last says how it ended. Whoever hangs up has it ended | `unavailable` |
+//! | retain | `POST /v1/artifacts/retain` [`Retain`] | [`Retained`]: what is needed and not there | `unavailable` |
 //! | list | `GET /v1/instances` | [`Instances`]: every one that was started and not removed, whoever started it | `unavailable` |
+//! | start | `POST /v1/instances` [`StartRequest`] | the [`Instance`]. An id that is there already is not started again: the reply says how it is, so a start may be repeated | `no_such_artifact`; `busy` while every device of the kind has an owner; `bad_request` for an id that is there with another artifact; `unavailable` |
 //! | stop | `POST /v1/instances/{id}/stop` [`StopRequest`] | the [`Instance`], stopped; one that has ended already is no mistake | `no_such_instance`, `unavailable` |
+//! | remove | `DELETE /v1/instances/{id}` | [`Removed`]: it is ended at once if it runs, and its logs go with it. One that is not there is no mistake | `unavailable` |
+//! | stats | `GET /v1/instances/{id}/stats` | [`Stats`]; of one that has ended, what it had used as far as that is known | `no_such_instance`, `unavailable` |
+//! | exec | `POST /v1/instances/{id}/exec` [`ExecRequest`] | [`ExecReply`] | `no_such_instance`, also for one that has ended; `unavailable` |
 //! | logs | `GET /v1/instances/{id}/logs` | a stream of [`LogLine`], one a line, from the oldest kept to the newest, then on until the instance ends | `no_such_instance`, `unavailable` |
 //!
-//! Every verb may be refused with `bad_request`, `busy` or `failed`; [`ErrorCode`] says what each means.
+//! Every verb may be refused with `bad_request`, `busy` or `failed`; [`ErrorCode`] says what each means. A plugin refuses a path
+//! it does not know with `no_such_call`, so either side may be the newer one.
 //!
-//! Build, start and stats will be verbs of this version too, in the same form (build streams [`LogLine`]s and ends with its
-//! result). They come with the first backend that carries them out, since nothing else can show that their fields are
-//! the right ones. A plugin refuses a path it does not know with `no_such_call`, so either side may be the newer one.
+//! For those who write a plugin in another language, `openapi.json` beside this crate's manifest describes calls and messages.
+//!
+//! # What a backend promises
+//!
+//! - An id names one instance, however often its start is asked for and whatever is interrupted: there are never two.
+//! - An instance is held to its hardware, its disk, its quota and its [`Egress`] from outside, and so is a build to its limits;
+//!   what cannot be held is said in the build's log or refused by describe.
+//! - An instance is ended by stop, by remove, by what it does itself and by its limits, and by nothing else: not by the end of
+//!   the plugin or of the host.
+//! - Secrets of a build are in no artifact, in no log that the plugin writes, and on no disk after the build.
 
 pub mod limits;
 
+mod artifacts;
+mod build;
 mod call;
 mod decode;
 mod describe;
+mod environment;
 mod error;
+mod inside;
 mod instance;
 mod log;
+mod start;
 mod text;
 mod version;
 
+pub use artifacts::{Retain, Retained};
+pub use build::{BuildEvent, BuildLimits, BuildRequest, Fault, Recipe};
 pub use call::Call;
 pub use decode::{DecodeError, Message, decode, encode};
 pub use describe::{Ask, Capacity, Description, Device, Flavor, Gpu, Hardware, Health};
+pub use environment::{Egress, Network, Variable};
 pub use error::{ErrorCode, Refusal};
-pub use instance::{Instance, InstanceState, Instances, StopRequest};
+pub use inside::{ExecReply, ExecRequest, Stats};
+pub use instance::{Instance, InstanceState, Instances, Removed, StopRequest};
 pub use log::{LogLine, LogStream};
-pub use text::{InstanceId, InvalidText, Line, Word};
+pub use start::{Data, StartRequest};
+pub use text::{Artifact, FilePath, HostPath, InstanceId, InvalidText, Line, Script, Value, VariableName, Word};
 pub use version::{Hello, NoCommonVersion, Version};
 
 /// The argument before the path of the socket.

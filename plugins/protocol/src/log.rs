@@ -1,6 +1,7 @@
 //! Lines that come as they are written.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Message, limits};
 
@@ -11,6 +12,10 @@ pub struct LogLine {
     pub stream: LogStream,
     /// What was written, without the line's end; at most [`limits::LOG_TEXT`] bytes, any characters.
     pub text: String,
+    /// When, in milliseconds since 1970, if that is known. It never goes back within a log, so that a reader who comes again
+    /// knows what it has read.
+    #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
 }
 
 /// Where a program writes.
@@ -21,6 +26,14 @@ pub enum LogStream {
     Out,
     /// Standard error.
     Err,
+}
+
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let time = Option::<u64>::deserialize(from)?;
+    match time.filter(|time| *time > limits::NUMBER) {
+        Some(time) => Err(D::Error::custom(format!("{time} is larger than 2^53 - 1"))),
+        None => Ok(time),
+    }
 }
 
 impl Message for LogLine {

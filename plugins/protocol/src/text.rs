@@ -30,10 +30,19 @@ pub enum InvalidText {
         /// The first that is none of these.
         found: char,
     },
+    /// Good characters in the wrong order.
+    #[error("{what} is {form}")]
+    Form {
+        /// What it was to be.
+        what: &'static str,
+        /// What all of them are.
+        form: &'static str,
+    },
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $what:literal, $most:expr, $is_allowed:expr, $allowed:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $most:expr, $is_allowed:expr, $allowed:literal
+        $(, $is_formed:expr, $form:literal)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -54,10 +63,16 @@ macro_rules! texts {
                     return Err(InvalidText::Length { what: $what, bytes: text.len(), most: $most });
                 }
                 let is_allowed: fn(usize, char) -> bool = $is_allowed;
-                match text.chars().enumerate().find(|(position, c)| !is_allowed(*position, *c)) {
-                    Some((_, found)) => Err(InvalidText::Character { what: $what, allowed: $allowed, found }),
-                    None => Ok(Self(text)),
+                if let Some((_, found)) = text.chars().enumerate().find(|(position, c)| !is_allowed(*position, *c)) {
+                    return Err(InvalidText::Character { what: $what, allowed: $allowed, found });
                 }
+                $(
+                    let is_formed: fn(&str) -> bool = $is_formed;
+                    if !is_formed(&text) {
+                        return Err(InvalidText::Form { what: $what, form: $form });
+                    }
+                )?
+                Ok(Self(text))
             }
         }
 
@@ -102,6 +117,79 @@ texts! {
     Line: "a line", limits::LINE,
         |_, c| !c.is_control(),
         "characters that are no control characters";
+    /// What a build has made and a start needs, by a name that says exactly this content: the digest of an image.
+    Artifact: "an artifact's name", limits::ARTIFACT,
+        |position, c| c.is_ascii_alphanumeric() || position > 0 && "._:/@+-".contains(c),
+        "ASCII letters and digits and, after the first, ._:/@+-";
+    /// A file or folder of this machine. Whoever names it has made it, and lets the other side use it.
+    HostPath: "a path of the machine", limits::PATH,
+        |_, c| !c.is_control(),
+        "characters that are no control characters",
+        |text| text.starts_with('/') && text.split('/').skip(1).all(is_step),
+        "absolute, without empty parts and without . and ..";
+    /// A file of a Space, seen from the top of its repository.
+    FilePath: "a path in a repository", limits::LINE,
+        |_, c| !c.is_control(),
+        "characters that are no control characters",
+        |text| text.split('/').all(is_step),
+        "relative, without empty parts and without . and ..";
+    /// The name of a variable or a secret.
+    VariableName: "the name of a variable", limits::VARIABLE_NAME,
+        |position, c| c == '_' || c.is_ascii_alphabetic() || position > 0 && c.is_ascii_digit(),
+        "ASCII letters, digits and _, no digit at first";
+    /// What a shell is to do, on as many lines as it likes.
+    Script: "a command", limits::SCRIPT,
+        |_, c| c != '\0',
+        "characters other than NUL";
+}
+
+fn is_step(part: &str) -> bool {
+    !matches!(part, "" | "." | "..")
+}
+
+/// The value of a variable or a secret. Nothing prints it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Value(String);
+
+impl Value {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Value {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        let what = "the value of a variable";
+        match text {
+            long if long.len() > limits::VARIABLE_VALUE => Err(InvalidText::Form { what, form: "at most 64 KiB long" }),
+            text if text.contains('\0') => Err(InvalidText::Form { what, form: "without NUL" }),
+            text => Ok(Self(text)),
+        }
+    }
+}
+
+impl FromStr for Value {
+    type Err = InvalidText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<Value> for String {
+    fn from(value: Value) -> Self {
+        value.0
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
 }
 
 impl Line {
@@ -151,6 +239,37 @@ mod tests {
         assert_eq!(refused, "a name consists of ASCII letters and digits and, after the first, ._:/=+-, and has ' '");
         let refused = "".parse::<InstanceId>().unwrap_err().to_string();
         assert_eq!(refused, "an instance's id has 1 to 64 bytes, not 0");
+    }
+
+    #[test]
+    fn a_path_leads_down_and_nowhere_else() {
+        for path in ["/", "a", "/a/../b", "/a//b", "/a/.", "/a/", "", "/a\0b", "/a\nb"] {
+            assert!(path.parse::<HostPath>().is_err(), "{path:?}");
+        }
+        assert_eq!("/srv/a b/ä".parse::<HostPath>().unwrap().as_str(), "/srv/a b/ä");
+        for path in ["/a", "../a", "a/../b", "a/", ".", ""] {
+            assert!(path.parse::<FilePath>().is_err(), "{path:?}");
+        }
+        assert_eq!("dist/.x/index.html".parse::<FilePath>().unwrap().as_str(), "dist/.x/index.html");
+        let refused = "a/..".parse::<FilePath>().unwrap_err().to_string();
+        assert_eq!(refused, "a path in a repository is relative, without empty parts and without . and ..");
+    }
+
+    #[test]
+    fn a_value_is_not_printed() {
+        let value: Value = "hunter2".parse().unwrap();
+        assert_eq!(format!("{value:?}"), "[7 bytes]");
+        assert!("".parse::<Value>().is_ok() && "a\0".parse::<Value>().is_err());
+        assert!("x".repeat(limits::VARIABLE_VALUE + 1).parse::<Value>().is_err());
+    }
+
+    #[test]
+    fn an_artifact_is_named_by_its_digest() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        assert_eq!(digest.parse::<Artifact>().unwrap().as_str(), digest);
+        for name in ["", "-x", "a b", &"x".repeat(limits::ARTIFACT + 1)] {
+            assert!(name.parse::<Artifact>().is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ async fn a_good_plugin_is_understood() {
     assert_eq!((description.name.as_str(), refusals), ("Fake", vec![false, true]));
     let listed = client.list().await.unwrap().instances;
     assert_eq!(listed.iter().map(|instance| instance.id.as_str()).collect::<Vec<_>>(), INSTANCES);
-    assert!(listed.iter().all(|instance| instance.state == InstanceState::Running));
+    assert!(listed.iter().all(|instance| matches!(instance.state, InstanceState::Running { .. })));
 
     let id = INSTANCES[0].parse().unwrap();
     let stopped = client.stop(&id, Duration::from_millis(1500)).await.unwrap();

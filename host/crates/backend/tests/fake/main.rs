@@ -86,7 +86,7 @@ impl Fake {
                 "--mode-file" => fake.mode_file = value,
                 "--instance" => {
                     let id = value.parse().map_err(io::Error::other)?;
-                    fake.instances().insert(id, InstanceState::Running);
+                    fake.instances().insert(id, running());
                 }
                 _ => return Err(io::Error::other(name)),
             }
@@ -156,7 +156,7 @@ impl Fake {
     /// Well-formed answers that only the question shows to be wrong.
     fn oddly(&self, mode: &str, asked: &Asked, out: &mut impl Write) -> io::Result<()> {
         let number = asked.number.as_str();
-        let other = Instance { id: id("somebody-elses"), state: InstanceState::Running };
+        let other = instance(&id("somebody-elses"), running());
         match (mode, &asked.call) {
             ("foreign-flavor", Some(Call::Describe)) => reply(out, 200, number, &encode(&describe(&["not-asked-for"]))),
             ("no-flavor", Some(Call::Describe)) => reply(out, 200, number, &encode(&describe(&[]))),
@@ -195,7 +195,7 @@ impl Fake {
             }
             Call::List => {
                 let instances = self.instances();
-                let instances = instances.iter().map(|(id, state)| Instance { id: id.clone(), state: state.clone() });
+                let instances = instances.iter().map(|(id, state)| instance(id, state.clone()));
                 encode(&Instances { instances: instances.collect() })
             }
             Call::Stop(id) => {
@@ -204,15 +204,29 @@ impl Fake {
                 let state = instances.get_mut(id)?;
                 let reason = line(&format!("it was given {} ms", request.grace_ms));
                 *state = InstanceState::Exited { code: Some(0), reason };
-                encode(&Instance { id: id.clone(), state: state.clone() })
+                encode(&instance(id, state.clone()))
             }
             Call::Logs(id) => {
                 self.instances().get(id)?;
-                let lines = ["one", "", "three"].map(|text| LogLine { stream: LogStream::Out, text: text.to_owned() });
+                let lines = ["one", "", "three"].map(|text| LogLine {
+                    stream: LogStream::Out,
+                    text: text.to_owned(),
+                    at_ms: None,
+                });
                 lines.iter().flat_map(|line| [encode(line), b"\n".to_vec()]).flatten().collect()
             }
+            // What it cannot do, it does not know.
+            Call::Build | Call::Retain | Call::Start | Call::Remove(_) | Call::Stats(_) | Call::Exec(_) => return None,
         })
     }
+}
+
+fn instance(id: &InstanceId, state: InstanceState) -> Instance {
+    Instance { id: id.clone(), artifact: "sha256:fake".parse().expect("it is a name"), state }
+}
+
+fn running() -> InstanceState {
+    InstanceState::Running { address: ([127, 0, 0, 1], 7860).into() }
 }
 
 /// What it says of itself. Rows with a GPU in their name cannot be had.

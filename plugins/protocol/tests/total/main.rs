@@ -2,14 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of a test may unwrap as the test may")]
 
+mod changes;
+mod openapi;
+mod strategies;
+mod verbs;
+
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
 use spaceport_backend_protocol::{
-    Ask, Capacity, DecodeError, Description, Device, ErrorCode, Flavor, Gpu, Hardware, Health, Hello, Instance,
-    InstanceId, InstanceState, Instances, Line, LogLine, LogStream, Message, Refusal, StopRequest, Version, Word,
-    decode, encode, limits,
+    Ask, BuildEvent, BuildRequest, DecodeError, Description, ErrorCode, ExecReply, ExecRequest, Hardware, Health,
+    Hello, Instance, InstanceState, Instances, Line, LogLine, LogStream, Message, Refusal, Removed, Retain, Retained,
+    StartRequest, Stats, StopRequest, decode, encode, limits,
 };
+
+use changes::{apply, change};
+use strategies::{body, build_request, description, instance, start_request};
 
 /// Decodes the bytes as every message there is. What is accepted must be written and read back as the same: nothing that
 /// passes can be outside what the other side would take.
@@ -31,125 +38,17 @@ fn decode_as_all(bytes: &[u8]) {
     one::<Instances>(bytes);
     one::<Instance>(bytes);
     one::<StopRequest>(bytes);
+    one::<BuildRequest>(bytes);
+    one::<BuildEvent>(bytes);
+    one::<Retain>(bytes);
+    one::<Retained>(bytes);
+    one::<StartRequest>(bytes);
+    one::<Removed>(bytes);
+    one::<Stats>(bytes);
+    one::<ExecRequest>(bytes);
+    one::<ExecReply>(bytes);
     one::<LogLine>(bytes);
     one::<Refusal>(bytes);
-}
-
-fn word() -> impl Strategy<Value = Word> {
-    "[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,63}".prop_map(|text| text.parse().unwrap())
-}
-
-fn id() -> impl Strategy<Value = InstanceId> {
-    "[a-z0-9][a-z0-9-]{0,63}".prop_map(|text| text.parse().unwrap())
-}
-
-fn line() -> impl Strategy<Value = Line> {
-    ".{0,80}".prop_map(|text| Line::lossy(&text))
-}
-
-fn number() -> impl Strategy<Value = u64> {
-    0..=limits::NUMBER
-}
-
-fn hardware() -> impl Strategy<Value = Hardware> {
-    let gpu =
-        (word(), any::<u32>(), number()).prop_map(|(kind, count, memory_bytes)| Gpu { kind, count, memory_bytes });
-    (word(), number(), number(), number(), option::of(gpu)).prop_map(
-        |(name, cpu_milli, memory_bytes, disk_bytes, gpu)| Hardware { name, cpu_milli, memory_bytes, disk_bytes, gpu },
-    )
-}
-
-fn description() -> impl Strategy<Value = Description> {
-    let flavor = (word(), option::of(line())).prop_map(|(name, refusal)| Flavor { name, refusal });
-    let device = (word(), word(), number()).prop_map(|(id, kind, memory_bytes)| Device { id, kind, memory_bytes });
-    let capacity = (number(), number(), number()).prop_map(|(cpu_milli, memory_bytes, disk_bytes)| Capacity {
-        cpu_milli,
-        memory_bytes,
-        disk_bytes,
-    });
-    let lists = (vec(word(), 0..4), vec(flavor, 0..4), vec(device, 0..4));
-    (line(), line(), lists, capacity).prop_map(|(name, version, (mut sdks, mut flavors, mut devices), capacity)| {
-        sdks.sort();
-        sdks.dedup();
-        flavors.sort_by(|a, b| a.name.cmp(&b.name));
-        flavors.dedup_by(|a, b| a.name == b.name);
-        devices.sort_by(|a, b| a.id.cmp(&b.id));
-        devices.dedup_by(|a, b| a.id == b.id);
-        Description { name, version, sdks, flavors, capacity, devices }
-    })
-}
-
-fn instance() -> impl Strategy<Value = Instance> {
-    let exited = (option::of(any::<i32>()), line()).prop_map(|(code, reason)| InstanceState::Exited { code, reason });
-    (id(), prop_oneof![Just(InstanceState::Running), exited]).prop_map(|(id, state)| Instance { id, state })
-}
-
-/// The text of any message.
-fn body() -> impl Strategy<Value = Vec<u8>> {
-    let stream = prop_oneof![Just(LogStream::Out), Just(LogStream::Err)];
-    prop_oneof![
-        description().prop_map(|message| encode(&message)),
-        vec(hardware(), 0..3).prop_map(|hardware| encode(&Ask { hardware })),
-        line().prop_map(|reason| encode(&Health::Unready { reason })),
-        vec(instance(), 0..3).prop_map(|instances| encode(&Instances { instances })),
-        (stream, any::<String>()).prop_map(|(stream, text)| encode(&LogLine { stream, text })),
-        line().prop_map(|message| encode(&Refusal { error: ErrorCode::Busy, message })),
-        any::<u32>().prop_map(|n| encode(&Hello { versions: vec![Version(n)], ..Hello::new() })),
-    ]
-}
-
-/// One change of a text, in the way that broken programs and hostile ones make them.
-#[derive(Debug, Clone)]
-enum Change {
-    Flip(usize, u8),
-    Cut(usize),
-    Insert(usize, &'static str),
-    Double(usize),
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let token = prop_oneof![
-        Just("\""),
-        Just("{"),
-        Just("[[[[[["),
-        Just("]"),
-        Just(","),
-        Just("null"),
-        Just("-1"),
-        Just("1e400"),
-        Just("99999999999999999999"),
-        Just("\\u0000"),
-        Just("\\ud800"),
-        Just("\u{7f}"),
-        Just("\"id\":\"x\","),
-    ];
-    prop_oneof![
-        (any::<usize>(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
-        any::<usize>().prop_map(Change::Cut),
-        (any::<usize>(), token).prop_map(|(at, token)| Change::Insert(at, token)),
-        any::<usize>().prop_map(Change::Double),
-    ]
-}
-
-fn apply(body: &mut Vec<u8>, change: &Change) {
-    let within = |at: &usize| at % (body.len() + 1);
-    match change {
-        Change::Flip(at, bits) => {
-            let at = within(at);
-            if let Some(byte) = body.get_mut(at) {
-                *byte ^= bits;
-            }
-        }
-        Change::Cut(at) => body.truncate(within(at)),
-        Change::Insert(at, token) => {
-            let at = within(at);
-            body.splice(at..at, token.bytes());
-        }
-        Change::Double(at) => {
-            let tail = body[within(at)..].to_vec();
-            body.extend(tail);
-        }
-    }
 }
 
 proptest! {
@@ -167,6 +66,16 @@ proptest! {
     #[test]
     fn a_description_survives_the_way(description in description()) {
         prop_assert_eq!(decode::<Description>(&encode(&description)), Ok(description));
+    }
+
+    #[test]
+    fn a_request_to_build_survives_the_way(request in build_request()) {
+        prop_assert_eq!(decode::<BuildRequest>(&encode(&request)), Ok(request));
+    }
+
+    #[test]
+    fn a_request_to_start_survives_the_way(request in start_request()) {
+        prop_assert_eq!(decode::<StartRequest>(&encode(&request)), Ok(request));
     }
 
     #[test]
@@ -218,7 +127,7 @@ fn what_is_too_long_is_refused_before_it_is_read() {
     let error = words::<Hello>(&format!(r#"{{"protocol":"spaceport-backend","versions":[{many}]}}"#));
     assert!(error.contains("17 items; at most 16"), "{error}");
     let text = "x".repeat(limits::LOG_TEXT);
-    let line = |text: &str| encode(&LogLine { stream: LogStream::Out, text: text.to_owned() });
+    let line = |text: &str| encode(&LogLine { stream: LogStream::Out, text: text.to_owned(), at_ms: None });
     decode::<LogLine>(&line(&text)).unwrap();
     decode::<LogLine>(&line(&"\u{1}".repeat(limits::LOG_TEXT))).unwrap();
     decode::<LogLine>(&line(&format!("{text}x"))).unwrap_err();
@@ -229,6 +138,7 @@ fn the_longest_list_of_instances_fits_into_a_body() {
     let reason: Line = "\"".repeat(limits::LINE).parse().unwrap();
     let instance = |n: usize| Instance {
         id: format!("{n:0>64}").parse().unwrap(),
+        artifact: "x".repeat(limits::ARTIFACT).parse().unwrap(),
         state: InstanceState::Exited { code: Some(i32::MIN), reason: reason.clone() },
     };
     let instances = Instances { instances: (0..limits::INSTANCES).map(instance).collect() };
@@ -265,10 +175,6 @@ fn only_what_was_asked_for_is_an_answer() {
     assert!(error.contains("nobody asked for flavor cpu-basic"), "{error}");
     let error = description.check_against(&ask(&["cpu-basic", "t4-small"])).unwrap_err().to_string();
     assert!(error.contains("it says nothing of flavor t4-small"), "{error}");
-    let instance = Instance { id: "a".parse().unwrap(), state: InstanceState::Running };
-    instance.check_against(&"a".parse().unwrap()).unwrap();
-    let error = instance.check_against(&"b".parse().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("asked for b it answers for a"), "{error}");
 }
 
 #[test]
