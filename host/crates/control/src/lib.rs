@@ -15,8 +15,10 @@ pub mod metrics;
 pub mod ports;
 mod publish;
 mod reconcile;
+mod retain;
 pub mod routes;
 pub mod sampler;
+mod secrets;
 pub mod service;
 mod supervisor;
 #[cfg(test)]
