@@ -1,9 +1,11 @@
-//! The few implementations that join crates which do not know each other: the engine as a backend of the control plane,
+//! The few implementations that join crates which do not know each other: engine and backend plugins as backends of the control plane,
 //! and the control plane as the platform behind the edge.
 
 mod backend;
+mod container;
 mod platform;
 mod plugins;
 
 pub(crate) use backend::EngineBackend;
+pub(crate) use container::{ContainerBackend, told_hardware};
 pub(crate) use platform::FleetPlatform;

@@ -34,7 +34,8 @@ const OURS: [(&str, &[&str]); 12] = [
 ];
 
 /// What only the tests of a package may use of ours besides: the package, then what it may use.
-const TEST_ONLY: [(&str, &str); 4] = [
+const TEST_ONLY: [(&str, &str); 5] = [
+    ("spaceport-web", "spaceport-backend"),
     ("spaceport-web", "spaceport-db"),
     ("spaceport-web", "spaceport-git"),
     ("spaceport-ssh", "spaceport-db"),

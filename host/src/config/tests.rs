@@ -35,6 +35,10 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
         command = ["/a b/\"c\"", "--x", ""]
         [backends.off]
         enabled = false
+        [containers]
+        enabled = true
+        base_image = "base:1"
+        ca_bundle = "/etc/ca.pem"
         [[hardware]]
         name = "cpu-\u007f\ttiny \\ \"x\""
         vcpu = 0.25
