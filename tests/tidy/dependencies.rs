@@ -4,7 +4,7 @@ use crate::none;
 use crate::tree::{self, File};
 
 /// What each package may use of ours; see `host/ARCHITECTURE.md` for the drawing.
-const OURS: [(&str, &[&str]); 12] = [
+const OURS: [(&str, &[&str]); 14] = [
     ("spaceport-core", &[]),
     ("spaceport-db", &["spaceport-core"]),
     ("spaceport-git", &["spaceport-core"]),
@@ -28,13 +28,18 @@ const OURS: [(&str, &[&str]); 12] = [
     ),
     // To backend plugins what WIT is to guests: all that both sides share.
     ("spaceport-backend-protocol", &[]),
+    // Backend plugins, and what looks at them, know the host by the protocol alone.
+    ("spaceport-backend-conformance", &["spaceport-backend-protocol"]),
+    ("spaceport-container", &["spaceport-backend-protocol"]),
     ("xtask", &[]),
     // End-to-end tests drive the program from outside; nothing of it is linked in.
     ("spaceport-tests", &[]),
 ];
 
 /// What only the tests of a package may use of ours besides: the package, then what it may use.
-const TEST_ONLY: [(&str, &str); 5] = [
+const TEST_ONLY: [(&str, &str); 7] = [
+    ("spaceport-container", "spaceport-backend-conformance"),
+    ("spaceport-container", "spaceport-core"),
     ("spaceport-web", "spaceport-backend"),
     ("spaceport-web", "spaceport-db"),
     ("spaceport-web", "spaceport-git"),
@@ -43,7 +48,8 @@ const TEST_ONLY: [(&str, &str); 5] = [
 ];
 
 /// What only some packages may use of others' work: the first is the start of a crate's name, then who may.
-const RESERVED: [(&str, &[&str]); 10] = [
+const RESERVED: [(&str, &[&str]); 11] = [
+    ("bollard", &["spaceport-container"]),
     ("sled", &["spaceport-db"]),
     ("wasmtime", &["spaceport-engine"]),
     ("axum", &["spaceport-web", "spaceport"]),

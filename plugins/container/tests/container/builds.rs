@@ -1,0 +1,136 @@
+//! Builds by the real BuildKit.
+
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+
+use spaceport_backend_conformance::http;
+use spaceport_backend_protocol::{
+    BuildEvent, BuildRequest, Call, Fault, Line, Retain, Retained, Version, encode, limits,
+};
+
+use crate::harness::{PATIENCE, Plugin, eventually, start_request, variable};
+
+const APP: &str = "FROM scratch\nCOPY app /app\n";
+
+fn failure(end: &BuildEvent) -> (Fault, &Line) {
+    match end {
+        BuildEvent::Failed { fault, message } => (*fault, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn variables_are_arguments_and_secrets_are_mounted_where_they_are_asked_for() {
+    let Some(plugin) = Plugin::start() else { return };
+    let file = format!(
+        "{APP}ARG COLOUR\nRUN [\"/app\", \"variable\", \"COLOUR\", \"deep blue\"]\n\
+         RUN --mount=type=secret,id=TOKEN,mode=0444,required=true [\"/app\", \"expect\", \"/run/secrets/TOKEN\", \"hunter2\\n\"]\n\
+         RUN [\"/app\", \"expect-none\", \"/run/secrets/TOKEN\"]\nRUN [\"/app\", \"say\", \"all is well\"]\nCMD [\"/app\", \"serve\"]\n"
+    );
+    let request = BuildRequest {
+        variables: vec![variable("COLOUR", "deep blue")],
+        secrets: vec![variable("TOKEN", "hunter2\n")],
+        ..plugin.docker_build(&file)
+    };
+    let (end, log) = plugin.build(&request);
+    let BuildEvent::Built { artifact, bytes } = end else { panic!("{end:?}\n{log}") };
+    assert!(bytes > 100_000 && log.contains("all is well") && !log.contains("hunter2"), "{log}");
+    let history = plugin.engine().ask(async |docker| {
+        let history = docker.image_history(artifact.as_str()).await.unwrap();
+        let image = docker.inspect_image(artifact.as_str()).await.unwrap();
+        format!("{history:?} {image:?}")
+    });
+    assert!(history.contains("deep blue") && !history.contains("hunter2"), "{history}");
+}
+
+#[test]
+fn a_step_that_fails_is_told_in_the_owners_words() {
+    let Some(plugin) = Plugin::start() else { return };
+    let (end, log) =
+        plugin.build(&plugin.docker_build(&format!("{APP}RUN [\"/app\", \"fail\", \"no such recipe\"]\n")));
+    let (fault, message) = failure(&end);
+    assert_eq!(fault, Fault::Owner);
+    assert!(message.as_str().contains("exit code: 3") && log.contains("no such recipe"), "{message}\n{log}");
+    let (end, _) = plugin.build(&plugin.docker_build("FRO scratch\n"));
+    let (fault, message) = failure(&end);
+    assert!(fault == Fault::Owner && message.as_str().to_lowercase().contains("fro"), "{message}");
+    let (end, _) = plugin.build(&plugin.docker_build("FROM scratch\nCOPY app /app\n"));
+    assert!(failure(&end).1.as_str().contains("nothing to start"), "{end:?}");
+    let kernels = "FROM scratch\nCOPY app /app\nCMD [\"/app\"]\nWORKDIR /proc/self/fd/8\n";
+    let (end, log) = plugin.build(&plugin.docker_build(kernels));
+    assert_eq!(failure(&end).0, Fault::Owner, "{log}");
+}
+
+#[test]
+fn a_build_has_a_time_a_log_and_a_disk_and_no_more() {
+    let Some(plugin) = Plugin::start() else { return };
+    let mut request = plugin.docker_build(&format!("{APP}RUN [\"/app\", \"hang\"]\n"));
+    request.limits.seconds = 3;
+    let (end, _) = plugin.build(&request);
+    assert_eq!(failure(&end).1.as_str(), "the build took longer than 3 seconds");
+    let mut request = plugin.docker_build(&format!("{APP}RUN [\"/app\", \"flood\", \"5000\"]\n"));
+    request.limits.log_bytes = 20_000;
+    let (end, log) = plugin.build(&request);
+    assert_eq!(failure(&end).1.as_str(), "the build wrote more than 20K into its log");
+    assert!(log.len() <= 20_000);
+    let mut request =
+        plugin.docker_build(&format!("{APP}RUN [\"/app\", \"fill\", \"/x\", \"100000000\"]\nCMD [\"/app\"]\n"));
+    request.limits.disk_bytes = 50_000_000;
+    let (end, log) = plugin.build(&request);
+    let (fault, message) = failure(&end);
+    assert!(fault == Fault::Owner && message.as_str().contains("50M"), "{message}\n{log}");
+}
+
+/// Processes on this machine with this in their command line.
+fn processes(part: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(part)).count()
+}
+
+#[test]
+fn whoever_hangs_up_has_the_build_ended() {
+    let Some(plugin) = Plugin::start() else { return };
+    let mark = format!("mark-{}", plugin.namespace);
+    let request = plugin.docker_build(&format!("{APP}COPY app /{mark}\nRUN [\"/{mark}\", \"hang\"]\n"));
+    let path = Call::Build.path(Version::CURRENT);
+    let opened = http::open(&plugin.socket(), "POST", &path, &encode(&request), PATIENCE).unwrap();
+    let mut body = opened.body();
+    body.read_exact(&mut [0; 10]).unwrap();
+    let hang = format!("/{mark}\0hang");
+    eventually("the step runs", || (processes(&hang) > 0).then_some(()));
+    drop(body);
+    eventually("the step is gone", || (processes(&hang) == 0).then_some(()));
+}
+
+#[test]
+fn what_is_needed_or_new_or_runs_is_kept_and_the_rest_goes() {
+    let Some(plugin) = Plugin::start() else { return };
+    let (new, running) = (plugin.app(), old(&plugin, "running"));
+    let (needed, superfluous) = (old(&plugin, "needed"), old(&plugin, "superfluous"));
+    plugin.start_app(&start_request("a-1", &running));
+    let retain = |needed: &[&spaceport_backend_protocol::Artifact]| -> Retained {
+        let needed = needed.iter().map(|artifact| (*artifact).clone()).collect();
+        plugin.call(&Call::Retain, &encode(&Retain { needed, seconds: 3600, bytes: limits::NUMBER })).unwrap()
+    };
+    let answer = retain(&[&needed]);
+    assert_eq!((answer.removed, answer.missing), (1, vec![]));
+    assert_eq!(retain(&[&needed, &superfluous, &new, &running]).missing, [superfluous]);
+}
+
+/// An image that was built long ago, as its label says.
+fn old(plugin: &Plugin, name: &str) -> spaceport_backend_protocol::Artifact {
+    let request = plugin.docker_build(&format!("{APP}ENV NAME={name}\nCMD [\"/app\", \"serve\"]\n"));
+    let id = plugin.dir.path().join(name);
+    let output = Command::new("/usr/bin/docker")
+        .env("DOCKER_BUILDKIT", "1")
+        .args(["build", "--label", &format!("dev.spaceport.namespace={}", plugin.namespace)])
+        .args(["--label", "dev.spaceport.built=1", "--iidfile"])
+        .arg(&id)
+        .arg(request.files.as_str())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read_to_string(id).unwrap().trim().parse().unwrap()
+}

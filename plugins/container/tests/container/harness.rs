@@ -1,0 +1,360 @@
+//! A plugin of the tests' own, the image of the app that runs in it, and the Engine beside it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use bollard::Docker;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, ListImagesOptions, RemoveContainerOptions, RemoveImageOptions,
+};
+use spaceport_backend_conformance::http;
+use spaceport_backend_protocol::{
+    Artifact, BuildEvent, BuildLimits, BuildRequest, Call, Egress, Hardware, Instance, InstanceId, InstanceState,
+    Instances, LogLine, Message, Recipe, Refusal, Removed, StartRequest, Stats, StopRequest, Variable, Version, decode,
+    encode,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// How long anything may take here.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Time between two looks at what nobody announces.
+const LOOK: Duration = Duration::from_millis(50);
+/// Where the Engine listens.
+const ENGINE: &str = "/var/run/docker.sock";
+/// Must be there: set where the tests have to be run.
+const NEEDED: &str = "SPACEPORT_NEEDS_DOCKER";
+
+/// Plugins of this process so far.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// A plugin that runs, with a namespace of its own.
+pub(crate) struct Plugin {
+    pub(crate) dir: TempDir,
+    pub(crate) namespace: String,
+    engine: Engine,
+    arguments: Vec<String>,
+    child: Child,
+}
+
+/// The Engine, as the tests look at it.
+pub(crate) struct Engine {
+    runtime: Runtime,
+    docker: Docker,
+}
+
+impl Engine {
+    fn connect() -> Result<Self, String> {
+        let runtime = Runtime::new().unwrap();
+        let docker = runtime.block_on(async {
+            let docker = Docker::connect_with_unix(ENGINE, 60, bollard::API_DEFAULT_VERSION)?;
+            docker.negotiate_version().await
+        });
+        Ok(Self { docker: docker.map_err(|error| error.to_string())?, runtime })
+    }
+
+    /// Something asked of the Engine itself.
+    pub(crate) fn ask<T>(&self, question: impl AsyncFnOnce(&Docker) -> T) -> T {
+        self.runtime.block_on(question(&self.docker))
+    }
+}
+
+/// The socket of the plugin in this folder.
+pub(crate) fn socket(dir: &Path) -> PathBuf {
+    dir.join("socket")
+}
+
+impl Plugin {
+    /// Starts one, unless no engine answers.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
+        let engine = match Engine::connect() {
+            Ok(engine) => engine,
+            Err(error) if std::env::var_os(NEEDED).is_some() => {
+                panic!("{NEEDED} is set, and no engine answers: {error}")
+            }
+            Err(error) => {
+                eprintln!("skipped: no container engine answers here ({error})");
+                return None;
+            }
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("t{:x}x{number}", std::process::id());
+        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let child = spawn(dir.path(), &namespace, &arguments);
+        let plugin = Self { dir, namespace, engine, arguments, child };
+        plugin.is_there();
+        Some(plugin)
+    }
+
+    /// Kills it as the system would, and starts the next.
+    pub(crate) fn kill_and_start_again(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.dir.path(), &self.namespace, &self.arguments);
+        self.is_there();
+    }
+
+    /// Closes its standard input; how it ends.
+    pub(crate) fn leave(&mut self) -> Option<i32> {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap().code()
+    }
+
+    fn is_there(&self) {
+        eventually("the plugin listens", || std::os::unix::net::UnixStream::connect(self.socket()).ok());
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket(self.dir.path())
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// One call.
+    pub(crate) fn call<T: Message>(&self, call: &Call, body: &[u8]) -> Result<T, Refusal> {
+        let path = call.path(Version::CURRENT);
+        let reply = http::call(&self.socket(), call.method(), &path, body, PATIENCE).unwrap();
+        match reply.status {
+            200 => Ok(decode(&reply.body).unwrap()),
+            _ => Err(decode(&reply.body).unwrap()),
+        }
+    }
+
+    /// The lines of a stream.
+    pub(crate) fn stream<T: Message>(&self, call: &Call, body: &[u8]) -> impl Iterator<Item = T> + use<T> {
+        let opened = http::open(&self.socket(), call.method(), &call.path(Version::CURRENT), body, PATIENCE).unwrap();
+        assert_eq!(opened.status, 200);
+        BufReader::new(opened.body()).split(b'\n').map(|line| decode(&line.unwrap()).unwrap())
+    }
+
+    /// Builds to the end: what it made or why not, and its log.
+    pub(crate) fn build(&self, request: &BuildRequest) -> (BuildEvent, String) {
+        let mut log = String::new();
+        for event in self.stream::<BuildEvent>(&Call::Build, &encode(request)) {
+            match event {
+                BuildEvent::Log(line) => log += &format!("{}\n", line.text),
+                end => return (end, log),
+            }
+        }
+        panic!("the build has no end:\n{log}");
+    }
+
+    /// The image of the app.
+    pub(crate) fn app(&self) -> Artifact {
+        self.built("FROM scratch\nCOPY app /app\nCMD [\"/app\", \"serve\"]\n")
+    }
+
+    /// An image of this file, beside which lies the app.
+    pub(crate) fn built(&self, dockerfile: &str) -> Artifact {
+        let (end, log) = self.build(&self.docker_build(dockerfile));
+        let BuildEvent::Built { artifact, .. } = end else { panic!("{end:?}\n{log}") };
+        artifact
+    }
+
+    /// The request to build an image of this file, beside which lies the app.
+    pub(crate) fn docker_build(&self, dockerfile: &str) -> BuildRequest {
+        let files = tempfile::tempdir_in(self.dir.path()).unwrap().keep();
+        fs::copy(app(), files.join("app")).unwrap();
+        fs::write(files.join("Dockerfile"), dockerfile).unwrap();
+        build_request(Recipe::Docker, &files)
+    }
+
+    pub(crate) fn start_app(&self, request: &StartRequest) -> SocketAddr {
+        let instance: Instance = self.call(&Call::Start, &encode(request)).unwrap();
+        match instance.state {
+            InstanceState::Running { address } => {
+                eventually("the app answers", || get(address, "/").filter(|answer| answer == "hello"));
+                address
+            }
+            state => panic!("{state:?}\n{}", self.log(&request.id)),
+        }
+    }
+
+    pub(crate) fn stop(&self, id: &InstanceId) -> Instance {
+        self.call(&Call::Stop(id.clone()), &encode(&StopRequest { grace_ms: 1000 })).unwrap()
+    }
+
+    pub(crate) fn remove(&self, id: &InstanceId) {
+        self.call::<Removed>(&Call::Remove(id.clone()), b"").unwrap();
+    }
+
+    pub(crate) fn stats(&self, id: &InstanceId) -> Stats {
+        self.call(&Call::Stats(id.clone()), b"").unwrap()
+    }
+
+    pub(crate) fn list(&self) -> Vec<Instance> {
+        self.call::<Instances>(&Call::List, b"").unwrap().instances
+    }
+
+    /// How an instance has ended, waited for.
+    pub(crate) fn end_of(&self, id: &InstanceId) -> (Option<i32>, String) {
+        eventually("it ends", || {
+            let found = self.list().into_iter().find(|instance| instance.id == *id)?;
+            match found.state {
+                InstanceState::Exited { code, reason } => Some((code, reason.to_string())),
+                InstanceState::Running { .. } => None,
+            }
+        })
+    }
+
+    /// All that an instance that has ended wrote.
+    pub(crate) fn log(&self, id: &InstanceId) -> String {
+        self.stream::<LogLine>(&Call::Logs(id.clone()), b"").map(|line| line.text + "\n").collect()
+    }
+
+    /// The container of an instance.
+    pub(crate) fn container(&self, id: &InstanceId) -> ContainerInspectResponse {
+        let name = format!("spaceport-{}-{id}", self.namespace);
+        self.engine.ask(async |docker| docker.inspect_container(&name, None::<InspectContainerOptions>).await.unwrap())
+    }
+
+    /// How many containers there are.
+    pub(crate) fn containers(&self) -> usize {
+        let options = ListContainersOptions { all: true, filters: Some(self.filter()), ..Default::default() };
+        self.engine.ask(async |docker| docker.list_containers(Some(options)).await.unwrap().len())
+    }
+
+    fn filter(&self) -> HashMap<String, Vec<String>> {
+        HashMap::from([("label".to_owned(), vec![format!("dev.spaceport.namespace={}", self.namespace)])])
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let filter = self.filter();
+        let network = format!("spaceport-{}", self.namespace);
+        self.engine.ask(async |docker| {
+            let options = ListContainersOptions { all: true, filters: Some(filter.clone()), ..Default::default() };
+            for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
+                let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+                let _ = docker.remove_container(&container.id.unwrap(), Some(options)).await;
+            }
+            let options = ListImagesOptions { filters: Some(filter), ..Default::default() };
+            for image in docker.list_images(Some(options)).await.unwrap_or_default() {
+                let options = RemoveImageOptions { force: true, ..Default::default() };
+                let _ = docker.remove_image(&image.id, Some(options), None).await;
+            }
+            let _ = docker.remove_network(&network).await;
+        });
+    }
+}
+
+fn spawn(dir: &Path, namespace: &str, arguments: &Vec<String>) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_spaceport-container"))
+        .arg("--socket")
+        .arg(socket(dir))
+        .args(["--namespace", namespace])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The app, compiled once for all tests.
+pub(crate) fn app() -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/container/app/main.rs");
+    let (program, is_new) = (dir.join("app"), |program: &Path| {
+        let age = |file: &Path| fs::metadata(file).and_then(|found| found.modified()).ok();
+        age(program) >= age(&source)
+    });
+    if is_new(&program) {
+        return program;
+    }
+    let own = dir.join(format!("app-{}", std::process::id()));
+    let mut rustc = Command::new(option_env!("RUSTC").unwrap_or("rustc"));
+    rustc.args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "-o"]);
+    let output = rustc.arg(&own).arg(&source).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Another test may have been quicker; whoever is last wins, and all are the same.
+    fs::rename(own, &program).unwrap();
+    program
+}
+
+pub(crate) fn id(text: &str) -> InstanceId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn variable(name: &str, value: &str) -> Variable {
+    Variable { name: name.parse().unwrap(), value: value.parse().unwrap() }
+}
+
+fn egress() -> Egress {
+    Egress { ports: vec![80, 443, 8080], allow: Vec::new() }
+}
+
+/// A row that is small enough for any machine.
+pub(crate) fn hardware() -> Hardware {
+    Hardware {
+        name: "cpu-small".parse().unwrap(),
+        cpu_milli: 500,
+        memory_bytes: 64 << 20,
+        disk_bytes: 1_000_000_000,
+        gpu: None,
+    }
+}
+
+pub(crate) fn start_request(name: &str, artifact: &Artifact) -> StartRequest {
+    StartRequest {
+        id: id(name),
+        artifact: artifact.clone(),
+        hardware: hardware(),
+        variables: Vec::new(),
+        port: 7860,
+        data: None,
+        egress: egress(),
+    }
+}
+
+pub(crate) fn build_request(recipe: Recipe, files: &Path) -> BuildRequest {
+    BuildRequest {
+        id: id("build-1"),
+        scope: id("ada"),
+        recipe,
+        files: files.to_str().unwrap().parse().unwrap(),
+        variables: Vec::new(),
+        secrets: Vec::new(),
+        clean: false,
+        egress: egress(),
+        limits: BuildLimits { seconds: 600, log_bytes: 1 << 20, disk_bytes: 4_000_000_000 },
+    }
+}
+
+/// What an app answers; `None` if it does not.
+pub(crate) fn get(address: SocketAddr, target: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: app\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer.split_once("\r\n\r\n")?.1.to_owned())
+}
+
+/// Waits for something that nobody announces.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(LOOK);
+    }
+}
