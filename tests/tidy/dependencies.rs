@@ -17,6 +17,7 @@ const OURS: [(&str, &[&str]); 14] = [
         "spaceport",
         &[
             "spaceport-backend",
+            "spaceport-backend-conformance",
             "spaceport-control",
             "spaceport-core",
             "spaceport-db",

@@ -17,12 +17,15 @@ pub struct Containers {
     pub ca_bundle: Option<PathBuf>,
     /// Where Python packages come from.
     pub pip_index: Option<String>,
+    /// Devices that are not found by themselves.
+    pub devices: Vec<String>,
 }
 
 /// The arguments of `spaceport-container` for them.
 const BASE_IMAGE: &str = "--base-image";
 const CA_BUNDLE: &str = "--ca-bundle";
 const PIP_INDEX: &str = "--pip-index";
+const DEVICE: &str = "--device";
 
 impl Containers {
     /// Reads the table.
@@ -35,8 +38,13 @@ impl Containers {
             .text("base_image", "Image that Gradio Spaces and web sites are built on; unset: the backend's own.");
         let ca_bundle = section.text("ca_bundle", "PEM file of certificates that builds and apps trust besides.");
         let pip_index = section.text("pip_index", "URL of the index that Python packages come from; unset: pip's own.");
+        let devices = section.list(
+            "devices",
+            "Devices that are not found by themselves, as docs/containers.md has them.",
+            "write texts such as \"id=nvidia.com/gpu=0,kind=t4,memory=16000000000\"",
+        );
         section.close();
-        Self { enabled, base_image, ca_bundle: ca_bundle.map(PathBuf::from), pip_index }
+        Self { enabled, base_image, ca_bundle: ca_bundle.map(PathBuf::from), pip_index, devices }
     }
 
     /// What the backend is told.
@@ -44,7 +52,9 @@ impl Containers {
         let ca_bundle = self.ca_bundle.as_ref().map(|path| path.to_string_lossy().into_owned());
         let given =
             [(BASE_IMAGE, self.base_image.clone()), (CA_BUNDLE, ca_bundle), (PIP_INDEX, self.pip_index.clone())];
-        given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
+        let devices = self.devices.iter().map(|device| (DEVICE, Some(device.clone())));
+        let given = given.into_iter().chain(devices);
+        given.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 }
 
@@ -58,9 +68,11 @@ mod tests {
         let containers = Containers {
             base_image: Some("base:1".into()),
             pip_index: Some("http://mirror/simple".into()),
+            devices: vec!["id=npu0,kind=npu,memory=1".into()],
             ..Containers::default()
         };
-        let words = ["--base-image", "base:1", "--pip-index", "http://mirror/simple"];
+        let words =
+            ["--base-image", "base:1", "--pip-index", "http://mirror/simple", "--device", "id=npu0,kind=npu,memory=1"];
         assert_eq!(containers.arguments(), words);
     }
 }
