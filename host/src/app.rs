@@ -6,6 +6,7 @@
 
 mod addresses;
 mod backends;
+mod docker;
 mod listen;
 mod ssh;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 use anyhow::Context;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
-use spaceport_control::ports::Clock;
+use spaceport_control::ports::{Backend, Clock};
 use spaceport_control::routes::RouteTable;
 use spaceport_control::service::{Addresses, Control, ControlParts};
 use spaceport_core::egress::EgressPolicy;
@@ -215,13 +216,15 @@ impl Parts {
         let scanner = EngineScanner::new(engine.clone()).await.context("prepare the scanner for secrets")?;
         let backend = backend(data, engine).await?;
         let backends = Arc::new(Backends::start(data, config)?);
+        let mut running: Vec<Arc<dyn Backend>> = vec![Arc::new(backend)];
+        running.extend(backends.containers(config, &keys));
         let routes = Arc::new(RouteTable::default());
         let fleet = Fleet::start(
             fleet_config(data, config, addresses, keys.clone()),
             FleetParts {
                 db: db.clone(),
                 repos: repos.clone(),
-                backends: vec![Arc::new(backend)],
+                backends: running,
                 backend_plugins: backends.statuses(),
                 clock: clock.clone(),
                 routes: routes.clone(),

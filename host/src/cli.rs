@@ -37,6 +37,9 @@ pub enum Command {
     Push(PushArgs),
     /// Copy a Space or any git repository here, with its history.
     Import(ImportArgs),
+    /// Work on backend plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Say which world a component fits, what it imports and what it would be refused for.
     Check {
         /// A component (`app.wasm`) or the folder of a Space.
@@ -108,6 +111,19 @@ pub enum OrgCommand {
         /// Data directory of the host.
         #[arg(long, value_name = "DIR", default_value = "data")]
         data: PathBuf,
+    },
+}
+
+/// `spaceport plugin`.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Check that a plugin which listens on a socket keeps to the protocol.
+    Test {
+        /// Where it listens.
+        socket: PathBuf,
+        /// A folder with a Dockerfile whose image answers HTTP on port 7860, to be built, run and removed.
+        #[arg(long, value_name = "DIR")]
+        app: Option<PathBuf>,
     },
 }
 

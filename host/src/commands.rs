@@ -4,6 +4,7 @@ mod account;
 mod check;
 mod hub;
 mod import;
+mod plugin;
 mod push;
 mod serve;
 
@@ -18,6 +19,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Token(command) => account::token(command),
         Command::Push(args) => push::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Plugin(command) => plugin::run(&command),
         Command::Check { path } => check::run(&path),
     }
 }

@@ -5,6 +5,7 @@
 mod authority;
 mod backends;
 mod catalogue;
+mod containers;
 mod rates;
 mod reader;
 mod ssh;
@@ -25,6 +26,7 @@ use toml::{Table, Value};
 
 pub use authority::Authority;
 pub use backends::Backend;
+pub use containers::Containers;
 
 use reader::{Findings, Section, nearest};
 
@@ -35,7 +37,7 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "http",
     "tls",
     "admin",
@@ -47,6 +49,7 @@ const TABLES: [&str; 13] = [
     "static",
     "keys",
     "backends",
+    "containers",
     "hardware",
     "storage",
 ];
@@ -80,6 +83,8 @@ pub struct Config {
     pub keys: Option<PathBuf>,
     /// `[backends.NAME]`: programs that run what no component can be.
     pub backends: Vec<Backend>,
+    /// `[containers]`: the backend that comes with the host.
+    pub containers: Containers,
     /// Hardware and storage rows.
     pub catalogue: Catalogue,
 }
@@ -156,6 +161,7 @@ impl Config {
         let expose_secrets = read_static(&file, &mut findings);
         let keys = read_keys(&file, &mut findings);
         let backends = backends::read(&file, &mut findings);
+        let containers = Containers::read(&file, &mut findings);
         let catalogue = catalogue::read(&file, &mut findings);
         if !findings.problems.is_empty() {
             return Err(ConfigError(findings.problems));
@@ -174,6 +180,7 @@ impl Config {
             expose_secrets,
             keys,
             backends,
+            containers,
             catalogue,
         };
         Ok((config, findings.effective.trim_start().to_owned()))

@@ -108,13 +108,25 @@ impl TestHost {
     /// Starts the process again after [`TestHost::kill`] or [`TestHost::stop`].
     #[track_caller]
     pub fn boot(&mut self) {
+        self.boot_at("127.0.0.1:0");
+    }
+
+    /// The same at the address it had before, so that it is known by the same names.
+    #[track_caller]
+    pub fn boot_as_before(&mut self) {
+        let address = self.address().to_string();
+        self.boot_at(&address);
+    }
+
+    #[track_caller]
+    fn boot_at(&mut self, listen: &str) {
         let ready = self.dir.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
         let said_before = self.log().len();
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let process = self
             .command()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", listen, "--data"])
             .arg(self.place())
             .arg("--config")
             .arg(self.dir.path().join("spaceport.toml"))

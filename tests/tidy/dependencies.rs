@@ -17,6 +17,7 @@ const OURS: [(&str, &[&str]); 14] = [
         "spaceport",
         &[
             "spaceport-backend",
+            "spaceport-backend-conformance",
             "spaceport-control",
             "spaceport-core",
             "spaceport-db",
@@ -37,9 +38,10 @@ const OURS: [(&str, &[&str]); 14] = [
 ];
 
 /// What only the tests of a package may use of ours besides: the package, then what it may use.
-const TEST_ONLY: [(&str, &str); 6] = [
+const TEST_ONLY: [(&str, &str); 7] = [
     ("spaceport-container", "spaceport-backend-conformance"),
     ("spaceport-container", "spaceport-core"),
+    ("spaceport-web", "spaceport-backend"),
     ("spaceport-web", "spaceport-db"),
     ("spaceport-web", "spaceport-git"),
     ("spaceport-ssh", "spaceport-db"),

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,6 +27,8 @@ const ACCOUNT: &str = "demo";
 const SPACES: [&str; 5] = ["static-hello", "rust-guestbook", "rust-stream", "python-hello", "fetch"];
 /// Demo Spaces that need a persistent disk.
 const WITH_STORAGE: [&str; 1] = ["rust-guestbook"];
+/// Where Docker listens unless the environment says otherwise.
+const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 /// How long a host may take until it answers.
 const START: Duration = Duration::from_secs(60);
 /// How long a running host may take to say that it is well.
@@ -246,6 +249,7 @@ fn show(place: &Place, ready: &Value) -> anyhow::Result<()> {
     say(&format!(
         "\nPush one of your own:\n\n  export HF_ENDPOINT={hub} HF_TOKEN={token}\n  hf upload {ACCOUNT}/my-space ./my-folder --repo-type space\n",
     ));
+    say(&containers());
     if !resolves_localhost() {
         say(
             "Browsers and curl find these addresses by themselves. Python and Node ask the system, which does not know\n\
@@ -253,6 +257,23 @@ fn show(place: &Place, ready: &Value) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether Docker and Gradio Spaces can be had here. The host decides the same way when it starts.
+fn containers() -> String {
+    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    let host = host.unwrap_or_else(|| format!("unix://{DOCKER_SOCKET}"));
+    let answered = match host.strip_prefix("unix://") {
+        Some(path) => UnixStream::connect(path).map(drop),
+        None => Ok(()),
+    };
+    match answered {
+        Ok(()) => format!("Docker is there ({host}): Docker and Gradio Spaces run too."),
+        Err(error) => format!(
+            "There is no Docker ({host}: {error}): static Spaces and components run, Docker and Gradio Spaces need one.\n\
+             `apt-get install docker.io` brings it; then start `up` again."
+        ),
+    }
 }
 
 /// Whether the system's resolver knows names below `localhost`.

@@ -34,6 +34,11 @@ impl Workspace {
         self.root.join("target/release/spaceport")
     }
 
+    /// The program of the container backend, which the host looks for beside its own.
+    pub(crate) fn container(&self) -> PathBuf {
+        self.root.join("target/release/spaceport-container")
+    }
+
     /// The built components: where `.cargo/config.toml`, or whoever went before it, says.
     pub(crate) fn guests(&self) -> PathBuf {
         let told = std::env::var_os("SPACEPORT_GUESTS").map_or_else(|| "target/guests".into(), PathBuf::from);
@@ -47,12 +52,13 @@ impl Workspace {
         cargo
     }
 
-    /// Builds the host and leaves it at `target/release/spaceport`.
+    /// Builds the host with its container backend, and leaves them at `target/release/spaceport` and beside it.
     pub(crate) fn build_host(&self) -> anyhow::Result<()> {
         let mut cargo = self.cargo();
-        cargo.args(["build", "--release", "--package", "spaceport"]);
+        cargo.args(["build", "--release", "--package", "spaceport", "--package", "spaceport-container"]);
         cargo.env("SPACEPORT_GUESTS", self.guests());
         run_program(&mut cargo)?;
+        put(&self.target.join("release/spaceport-container"), &self.container())?;
         put(&self.target.join("release/spaceport"), &self.spaceport())
     }
 }

@@ -5,14 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use futures_util::future::join_all;
-use spaceport_backend::protocol::{Ask, Gpu, Hardware, Word, limits};
+use spaceport_backend::protocol::{Ask, limits};
 use spaceport_backend::{BackendConfig, Status, Supervisor, Timings};
-use spaceport_control::ports::{BackendPlugin, BackendPlugins};
-use spaceport_core::hardware::{Catalogue, Gpu as CatalogueGpu, Hardware as Row};
-use spaceport_db::create_private_dir;
+use spaceport_control::ports::{Backend, BackendPlugin, BackendPlugins};
+use spaceport_core::hardware::Catalogue;
+use spaceport_db::{KeyStore, create_private_dir};
 
-use crate::config::Config;
+use super::docker;
+use crate::adapters::{ContainerBackend, told_hardware};
+use crate::config::{Backend as Configured, Config};
 
+/// What the key is for that tells this host's instances from others'.
+const INSTANCES: &str = "container instances";
+/// The name of the backend that comes with the host, unless the file has one of this name.
+const BUILT_IN: &str = "container";
 /// Where the sockets of backend plugins are, below the data directory.
 const SOCKETS: &str = "backends";
 
@@ -24,7 +30,8 @@ impl Backends {
     pub(super) fn start(data: &Path, config: &Config) -> anyhow::Result<Self> {
         let sockets = data.join(SOCKETS);
         let mut supervisors = Vec::new();
-        for backend in config.backends.iter().filter(|backend| backend.enabled) {
+        let built_in = built_in(config)?;
+        for backend in config.backends.iter().chain(&built_in).filter(|backend| backend.enabled) {
             create_private_dir(&sockets).with_context(|| format!("create {}", sockets.display()))?;
             supervisors.push(Supervisor::start(BackendConfig {
                 name: backend.name.clone(),
@@ -35,6 +42,13 @@ impl Backends {
             }));
         }
         Ok(Self(supervisors))
+    }
+
+    /// The same as backends of the control plane, in the order of the file.
+    pub(super) fn containers(&self, config: &Config, keys: &KeyStore) -> Vec<Arc<dyn Backend>> {
+        let key = *keys.derive(INSTANCES).as_bytes();
+        let backend = |supervisor| ContainerBackend::new(supervisor, config.catalogue.clone(), key);
+        self.0.iter().map(|supervisor| Arc::new(backend(supervisor)) as Arc<dyn Backend>).collect()
     }
 
     /// How they are, whenever it is asked.
@@ -49,6 +63,32 @@ impl Backends {
     }
 }
 
+/// The backend that comes with the host: a program beside this one, where a container engine answers or the file says so.
+fn built_in(config: &Config) -> anyhow::Result<Option<Configured>> {
+    let is_named = config.backends.iter().any(|backend| backend.name.as_str() == BUILT_IN);
+    if is_named || config.containers.enabled == Some(false) {
+        return Ok(None);
+    }
+    let program = docker::program();
+    let is_wanted = match (config.containers.enabled, &program, docker::answer()) {
+        (Some(true), Some(_), _) => true,
+        (Some(true), None, _) => {
+            anyhow::bail!("[containers] is enabled, but there is no {} beside this program", docker::PROGRAM)
+        }
+        (_, None, _) => false,
+        (_, Some(_), Ok(())) => true,
+        (_, Some(_), Err(why)) => {
+            tracing::info!(why, "no containers: no container engine answers");
+            false
+        }
+    };
+    let Some(program) = program.filter(|_| is_wanted) else { return Ok(None) };
+    let program = program.to_str().context("the path of this program is not UTF-8")?.to_owned();
+    let command = std::iter::once(program).chain(config.containers.arguments()).collect();
+    let name = BUILT_IN.parse().context("name the backend that comes with the host")?;
+    Ok(Some(Configured { name, command, enabled: true }))
+}
+
 fn plugin(status: Status) -> BackendPlugin {
     BackendPlugin { name: status.name.to_string(), problem: status.problem, restarts: status.restarts }
 }
@@ -57,7 +97,7 @@ fn plugin(status: Status) -> BackendPlugin {
 fn ask(catalogue: &Catalogue) -> Ask {
     let mut rows = Vec::new();
     for row in &catalogue.hardware {
-        match hardware(row) {
+        match told_hardware(row) {
             Some(hardware) if rows.len() < limits::FLAVORS => rows.push(hardware),
             _ => tracing::warn!(flavor = row.name, "no backend is asked for this hardware: its row cannot be told"),
         }
@@ -65,29 +105,9 @@ fn ask(catalogue: &Catalogue) -> Ask {
     Ask { hardware: rows }
 }
 
-fn hardware(row: &Row) -> Option<Hardware> {
-    let gpu = match &row.gpu {
-        None => None,
-        Some(CatalogueGpu { kind, count, memory }) => {
-            Some(Gpu { kind: word(kind)?, count: *count, memory_bytes: number(memory.0) })
-        }
-    };
-    let name = word(&row.name)?;
-    // A fraction of a CPU below a thousandth is none, and the cast saturates.
-    let cpu_milli = number((row.vcpu * 1000.0).ceil() as u64);
-    Some(Hardware { name, cpu_milli, memory_bytes: number(row.memory.0), disk_bytes: number(row.disk.0), gpu })
-}
-
-fn word(text: &str) -> Option<Word> {
-    text.parse().ok()
-}
-
-fn number(number: u64) -> u64 {
-    number.min(limits::NUMBER)
-}
-
 #[cfg(test)]
 mod tests {
+    use spaceport_core::hardware::Hardware as Row;
     use spaceport_core::limits::Bytes;
 
     use super::*;

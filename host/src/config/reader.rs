@@ -111,6 +111,17 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// True or false, if set.
+    pub(super) fn optional_switch(&mut self, key: &'static str, comment: &str) -> Option<bool> {
+        let value = match self.found(key) {
+            None => None,
+            Some(Value::Boolean(switch)) => Some(*switch),
+            Some(_) => self.refuse(key, "write true or false", None),
+        };
+        self.show(key, value.map(|switch| switch.to_string()), comment);
+        value
+    }
+
     /// A list of texts that each parse into `T`.
     pub(super) fn list<T>(&mut self, key: &'static str, comment: &str, hint: &str) -> Vec<T>
     where

@@ -35,6 +35,11 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
         command = ["/a b/\"c\"", "--x", ""]
         [backends.off]
         enabled = false
+        [containers]
+        enabled = true
+        base_image = "base:1"
+        ca_bundle = "/etc/ca.pem"
+        devices = ["id=npu0,kind=npu,memory=1"]
         [[hardware]]
         name = "cpu-\u007f\ttiny \\ \"x\""
         vcpu = 0.25

@@ -3,9 +3,10 @@
 //! A connection of its own costs microseconds on a Unix socket, and nothing that a plugin sends too much can be taken for
 //! the answer to the next call.
 
+mod building;
 mod error;
 mod exchange;
-mod logs;
+mod lines;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use spaceport_backend_protocol::{
-    Ask, Call, Description, Health, Hello, Instance, InstanceId, Instances, Message, StopRequest, Version, decode,
-    encode, limits,
+    Ask, BuildRequest, Call, Description, ExecReply, ExecRequest, Health, Hello, Instance, InstanceId, Instances,
+    LogLine, Message, Removed, Retain, Retained, StartRequest, Stats, StopRequest, Version, decode, encode, limits,
 };
 
+pub use building::{BuildStep, Building};
 pub use error::CallError;
 use exchange::{Exchange, Order};
-pub use logs::LogLines;
+pub use lines::Lines;
+
+/// How many times as long as an answer from memory may one take for which the plugin moves files or waits for its engine.
+const SLOW: u32 = 6;
 
 /// Calls one plugin. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,6 +63,46 @@ impl Client {
         self.call(&Call::Health, Vec::new(), self.deadline).await
     }
 
+    /// Begins a build, whose log is then read to its end.
+    pub async fn build(&self, request: &BuildRequest) -> Result<Building, CallError> {
+        let exchange = within(self.deadline * SLOW, &Call::Build, self.open(&Call::Build, encode(request))).await?;
+        Ok(Building::new(exchange, request.recipe.clone()))
+    }
+
+    /// Keep these artifacts; the rest may go.
+    pub async fn retain(&self, request: &Retain) -> Result<Retained, CallError> {
+        let call = Call::Retain;
+        let retained: Retained = self.call(&call, encode(request), self.deadline * SLOW).await?;
+        retained.check_against(request).map_err(CallError::nonsense(&call))?;
+        Ok(retained)
+    }
+
+    /// Starts an instance, or says how the one of this id is.
+    pub async fn start(&self, request: &StartRequest) -> Result<Instance, CallError> {
+        let call = Call::Start;
+        let instance: Instance = self.call(&call, encode(request), self.deadline * SLOW).await?;
+        instance.check_against(&request.id).map_err(CallError::nonsense(&call))?;
+        Ok(instance)
+    }
+
+    /// Forgets an instance; one that runs is ended at once.
+    pub async fn remove(&self, id: &InstanceId) -> Result<(), CallError> {
+        let call = Call::Remove(id.clone());
+        let removed: Removed = self.call(&call, Vec::new(), self.deadline * SLOW).await?;
+        removed.check_against(id).map_err(CallError::nonsense(&call))
+    }
+
+    /// What has an instance used?
+    pub async fn stats(&self, id: &InstanceId) -> Result<Stats, CallError> {
+        self.call(&Call::Stats(id.clone()), Vec::new(), self.deadline).await
+    }
+
+    /// Runs a command inside an instance.
+    pub async fn exec(&self, id: &InstanceId, request: &ExecRequest) -> Result<ExecReply, CallError> {
+        let deadline = self.deadline + Duration::from_secs(request.seconds.min(limits::EXEC.as_secs()));
+        self.call(&Call::Exec(id.clone()), encode(request), deadline).await
+    }
+
     /// Which instances are there?
     pub async fn list(&self) -> Result<Instances, CallError> {
         self.call(&Call::List, Vec::new(), self.deadline).await
@@ -74,11 +119,11 @@ impl Client {
     }
 
     /// What an instance has written and goes on to write.
-    pub async fn logs(&self, id: &InstanceId) -> Result<LogLines, CallError> {
+    pub async fn logs(&self, id: &InstanceId) -> Result<Lines<LogLine>, CallError> {
         let call = Call::Logs(id.clone());
         let opened = self.open(&call, Vec::new());
         let exchange = within(self.deadline, &call, opened).await?;
-        Ok(LogLines::new(call, exchange))
+        Ok(Lines::new(call, exchange))
     }
 
     /// One call from its first byte to its last.

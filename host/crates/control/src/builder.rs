@@ -1,11 +1,13 @@
 //! Builds: from a revision to what can be launched, a bounded number at a time.
 //!
-//! Every build reads its README first and then knows its lane: static Spaces need no compiler and pass in the light lane,
-//! everything else waits for one of few workers, in the order it came. A newer build of the same Space cancels the older
-//! one, so a Space waits at most once. What happens is told in the build's log; how it ends is told to the supervisor,
-//! unless nobody wants to know any more.
+//! Every build reads its README first and then knows its lane: static Spaces that need no command pass in the light lane,
+//! everything else waits for one of few workers, those for components or those for containers, in the order it came. A
+//! newer build of the same Space cancels the older one, so a Space waits at most once. What happens is told in the build's
+//! log; how it ends is told to the supervisor, unless nobody wants to know any more.
 
 mod job;
+mod request;
+mod site;
 mod steps;
 
 use std::collections::HashMap;
@@ -23,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
 use crate::ports::{Artifact, BackendPlugin};
+
+pub(crate) use site::commit_of;
 
 /// Builds that read and check out at the same time: mostly waiting for git and the disk.
 const LIGHT_WORKERS: usize = 4;
@@ -54,7 +58,8 @@ pub(crate) struct Built {
 /// The lanes and who is in them.
 pub(crate) struct Builder {
     light: Semaphore,
-    heavy: Semaphore,
+    components: Semaphore,
+    containers: Semaphore,
     workers: usize,
     jobs: Mutex<Jobs>,
 }
@@ -68,7 +73,17 @@ struct Jobs {
 struct Job {
     space: SpaceId,
     cancel: CancellationToken,
+    lane: Option<Lane>,
     stand: Stand,
+}
+
+/// What a build takes that is not light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// A compiler, for a minute.
+    Components,
+    /// A container backend, for as long as the packages take: nobody who waits for a compiler waits for that.
+    Containers,
 }
 
 /// Where a job is.
@@ -86,7 +101,13 @@ impl Builder {
     /// A builder with this many workers for what needs a compiler.
     pub(crate) fn new(workers: usize) -> Self {
         let workers = workers.max(1);
-        Self { light: Semaphore::new(LIGHT_WORKERS), heavy: Semaphore::new(workers), workers, jobs: Mutex::default() }
+        Self {
+            light: Semaphore::new(LIGHT_WORKERS),
+            components: Semaphore::new(workers),
+            containers: Semaphore::new(workers),
+            workers,
+            jobs: Mutex::default(),
+        }
     }
 
     /// Starts a build; `done` is told how it ends, unless it is cancelled. The log of the build before is gone when this
@@ -98,7 +119,7 @@ impl Builder {
         done: impl FnOnce(BuildReport) + Send + 'static,
     ) {
         let cancel = shared.closing.child_token();
-        let job = Job { space: order.space, cancel: cancel.clone(), stand: Stand::Light };
+        let job = Job { space: order.space, cancel: cancel.clone(), lane: None, stand: Stand::Light };
         self.jobs.lock().by_build.insert(order.build, job);
         let log = shared.logs.begin_build(order.space);
         let shared_too = shared.clone();
@@ -125,11 +146,12 @@ impl Builder {
     /// How many builds are ahead of a Space's own while that waits for a worker.
     pub(crate) fn queue_position(&self, space: SpaceId) -> Option<usize> {
         let jobs = self.jobs.lock();
-        let own = jobs.by_build.values().find_map(|job| match job.stand {
-            Stand::Waiting(turn) if job.space == space => Some(turn),
+        let (lane, own) = jobs.by_build.values().find_map(|job| match job.stand {
+            Stand::Waiting(turn) if job.space == space => Some((job.lane, turn)),
             _ => None,
         })?;
         let is_ahead = |job: &&Job| match job.stand {
+            _ if job.lane != lane => false,
             Stand::Waiting(turn) => turn < own,
             Stand::Working => true,
             Stand::Light => false,
@@ -146,15 +168,23 @@ impl Builder {
 
     /// Puts a build at the end of the queue for a worker; how many are ahead of it, workers at work not counted while one
     /// is free.
-    fn queue(&self, build: BuildId) -> usize {
+    fn queue(&self, build: BuildId, lane: Lane) -> usize {
         let mut jobs = self.jobs.lock();
         let turn = jobs.next_turn;
         jobs.next_turn += 1;
-        let ahead = jobs.by_build.values().filter(|job| job.stand != Stand::Light).count();
+        let ahead = jobs.by_build.values().filter(|job| job.lane == Some(lane)).count();
         if let Some(job) = jobs.by_build.get_mut(&build) {
+            job.lane = Some(lane);
             job.stand = Stand::Waiting(turn);
         }
         if ahead < self.workers { 0 } else { ahead }
+    }
+
+    fn workers(&self, lane: Lane) -> &Semaphore {
+        match lane {
+            Lane::Components => &self.components,
+            Lane::Containers => &self.containers,
+        }
     }
 
     fn begin_work(&self, build: BuildId) {

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use spaceport_core::id::SpaceId;
+use spaceport_core::id::{BuildId, SpaceId};
 use spaceport_core::lifecycle::InstanceId;
 use spaceport_core::revision::Oid;
 use spaceport_git::{CheckedOutFile, GitError, Repos};
@@ -129,6 +129,22 @@ impl Checkouts {
             shared.tmp.mount(&place)
         };
         self.blocking("make a directory for /tmp", make).await
+    }
+
+    /// An empty directory for the web site that a build makes; gone with the build, and at every start.
+    pub(crate) async fn make_site(&self, space: SpaceId, build: BuildId) -> Result<Mount, CheckoutError> {
+        let place = site_name(space, build);
+        let make = move |shared: &Shared| {
+            shared.tmp.remove(&place)?;
+            shared.tmp.mount(&place)
+        };
+        self.blocking("make a directory for a web site", make).await
+    }
+
+    /// Removes the web site of a build.
+    pub(crate) async fn remove_site(&self, space: SpaceId, build: BuildId) {
+        let place = site_name(space, build);
+        report("remove a web site", self.blocking("remove a web site", move |shared| shared.tmp.remove(&place)).await);
     }
 
     /// Removes an instance's `/tmp`.
@@ -322,6 +338,10 @@ impl Folder {
 
 fn names(dir: &Dir) -> io::Result<Vec<String>> {
     dir.entries()?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn site_name(space: SpaceId, build: BuildId) -> String {
+    format!("{space}/site-{build}")
 }
 
 fn tmp_name(space: SpaceId, instance: InstanceId) -> String {

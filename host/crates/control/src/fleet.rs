@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spaceport_core::egress::EgressPolicy;
-use spaceport_core::hardware::Catalogue;
+use spaceport_core::hardware::{Catalogue, Hardware};
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{Desired, Event, InstanceId, Millis, State};
 use spaceport_core::limits::OperatorLimits;
@@ -261,6 +261,18 @@ impl Fleet {
     /// Whether something here builds and runs Spaces of this kind.
     pub fn runs(&self, sdk: Sdk) -> bool {
         self.shared().backend(sdk).is_some()
+    }
+
+    /// Why no container runs on this hardware here, in a sentence for who asks for it. Without a backend only what has an
+    /// accelerator is refused: the Space says itself what else is missing.
+    pub(crate) fn refuses(&self, sdk: Sdk, row: &Hardware) -> Option<String> {
+        match self.shared().backend(sdk) {
+            Some(backend) => backend.refuses(&row.name),
+            None => row
+                .gpu
+                .as_ref()
+                .map(|_| format!("{} needs a container backend, which this host does not have", row.name)),
+        }
     }
 
     /// The kinds that plugins of this host bring.

@@ -104,6 +104,11 @@ impl LogStore {
         Arc::new(Sink { log, epoch, writer: self.writer.clone() })
     }
 
+    /// Keeps these secrets out of the log of the build under way.
+    pub(crate) fn hide_in_build(&self, space: SpaceId, secrets: &[String]) {
+        self.log(space, LogKind::Build).hide(secrets);
+    }
+
     /// Where an app's words go. These secrets, and those of the launch before, never reach the disk.
     pub(crate) fn run_sink(&self, space: SpaceId, secrets: &[String]) -> Arc<dyn LogSink> {
         let log = self.log(space, LogKind::Run);
@@ -129,6 +134,12 @@ impl LogStore {
     /// A log from its oldest line on.
     pub(crate) fn reader(&self, space: SpaceId, kind: LogKind) -> LogReader {
         LogReader::new(self.log(space, kind))
+    }
+
+    /// When the last line of a log was stored. Blocks on the disk.
+    pub(crate) fn last_at(&self, space: SpaceId, kind: LogKind) -> Option<Millis> {
+        let dir = self.shared.dir.open_dir(space.to_string()).ok()?;
+        segments::last_at(&dir, kind).ok()?
     }
 
     /// Removes a Space's logs; their readers end. Blocks on the disk.

@@ -61,7 +61,23 @@ pub trait Backend: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Turns a checked-out revision into an artifact. Lines for the owner go to `request.log`.
+    /// Why a flavor can never be had here, in a sentence for who asks for it; `None`: it can, though not always at once.
+    fn refuses(&self, _flavor: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether it can build the files of web sites by their owners' commands.
+    fn builds_sites(&self) -> bool {
+        false
+    }
+
+    /// Keeps what these artifacts need; what it has made besides may go.
+    fn retain(&self, _needed: Vec<Artifact>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
+    /// Turns a checked-out revision into an artifact, or fills `request.site` by the README's command. Lines for the owner
+    /// go to `request.log`.
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>>;
 
     /// Starts a release. Ready to be called when this returns; whether it answers well is for a probe to see.
@@ -91,7 +107,8 @@ pub struct WebhookRequest {
 pub trait Upstream: Send + Sync + 'static {
     /// Answers one request. The URI is in origin form, `Host` and the forwarded headers are set. Dropping the future or
     /// the returned body tells the guest's side that the client is gone. A body that is silent for longer than the limits
-    /// allow breaks off by itself: nobody else watches for that.
+    /// allow breaks off by itself: nobody else watches for that. A request that asks for an upgrade may be answered with
+    /// 101; what the connection goes on with is then in the answer's extensions, as hyper puts it there.
     fn call(&self, request: http::Request<Body>) -> BoxFuture<'static, Result<http::Response<Body>, Fault>>;
 
     /// What it has used since it was launched.
@@ -99,6 +116,11 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Lets requests in flight end (at most `grace`), then ends everything.
     fn stop(&self, grace: Duration) -> BoxFuture<'static, ()>;
+
+    /// The host stops. What can outlive it goes on running, for the next host to find; everything else is stopped.
+    fn leave(&self, grace: Duration) -> BoxFuture<'static, ()> {
+        self.stop(grace)
+    }
 }
 
 /// What an upstream has used since its launch; all but the gauges only grow.
@@ -165,6 +187,14 @@ pub struct BuildRequest {
     pub manifest: Manifest,
     /// The revision's files.
     pub app: Mount,
+    /// An empty folder for the web site that the README's command makes of them, if that is what is built.
+    pub site: Option<PathBuf>,
+    /// The owner's variables, which the artifact may hold.
+    pub variables: Vec<(String, String)>,
+    /// The owner's secrets, which it must not hold; empty where nothing runs that could need them.
+    pub secrets: Vec<(String, String)>,
+    /// Where the build may connect.
+    pub egress: EgressPolicy,
     /// Use nothing kept from earlier builds.
     pub clean: bool,
     /// The build log.
@@ -187,6 +217,10 @@ pub struct LaunchRequest {
     pub artifact: Artifact,
     /// The environment, in the order to be set: platform names, variables, secrets.
     pub env: Vec<(String, String)>,
+    /// For a container, should its image have to be built again: the owner's variables.
+    pub variables: Vec<(String, String)>,
+    /// Likewise the owner's secrets.
+    pub secrets: Vec<(String, String)>,
     /// For a plugin: what the pages are given; in static Spaces `window.huggingface.variables` holds it.
     pub page_variables: Vec<(String, String)>,
     /// The repository, read-only, at `/app`.
@@ -197,12 +231,16 @@ pub struct LaunchRequest {
     pub tmp: Mount,
     /// At `/data`, with a storage tier.
     pub data: Option<Mount>,
+    /// The flavor it runs on.
+    pub hardware: String,
     /// What it may use.
     pub limits: Limits,
     /// Where it may connect.
     pub egress: EgressPolicy,
     /// The run log.
     pub log: Arc<dyn LogSink>,
+    /// For a container that may have outlived the host: when the last line of the run log was stored.
+    pub logged_until: Option<Millis>,
     /// To be called when the instance can answer no more, whoever asks, with the reason in a sentence for the owner: the
     /// Space is started again, with pauses that grow. A request that fails is no reason.
     pub on_crash: Arc<dyn Fn(String) + Send + Sync>,

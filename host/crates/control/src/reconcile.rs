@@ -16,6 +16,7 @@ use spaceport_core::revision::DEPLOY_BRANCH;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Shared;
+use crate::retain::retain;
 use crate::supervisor::drop_stale_parts;
 use crate::supervisor::member::{Input, Member};
 
@@ -51,6 +52,7 @@ async fn round(shared: &Arc<Shared>, suspects: BTreeSet<SpaceId>, is_first: bool
     heads(shared, is_first).await;
     let suspects = orphans(shared, suspects, is_first).await;
     drop_stale_parts(shared).await;
+    retain(shared).await;
     suspects
 }
 

@@ -70,6 +70,12 @@ pub(crate) struct FakeBackend {
     pub(crate) last: Mutex<Option<Launched>>,
     /// The backends beside it that are programs of their own.
     pub(crate) beside: Mutex<Vec<BackendPlugin>>,
+    /// Whether it runs containers too, and builds web sites; and the hardware that it refuses, with its words.
+    pub(crate) containers: Mutex<Option<Vec<(&'static str, &'static str)>>>,
+    /// What was built last was given: variables, then secrets.
+    pub(crate) given: Mutex<(Vec<(String, String)>, Vec<(String, String)>)>,
+    /// Instances that the host has let run on.
+    pub(crate) left: Arc<AtomicU64>,
     plugins: Vec<PluginKind>,
 }
 
@@ -88,6 +94,9 @@ pub(crate) struct Launched {
 struct FakeUpstream {
     answer: String,
     running: Arc<AtomicU64>,
+    left: Arc<AtomicU64>,
+    /// Whether it runs on without the host.
+    outlives: bool,
     calls: AtomicU64,
     is_stopped: Arc<AtomicBool>,
 }
@@ -101,6 +110,9 @@ impl FakeBackend {
             running: Arc::default(),
             last: Mutex::default(),
             beside: Mutex::default(),
+            containers: Mutex::default(),
+            given: Mutex::default(),
+            left: Arc::default(),
             plugins,
         })
     }
@@ -116,7 +128,18 @@ struct Shared(Arc<FakeBackend>);
 impl Backend for Shared {
     fn sdks(&self) -> Vec<Sdk> {
         let plugins = self.0.plugins.iter().map(|kind| Sdk::Plugin(kind.word));
-        [Sdk::Static, Sdk::Wasm].into_iter().chain(plugins).collect()
+        let containers = self.0.containers.lock().as_ref().map(|_| [Sdk::Docker, Sdk::Gradio]);
+        [Sdk::Static, Sdk::Wasm].into_iter().chain(plugins).chain(containers.into_iter().flatten()).collect()
+    }
+
+    fn refuses(&self, flavor: &str) -> Option<String> {
+        let containers = self.0.containers.lock();
+        let refused = containers.iter().flatten().find(|(name, _)| *name == flavor);
+        refused.map(|(_, words)| (*words).to_owned())
+    }
+
+    fn builds_sites(&self) -> bool {
+        self.0.containers.lock().is_some()
     }
 
     fn plugins(&self) -> Vec<PluginKind> {
@@ -130,6 +153,18 @@ impl Backend for Shared {
                 backend.build_gate.acquire().await.unwrap().forget();
             }
             request.log.write(b"compiling\n");
+            if let (Some(site), Some(command)) = (&request.site, &request.manifest.app_build_command) {
+                let source = request.app.dir.read_to_string("source.txt").unwrap();
+                if command != "forget" {
+                    std::fs::create_dir(site.join("dist")).unwrap();
+                    std::fs::write(site.join("dist/index.html"), format!("{command} {source}")).unwrap();
+                }
+                return Ok(Artifact(String::new()));
+            }
+            for (_, secret) in &request.secrets {
+                request.log.write(format!("the secret is {secret}\n").as_bytes());
+            }
+            *backend.given.lock() = (request.variables, request.secrets);
             let text = request.app.dir.read_to_string(&request.manifest.app_file).unwrap();
             match text.as_str() {
                 "unbuildable" => {
@@ -161,8 +196,15 @@ impl Backend for Shared {
                 on_crash: request.on_crash,
             });
             backend.running.fetch_add(1, Ordering::SeqCst);
-            let running = backend.running.clone();
-            let upstream = FakeUpstream { answer: request.artifact.0, running, calls: AtomicU64::new(0), is_stopped };
+            let (running, left) = (backend.running.clone(), backend.left.clone());
+            let answer = match request.artifact.0 {
+                site if site.starts_with("site:") => {
+                    request.app.dir.read_to_string(&request.manifest.app_file).unwrap()
+                }
+                artifact => artifact,
+            };
+            let outlives = request.manifest.sdk.is_container();
+            let upstream = FakeUpstream { answer, running, left, outlives, calls: AtomicU64::new(0), is_stopped };
             Ok(Arc::new(upstream) as Arc<dyn Upstream>)
         }
         .boxed()
@@ -196,6 +238,14 @@ impl Upstream for FakeUpstream {
         if !self.is_stopped.swap(true, Ordering::SeqCst) {
             self.running.fetch_sub(1, Ordering::SeqCst);
         }
+        async {}.boxed()
+    }
+
+    fn leave(&self, grace: Duration) -> BoxFuture<'static, ()> {
+        if !self.outlives {
+            return self.stop(grace);
+        }
+        self.left.fetch_add(1, Ordering::SeqCst);
         async {}.boxed()
     }
 }

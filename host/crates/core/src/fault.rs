@@ -33,6 +33,12 @@ pub enum Fault {
     /// The instance was stopped while the request waited.
     #[error("the Space is being stopped")]
     Stopped,
+    /// The Space's container takes no connection, or ends one in the middle.
+    #[error("the container does not answer: {0}")]
+    ContainerUnreachable(String),
+    /// What runs the Space's container is down, which says why.
+    #[error("the container backend is not answering: {0}")]
+    BackendUnavailable(String),
 }
 
 impl Fault {
@@ -48,6 +54,8 @@ impl Fault {
             Self::SpaceBusy => "space_busy",
             Self::NodeOverloaded => "node_overloaded",
             Self::Stopped => "space_waking",
+            Self::ContainerUnreachable(_) => "container_unreachable",
+            Self::BackendUnavailable(_) => "backend_unavailable",
         }
     }
 }

@@ -35,6 +35,10 @@ pub struct Manifest {
     pub app_file: String,
     /// Port of a Docker app; 7860 by default.
     pub app_port: u16,
+    /// Version of Python for a Gradio app; `None`: what the backend has.
+    pub python_version: Option<String>,
+    /// Version of gradio; `None`: the newest.
+    pub sdk_version: Option<String>,
     /// Build command of a static Space.
     pub app_build_command: Option<String>,
     /// Headers added to every response of the app (names and values in lower case, of the three allowed names).

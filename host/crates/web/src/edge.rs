@@ -40,6 +40,7 @@ mod sendfile;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::sync::Arc;
 

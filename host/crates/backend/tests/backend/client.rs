@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use spaceport_backend::protocol::{ErrorCode, InstanceState, Version};
+use spaceport_backend::protocol::{ErrorCode, ExecRequest, InstanceState, Retain, Version};
 use spaceport_backend::{CallError, Client};
 
 use crate::fake::{self, INSTANCES, Place, eventually};
@@ -65,6 +65,26 @@ async fn a_good_plugin_is_understood() {
     let InstanceState::Exited { code: Some(0), reason } = &stopped.state else { panic!("{stopped:?}") };
     assert_eq!(reason.as_str(), "it was given 1500 ms");
     assert!(client.list().await.unwrap().instances.contains(&stopped));
+}
+
+#[tokio::test]
+async fn what_runs_can_be_asked_and_removed() {
+    let plugin = Plugin::start();
+    let client = plugin.client("good", DEADLINE).await;
+    let id = INSTANCES[0].parse().unwrap();
+    assert_eq!(client.stats(&id).await.unwrap().memory_bytes, 64 << 20);
+    let request = ExecRequest { command: vec!["echo".into(), "moin".into()], seconds: 5 };
+    assert_eq!(client.exec(&id, &request).await.unwrap().output, "echo moin");
+    client.remove(&id).await.unwrap();
+    client.remove(&id).await.unwrap();
+    assert_eq!(client.list().await.unwrap().instances.len(), 1);
+    for error in [client.stats(&id).await.map(|_| ()), client.exec(&id, &request).await.map(|_| ())] {
+        let error = error.unwrap_err();
+        assert!(
+            matches!(&error, CallError::Refused { refusal, .. } if refusal.error == ErrorCode::NoSuchInstance),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -145,6 +165,13 @@ async fn answers_for_others_are_refused() {
         let error = client.describe(&fake::ask()).await.unwrap_err().to_string();
         assert!(error.contains(part), "{mode}: {error}");
     }
+    let client = plugin.client("foreign-instance", DEADLINE).await;
+    let error = client.remove(&INSTANCES[0].parse().unwrap()).await.unwrap_err().to_string();
+    assert!(error.contains("asked for space-1 it answers for somebody-elses"), "{error}");
+    let client = plugin.client("foreign-artifact", DEADLINE).await;
+    let retain = Retain { needed: Vec::new(), seconds: 1, bytes: 1 };
+    let error = client.retain(&retain).await.unwrap_err().to_string();
+    assert!(error.contains("nobody asked for sha256:not-asked-for"), "{error}");
     let nothing = spaceport_backend::protocol::Ask::default();
     let client = plugin.client("foreign-flavor", DEADLINE).await;
     let error = client.describe(&nothing).await.unwrap_err().to_string();

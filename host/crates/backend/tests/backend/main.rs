@@ -5,5 +5,7 @@
 
 mod client;
 mod fake;
+mod instances;
 mod outliving;
+mod proxy;
 mod supervisor;

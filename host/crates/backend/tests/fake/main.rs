@@ -1,40 +1,44 @@
 //! A backend plugin for tests: speaks the protocol well, or as badly as a file tells it to at that moment.
 //!
 //! Arguments: `--mode-file FILE`, any number of `--instance ID`, and the host's `--socket PATH`. The file holds a word,
-//! read before each answer; the words are those of [`answer`] and [`prepare`]. It is written on the standard library
-//! alone, since half of what it says no HTTP library would.
+//! read before each answer; the words are those of [`Fake::answer`], [`Fake::oddly`] and [`prepare`]. It is written on the
+//! standard library alone, since half of what it says no HTTP library would.
 
-use std::collections::BTreeMap;
+mod answers;
+mod apps;
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::exit;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use spaceport_backend_protocol::{
-    Ask, CALL_HEADER, Call, Capacity, Description, Device, ErrorCode, Flavor, Health, Hello, Instance, InstanceId,
-    InstanceState, Instances, Line, LogLine, LogStream, Message, Refusal, StopRequest, Version, Word, decode, encode,
-    limits,
+    BuildEvent, CALL_HEADER, Call, ErrorCode, Health, Hello, Instance, InstanceId, InstanceState, Instances, Line,
+    Message, Refusal, Removed, Retained, Version, Word, encode, limits,
 };
 
+use answers::{describe, event, said};
+use apps::Apps;
+
 /// Between two bytes of a slow answer.
-const DRIP: Duration = Duration::from_millis(20);
+pub(crate) const DRIP: Duration = Duration::from_millis(20);
 /// A pause that is shorter than any deadline.
 const PAUSE: Duration = Duration::from_millis(100);
 
-struct Fake {
+pub(crate) struct Fake {
     socket: String,
     mode_file: String,
-    instances: Mutex<BTreeMap<InstanceId, InstanceState>>,
+    apps: Apps,
 }
 
 /// A request as far as it matters.
-struct Asked {
-    call: Option<Call>,
+pub(crate) struct Asked {
+    pub(crate) call: Option<Call>,
     number: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 fn main() -> io::Result<()> {
@@ -78,7 +82,7 @@ fn prepare(mode: &str) {
 
 impl Fake {
     fn from_arguments() -> io::Result<Self> {
-        let mut fake = Self { socket: String::new(), mode_file: String::new(), instances: Mutex::default() };
+        let mut fake = Self { socket: String::new(), mode_file: String::new(), apps: Apps::default() };
         let mut arguments = std::env::args().skip(1);
         while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
             match name.as_str() {
@@ -86,7 +90,7 @@ impl Fake {
                 "--mode-file" => fake.mode_file = value,
                 "--instance" => {
                     let id = value.parse().map_err(io::Error::other)?;
-                    fake.instances().insert(id, running());
+                    fake.apps.put(id);
                 }
                 _ => return Err(io::Error::other(name)),
             }
@@ -96,10 +100,6 @@ impl Fake {
 
     fn mode(&self) -> String {
         fs::read_to_string(&self.mode_file).unwrap_or_default().trim().to_owned()
-    }
-
-    fn instances(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, InstanceState>> {
-        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
@@ -156,11 +156,26 @@ impl Fake {
     /// Well-formed answers that only the question shows to be wrong.
     fn oddly(&self, mode: &str, asked: &Asked, out: &mut impl Write) -> io::Result<()> {
         let number = asked.number.as_str();
-        let other = instance(&id("somebody-elses"), running());
+        let other = Instance {
+            id: id("somebody-elses"),
+            artifact: "sha256:fake".parse().expect("it is a name"),
+            state: InstanceState::Running { address: ([127, 0, 0, 1], 7860).into() },
+        };
         match (mode, &asked.call) {
             ("foreign-flavor", Some(Call::Describe)) => reply(out, 200, number, &encode(&describe(&["not-asked-for"]))),
             ("no-flavor", Some(Call::Describe)) => reply(out, 200, number, &encode(&describe(&[]))),
-            ("foreign-instance", Some(Call::Stop(_))) => reply(out, 200, number, &encode(&other)),
+            ("foreign-instance", Some(Call::Stop(_) | Call::Start)) => reply(out, 200, number, &encode(&other)),
+            ("foreign-instance", Some(Call::Remove(_))) => {
+                reply(out, 200, number, &encode(&Removed { id: id("somebody-elses") }))
+            }
+            ("foreign-artifact", Some(Call::Retain)) => {
+                let missing = vec!["sha256:not-asked-for".parse().expect("it is a name")];
+                reply(out, 200, number, &encode(&Retained { missing, removed: 0, freed_bytes: 0 }))
+            }
+            ("half-build", Some(Call::Build)) => reply(out, 200, number, &event(&said("begun"))),
+            ("foreign-end", Some(Call::Build)) => {
+                reply(out, 200, number, &event(&BuildEvent::Written { files: 1, bytes: 1 }))
+            }
             ("twins", Some(Call::List)) => {
                 let twins = Instances { instances: vec![other.clone(), other] };
                 reply(out, 200, number, &encode(&twins))
@@ -168,7 +183,7 @@ impl Fake {
             ("bad-line", Some(Call::Logs(_))) => {
                 reply(out, 200, number, b"{\"stream\":\"out\",\"text\":\"a\"}\nnonsense\n")
             }
-            ("long-line", Some(Call::Logs(_))) => {
+            ("long-line", Some(Call::Logs(_) | Call::Build)) => {
                 let head = format!("HTTP/1.1 200 OK\r\n{CALL_HEADER}: {number}\r\n\r\n");
                 out.write_all(head.as_bytes()).and_then(|()| pour(out))
             }
@@ -177,71 +192,16 @@ impl Fake {
     }
 
     fn well(&self, asked: &Asked, out: &mut impl Write) -> io::Result<()> {
+        let number = asked.number.as_str();
         match (self.body(asked), &asked.call) {
-            (Some(body), _) => reply(out, 200, &asked.number, &body),
-            (None, Some(_)) => refuse(out, &asked.number, ErrorCode::NoSuchInstance),
-            (None, None) => refuse(out, &asked.number, ErrorCode::NoSuchCall),
+            (Ok(body), Some(Call::Build | Call::Logs(_))) => {
+                out.write_all(format!("HTTP/1.1 200 OK\r\n{CALL_HEADER}: {number}\r\n\r\n").as_bytes())?;
+                out.write_all(&body)?;
+                self.stream(asked, out)
+            }
+            (Ok(body), _) => reply(out, 200, number, &body),
+            (Err(error), _) => refuse(out, number, error),
         }
-    }
-
-    /// The body of a good answer; `None`: there is no such thing.
-    fn body(&self, asked: &Asked) -> Option<Vec<u8>> {
-        Some(match asked.call.as_ref()? {
-            Call::Protocol => encode(&Hello::new()),
-            Call::Health => encode(&Health::Ready),
-            Call::Describe => {
-                let ask: Ask = decode(&asked.body).ok()?;
-                encode(&describe(&ask.hardware.iter().map(|row| row.name.as_str()).collect::<Vec<_>>()))
-            }
-            Call::List => {
-                let instances = self.instances();
-                let instances = instances.iter().map(|(id, state)| instance(id, state.clone()));
-                encode(&Instances { instances: instances.collect() })
-            }
-            Call::Stop(id) => {
-                let request: StopRequest = decode(&asked.body).ok()?;
-                let mut instances = self.instances();
-                let state = instances.get_mut(id)?;
-                let reason = line(&format!("it was given {} ms", request.grace_ms));
-                *state = InstanceState::Exited { code: Some(0), reason };
-                encode(&instance(id, state.clone()))
-            }
-            Call::Logs(id) => {
-                self.instances().get(id)?;
-                let lines = ["one", "", "three"].map(|text| LogLine {
-                    stream: LogStream::Out,
-                    text: text.to_owned(),
-                    at_ms: None,
-                });
-                lines.iter().flat_map(|line| [encode(line), b"\n".to_vec()]).flatten().collect()
-            }
-            // What it cannot do, it does not know.
-            Call::Build | Call::Retain | Call::Start | Call::Remove(_) | Call::Stats(_) | Call::Exec(_) => return None,
-        })
-    }
-}
-
-fn instance(id: &InstanceId, state: InstanceState) -> Instance {
-    Instance { id: id.clone(), artifact: "sha256:fake".parse().expect("it is a name"), state }
-}
-
-fn running() -> InstanceState {
-    InstanceState::Running { address: ([127, 0, 0, 1], 7860).into() }
-}
-
-/// What it says of itself. Rows with a GPU in their name cannot be had.
-fn describe(flavors: &[&str]) -> Description {
-    let flavor = |name: &&str| Flavor {
-        name: word(name),
-        refusal: name.contains("gpu").then(|| line("there is no such device on this machine")),
-    };
-    Description {
-        name: line("Fake"),
-        version: line("0.1"),
-        sdks: vec![word("docker"), word("gradio")],
-        flavors: flavors.iter().map(flavor).collect(),
-        capacity: Capacity { cpu_milli: 2000, memory_bytes: 1 << 30, disk_bytes: 1 << 30 },
-        devices: vec![Device { id: word("GPU-0"), kind: word("t4"), memory_bytes: 1 << 34 }],
     }
 }
 
@@ -295,7 +255,7 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-fn word(text: &str) -> Word {
+pub(crate) fn word(text: &str) -> Word {
     text.parse().expect("the tests ask for names")
 }
 
@@ -303,6 +263,6 @@ fn id(text: &str) -> InstanceId {
     text.parse().expect("it is an id")
 }
 
-fn line(text: &str) -> Line {
+pub(crate) fn line(text: &str) -> Line {
     Line::lossy(text)
 }

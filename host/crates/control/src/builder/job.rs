@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use spaceport_core::lifecycle::{BuildFailure, FailureKind};
@@ -12,15 +13,19 @@ use spaceport_core::space::Sdk;
 use spaceport_git::GitError;
 use tokio::time::timeout;
 
+use super::request::request;
+use super::site;
 use super::steps::{Steps, size};
-use super::{BuildOrder, BuildReport, Built};
-use crate::checkouts::CheckoutError;
+use super::{BuildOrder, BuildReport, Built, Lane};
+use crate::checkouts::{CheckoutError, FileList};
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
-use crate::ports::{Artifact, Backend, BuildRequest, LogSink, Mount};
+use crate::ports::{Artifact, Backend, LogSink, Mount};
 
 /// The file whose front matter configures a Space.
 const README: &str = "README.md";
+/// Longest build in a container backend, which has a limit of its own and says so: this one is for one that never ends.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(2 * 60 * 60);
 /// The line that begins and ends a front matter.
 const FENCE: &str = "---";
 
@@ -60,21 +65,30 @@ pub(super) async fn run(shared: &Arc<Shared>, order: &BuildOrder, log: Arc<dyn L
 
 async fn build(shared: &Arc<Shared>, order: &BuildOrder, steps: &Steps) -> BuildReport {
     let light = shared.builder.light.acquire().await;
-    let (manifest, front_matter) = match limited(shared, configuration(shared, order)).await {
+    let usual = shared.config.build_deadline;
+    let (manifest, front_matter) = match limited(usual, configuration(shared, order)).await {
         Ok(read) => read,
         Err(failure) => return BuildReport { manifest: None, outcome: Err(failure) },
     };
     crate::linked::refresh(shared, order.space, order.revision).await;
     steps.say(format!("{README}: sdk: {}, app_file: {}", manifest.sdk.as_str(), manifest.app_file));
+    let lane = match &manifest.sdk {
+        _ if site::is_wanted(&manifest) => Some(Lane::Containers),
+        sdk if sdk.is_container() => Some(Lane::Containers),
+        sdk if sdk.is_plugin() => None,
+        _ => Some(Lane::Components),
+    };
     let _light;
     let _heavy;
-    if manifest.sdk.is_plugin() {
-        _light = light;
-    } else {
-        drop(light);
-        _heavy = wait_for_worker(shared, order, steps).await;
+    match lane {
+        None => _light = light,
+        Some(lane) => {
+            drop(light);
+            _heavy = wait_for_worker(shared, order, lane, steps).await;
+        }
     }
-    let outcome = limited(shared, artifact(shared, order, &manifest, steps)).await;
+    let deadline = if lane == Some(Lane::Containers) { usual.max(CONTAINER_DEADLINE) } else { usual };
+    let outcome = limited(deadline, artifact(shared, order, &manifest, steps)).await;
     BuildReport { manifest: Some(manifest), outcome: outcome.map(|artifact| Built { artifact, front_matter }) }
 }
 
@@ -91,13 +105,14 @@ async fn configuration(shared: &Shared, order: &BuildOrder) -> Result<(Arc<Manif
 async fn wait_for_worker<'a>(
     shared: &'a Shared,
     order: &BuildOrder,
+    lane: Lane,
     steps: &Steps,
 ) -> Option<tokio::sync::SemaphorePermit<'a>> {
-    let ahead = shared.builder.queue(order.build);
+    let ahead = shared.builder.queue(order.build, lane);
     if ahead > 0 {
         steps.say(format!("Waiting for {ahead} other {}", if ahead == 1 { "build" } else { "builds" }));
     }
-    let worker = shared.builder.heavy.acquire().await.ok();
+    let worker = shared.builder.workers(lane).acquire().await.ok();
     shared.builder.begin_work(order.build);
     worker
 }
@@ -108,36 +123,26 @@ async fn artifact(
     manifest: &Arc<Manifest>,
     steps: &Steps,
 ) -> Result<Artifact, BuildFailure> {
+    if site::is_wanted(manifest) {
+        return site::build(shared, order, manifest, steps).await;
+    }
     let backend = backend(shared, manifest)?;
-    let app = check_out(shared, order, manifest, steps).await?;
-    let request = BuildRequest {
-        space: order.space,
-        path: order.path.clone(),
-        revision: order.revision,
-        manifest: Manifest::clone(manifest),
-        app,
-        clean: order.clean,
-        log: steps.log(),
-    };
-    backend.build(request).await
+    let (app, files) = check_out(shared, order, steps).await?;
+    require_entry(&files, manifest)?;
+    backend.build(request(shared, order, manifest, app, steps)?).await
 }
 
 fn backend<'a>(shared: &'a Shared, manifest: &Manifest) -> Result<&'a Arc<dyn Backend>, BuildFailure> {
     let failure = |message| BuildFailure { kind: FailureKind::NoBackend, message };
-    if manifest.sdk.is_plugin() && manifest.app_build_command.is_some() {
-        let message = format!("app_build_command needs a builder: {}", shared.no_backend(Sdk::Docker));
-        return Err(failure(message));
-    }
     shared.backend(manifest.sdk).ok_or_else(|| failure(shared.no_backend(manifest.sdk)))
 }
 
-/// The revision's files, with what the app starts from among them.
-async fn check_out(
+/// The revision's files.
+pub(super) async fn check_out(
     shared: &Shared,
     order: &BuildOrder,
-    manifest: &Manifest,
     steps: &Steps,
-) -> Result<Mount, BuildFailure> {
+) -> Result<(Mount, Arc<FileList>), BuildFailure> {
     let checkouts = &shared.checkouts;
     let failed = |error: CheckoutError| match error {
         CheckoutError::Git(error) => git_failure(order, &error),
@@ -152,9 +157,14 @@ async fn check_out(
         if files.len() == 1 { "file" } else { "files" },
         size(bytes)
     ));
+    Ok((app, files))
+}
+
+/// What the app starts from must be among the files.
+fn require_entry(files: &FileList, manifest: &Manifest) -> Result<(), BuildFailure> {
     let entry = &manifest.app_file;
     if files.contains_key(entry) {
-        return Ok(app);
+        return Ok(());
     }
     let remedy = match manifest.sdk {
         Sdk::Docker => "",
@@ -165,8 +175,10 @@ async fn check_out(
 }
 
 /// Runs a part of a build, for as long as one may take.
-async fn limited<T>(shared: &Shared, part: impl Future<Output = Result<T, BuildFailure>>) -> Result<T, BuildFailure> {
-    let deadline = shared.config.build_deadline;
+async fn limited<T>(
+    deadline: Duration,
+    part: impl Future<Output = Result<T, BuildFailure>>,
+) -> Result<T, BuildFailure> {
     let late = |_| Err(build_error(format!("the build took longer than {deadline:?} and was stopped")));
     timeout(deadline, part).await.unwrap_or_else(late)
 }
@@ -189,12 +201,12 @@ fn config_error(error: &ManifestError) -> BuildFailure {
     BuildFailure { kind: FailureKind::ConfigError, message: error.to_string() }
 }
 
-fn build_error(message: String) -> BuildFailure {
+pub(super) fn build_error(message: String) -> BuildFailure {
     BuildFailure { kind: FailureKind::BuildError, message }
 }
 
 /// What the author can change is said to the author, the rest to the operator too.
-fn git_failure(order: &BuildOrder, error: &GitError) -> BuildFailure {
+pub(super) fn git_failure(order: &BuildOrder, error: &GitError) -> BuildFailure {
     match error {
         GitError::Tree(error) => build_error(error.to_string()),
         GitError::TooLarge { .. } => build_error(error.to_string()),
@@ -202,7 +214,7 @@ fn git_failure(order: &BuildOrder, error: &GitError) -> BuildFailure {
     }
 }
 
-fn host_failure(order: &BuildOrder, error: &dyn std::error::Error) -> BuildFailure {
+pub(super) fn host_failure(order: &BuildOrder, error: &dyn std::error::Error) -> BuildFailure {
     tracing::error!(space = %order.path, build = %order.build, %error, "a build failed through no fault of its author");
     let message = format!("this host could not provide the revision's files: {error}");
     BuildFailure { kind: FailureKind::Host, message }

@@ -1,5 +1,6 @@
 //! The fleet as a whole, over a fake backend, a real database and real repositories.
 
+mod containers;
 mod control;
 mod deploy;
 mod restart;

@@ -129,6 +129,14 @@ impl Segments {
     }
 }
 
+/// When the last line was stored.
+pub(super) fn last_at(dir: &Dir, kind: LogKind) -> io::Result<Option<Millis>> {
+    let Some(newest) = list(dir, kind)?.last().copied() else { return Ok(None) };
+    let content = dir.read(name(kind, newest))?;
+    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    Ok(parse(&content[..whole]).last().map(|line| line.timestamp))
+}
+
 /// Reads the lines from a place on that have at least this number; at most a chunk. Moves the place.
 pub(super) fn read(dir: &Dir, kind: LogKind, place: &mut Place, from: u64) -> io::Result<Vec<LogLine>> {
     loop {

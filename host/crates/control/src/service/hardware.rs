@@ -99,7 +99,14 @@ impl Control {
     /// Refuses a flavor that nothing here runs such a Space on, saying what is offered.
     pub(super) fn check_flavor(&self, sdk: Sdk, flavor: &str) -> ServiceResult<()> {
         let config = self.inner.fleet.config();
-        let is_offered = |row: &Hardware| row.gpu.is_none() || (sdk.is_container() && self.inner.fleet.runs(sdk));
+        let refusal = |row: &Hardware| match sdk.is_container() {
+            true => self.inner.fleet.refuses(sdk, row),
+            false => row.gpu.is_some().then(|| {
+                let sdk = sdk.as_str();
+                format!("{} has an accelerator, which a Space with sdk: {sdk} cannot use", row.name)
+            }),
+        };
+        let is_offered = |row: &Hardware| refusal(row).is_none();
         match config.catalogue.flavor(flavor) {
             Some(row) if is_offered(row) => Ok(()),
             known => {
@@ -113,17 +120,7 @@ impl Control {
                 let offered = offered.join(", ");
                 Err(ServiceError::NotOffered(match known {
                     None => format!("There is no hardware named {flavor:?}; on offer: {offered}"),
-                    Some(_) if sdk.is_container() => {
-                        format!(
-                            "{flavor} needs a container backend, which this host does not have; on offer: {offered}"
-                        )
-                    }
-                    Some(_) => {
-                        let sdk = sdk.as_str();
-                        format!(
-                            "{flavor} has an accelerator, which a Space with sdk: {sdk} cannot use; on offer: {offered}"
-                        )
-                    }
+                    Some(row) => format!("{}; on offer: {offered}", refusal(row).unwrap_or_default()),
                 }))
             }
         }

@@ -15,7 +15,7 @@ use spaceport_db::{Batch, BuiltRelease};
 
 use super::instances::Instance;
 use super::{Durability, Supervisor};
-use crate::builder::{BuildReport, Built};
+use crate::builder::{BuildReport, Built, commit_of};
 use crate::fleet::{FleetError, new_build_id};
 use crate::logs::LogKind;
 use crate::ports::LaunchError;
@@ -226,12 +226,26 @@ impl Supervisor<'_> {
         let releases = state.release.into_iter().chain(needed_releases(state)).map(|release| release.revision);
         let instances = self.own.instances.iter().map(|instance| instance.revision);
         let launching = self.own.launching.iter().map(|launching| launching.revision);
-        let keep: BTreeSet<Oid> = releases.chain(building).chain(instances).chain(launching).collect();
+        let keep: BTreeSet<Oid> =
+            releases.chain(building).chain(instances).chain(launching).chain(self.sites()).collect();
         self.shared.checkouts.prune(self.member.space, keep).await;
         let uses_data = self.own.instances.iter().any(|instance| instance.has_data) || !self.own.launching.is_empty();
         if !self.own.profile.has_storage && !uses_data && self.own.stopping == 0 {
             self.shared.checkouts.remove_storage(self.member.space).await;
         }
+    }
+}
+
+impl Supervisor<'_> {
+    /// The commits of built sites among the releases that may be launched: their files are not the revision's.
+    fn sites(&self) -> impl Iterator<Item = Oid> {
+        let state = &self.own.state;
+        let releases: Vec<Release> = state.release.into_iter().chain(needed_releases(state)).collect();
+        releases.into_iter().filter_map(|release| {
+            // One that cannot be read now is checked out again when it is launched.
+            let built = self.shared.db.releases().get(&(self.member.space, release.number)).ok()??;
+            commit_of(&built.artifact)
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use spaceport_core::lifecycle::InstanceId;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::revision::Oid;
@@ -26,6 +27,7 @@ pub(super) struct Launching {
 /// A running release.
 pub(crate) struct Instance {
     pub(super) id: InstanceId,
+    /// Whose checkout it sees.
     pub(super) revision: Oid,
     pub(super) manifest: Arc<Manifest>,
     pub(super) upstream: Arc<dyn Upstream>,
@@ -88,19 +90,22 @@ impl Supervisor<'_> {
         }
         if let Some(index) = self.own.instances.iter().position(|instance| instance.id == stopped) {
             let instance = self.own.instances.swap_remove(index);
-            self.drain(instance, LINGER, grace);
+            let upstream = instance.upstream.clone();
+            self.drain(instance, LINGER, Box::pin(async move { upstream.stop(grace).await }));
         }
     }
 
-    /// Stops everything because the host stops. The state stays as it is, so that the next start brings it back.
+    /// Lets everything go because the host stops. The state stays as it is, so that the next start brings it back.
     pub(super) fn stop_for_shutdown(&mut self, grace: Duration) {
         self.own.launching.clear();
         for instance in std::mem::take(&mut self.own.instances) {
-            self.drain(instance, Duration::ZERO, grace);
+            let left = instance.upstream.leave(grace);
+            self.drain(instance, Duration::ZERO, left);
         }
     }
 
-    fn drain(&mut self, instance: Instance, linger: Duration, grace: Duration) {
+    /// Lets an instance go that is ended by `stop`.
+    fn drain(&mut self, instance: Instance, linger: Duration, stop: BoxFuture<'static, ()>) {
         self.own.stopping += 1;
         let (shared, member) = (self.shared.clone(), self.member.clone());
         self.shared.spawn(async move {
@@ -108,7 +113,7 @@ impl Supervisor<'_> {
                 () = tokio::time::sleep(linger) => {}
                 () = shared.closing.cancelled() => {}
             }
-            instance.upstream.stop(grace).await;
+            stop.await;
             member.meter.lock().end(instance.id);
             shared.checkouts.remove_tmp(member.space, instance.id).await;
             member.post(&shared, Input::Stopped);

@@ -7,11 +7,12 @@ use std::time::Duration;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::env::{AppEnvironment, OauthSettings, app_environment, page_variables};
 use spaceport_core::id::SpaceId;
-use spaceport_core::lifecycle::{InstanceId, Release};
+use spaceport_core::lifecycle::{InstanceId, Millis, Release};
 use spaceport_core::limits::{Limits, for_space};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::plugin::Plugins;
-use spaceport_core::space::{Preview, Sdk, Space};
+use spaceport_core::revision::Oid;
+use spaceport_core::space::{Sdk, Space};
 use spaceport_db::BuiltRelease;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,11 @@ use tokio_util::sync::CancellationToken;
 use super::instances::Instance;
 use super::member::{Input, Member};
 use super::probe::probe;
+use crate::builder::commit_of;
 use crate::fleet::{Shared, no_failure_if_ending};
+use crate::logs::LogKind;
 use crate::ports::{Artifact, FileList, LaunchError, LaunchRequest, Mount, Upstream};
+use crate::secrets::{SecretsError, secrets};
 use crate::service::oauth_settings;
 
 /// What is to be launched.
@@ -76,21 +80,25 @@ pub(super) async fn run(
 }
 
 async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder) -> Result<Instance, LaunchError> {
-    let _turn = match order.is_boot {
+    let recorded = recorded(shared, order)?;
+    let manifest = recorded.manifest.clone();
+    // A container may take half an hour, most of which it waits for others; meanwhile this host has turns to give.
+    let _turn = match order.is_boot && !manifest.sdk.is_container() {
         true => shared.boot_turns.acquire().await.ok(),
         false => None,
     };
-    let recorded = recorded(shared, order)?;
-    let manifest = recorded.manifest.clone();
+    let logged_until = logged_until(shared, order, &manifest).await;
     let startup = startup(shared, &manifest);
-    let late = |what: &str| LaunchError::app(format!("{what} within {startup:?}"));
-    let mounts = mounts(shared, order, &recorded).await?;
+    let late = |what: &str| LaunchError::app(too_late(&manifest, what, startup));
+    // A built site has a commit of its own.
+    let revision = commit_of(&recorded.built.artifact).unwrap_or(order.release.revision);
+    let mounts = mounts(shared, order, &recorded, revision).await?;
     let (app, has_data) = (mounts.app.clone(), mounts.data.is_some());
     let hardware = recorded.space.hardware.clone();
     let backend = shared.backend(manifest.sdk);
     let backend = backend.ok_or_else(|| LaunchError::app(shared.no_backend(manifest.sdk)))?.clone();
     let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
-    let request = request(shared, member, order, recorded, mounts)?;
+    let request = LaunchRequest { revision, logged_until, ..request(shared, member, order, recorded, mounts)? };
 
     let upstream = timeout(startup, backend.launch(request)).await.map_err(|_| late("it did not start"))??;
     let upstream = Started(Some(upstream), shared.clone());
@@ -103,7 +111,7 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
     }
     Ok(Instance {
         id: order.instance,
-        revision: order.release.revision,
+        revision,
         manifest,
         upstream: upstream.keep(),
         app,
@@ -111,6 +119,17 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
         hardware,
         generation: order.generation,
     })
+}
+
+/// What is said of an app that does not answer in time; of containers in the words that owners of Spaces look for.
+fn too_late(manifest: &Manifest, what: &str, startup: Duration) -> String {
+    match (manifest.sdk.is_container(), startup.as_secs()) {
+        (false, _) => format!("{what} within {startup:?}"),
+        (true, seconds) if seconds.is_multiple_of(60) => {
+            format!("Launch timed out, workload was not healthy after {} min", seconds / 60)
+        }
+        (true, seconds) => format!("Launch timed out, workload was not healthy after {seconds} s"),
+    }
 }
 
 /// How long a launch may take, and then its probe. Containers fetch models first, components do not.
@@ -139,29 +158,35 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
             Arc::new(manifest.map_err(|error| LaunchError::app(error.to_string()))?)
         }
     };
-    let mut secrets = Vec::new();
-    // A preview's are those of the Space it belongs to, if it is given any.
-    let owner = space.preview.as_ref().map_or(order.space, |preview| preview.of);
-    let has_secrets = space.preview.as_ref().is_none_or(Preview::has_secrets);
-    let sealed = if has_secrets { db.secrets().under(&owner).map_err(unreadable)? } else { Vec::new() };
-    for ((_, name), sealed) in sealed {
-        let value = shared.config.keys.open_secret(owner, &name, &sealed).map_err(|error| {
-            tracing::error!(space = %space.path, secret = name, %error, "a secret cannot be opened");
-            LaunchError::app(format!("the secret {name} cannot be decrypted: set it again"))
-        })?;
-        secrets.push((name, value.reveal().to_owned()));
-    }
+    let secrets = secrets(shared, &space).map_err(|error| match error {
+        SecretsError::Unreadable(error) => unreadable(error),
+        error @ SecretsError::Sealed(_) => LaunchError::app(error.to_string()),
+    })?;
     let (keys, addresses) = (&shared.config.keys, &shared.config.addresses);
     let oauth = oauth_settings(db, keys, addresses, order.space, &manifest).map_err(unreadable)?;
     Ok(Recorded { space, built, manifest, secrets, oauth })
 }
 
-async fn mounts(shared: &Shared, order: &LaunchOrder, recorded: &Recorded) -> Result<Mounts, LaunchError> {
+/// What of a log a container that has outlived the host need not tell again.
+async fn logged_until(shared: &Shared, order: &LaunchOrder, manifest: &Manifest) -> Option<Millis> {
+    if !order.is_boot || !manifest.sdk.is_container() {
+        return None;
+    }
+    let (logs, space) = (shared.logs.clone(), order.space);
+    tokio::task::spawn_blocking(move || logs.last_at(space, LogKind::Run)).await.ok()?
+}
+
+async fn mounts(
+    shared: &Shared,
+    order: &LaunchOrder,
+    recorded: &Recorded,
+    revision: Oid,
+) -> Result<Mounts, LaunchError> {
     let failed = |error: crate::checkouts::CheckoutError| {
         tracing::error!(space = %recorded.space.path, %error, "a Space cannot be launched");
         LaunchError::host(format!("this host cannot provide the Space's files: {error}"))
     };
-    let (checkouts, revision) = (&shared.checkouts, order.release.revision);
+    let checkouts = &shared.checkouts;
     let app = checkouts.ensure(order.space, revision).await.map_err(failed)?;
     let files = match recorded.manifest.sdk.is_plugin() {
         true => checkouts.files(order.space, revision).await.map_err(failed)?,
@@ -200,6 +225,10 @@ fn request(
         revision: order.release.revision,
         artifact: Artifact(built.artifact),
         env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets, oauth)? },
+        variables: match manifest.sdk.is_container() {
+            true => space.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect(),
+            false => Vec::new(),
+        },
         page_variables: match manifest.sdk.is_plugin() {
             true if is_static && shared.config.expose_static_secrets => page_variables(&space, &secrets, oauth),
             true => page_variables(&space, &[], oauth),
@@ -209,10 +238,13 @@ fn request(
         files: mounts.files,
         tmp: mounts.tmp,
         data: mounts.data,
+        hardware: space.hardware.clone(),
         limits,
         egress: EgressPolicy { rules: manifest.wasm.egress.clone(), ..shared.config.egress.clone() },
         log,
+        logged_until: None,
         on_crash: on_crash(shared, member, order.instance),
+        secrets: if manifest.sdk.is_container() { secrets } else { Vec::new() },
         manifest: Manifest::clone(&manifest),
         path: space.path,
     })

@@ -22,7 +22,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn probe(upstream: &dyn Upstream, scheme: &str, authority: &str) -> Result<(), Fault> {
     loop {
         match ask(upstream, scheme, authority).await {
-            Err(Fault::SpaceBusy | Fault::NodeOverloaded) => tokio::time::sleep(BUSY_PAUSE).await,
+            Err(Fault::SpaceBusy | Fault::NodeOverloaded | Fault::BackendUnavailable(_)) => {
+                tokio::time::sleep(BUSY_PAUSE).await
+            }
             answered => return answered,
         }
     }

@@ -35,12 +35,14 @@ pub(super) fn read(card: Map<String, Value>, plugins: Plugins<'_>) -> Result<Man
     let sdk = sdk(&mut fields, plugins);
     check_presentation(&mut fields);
     check_hints(&mut fields);
-    check_versions(&mut fields);
+    let (python_version, sdk_version) = versions(&mut fields);
     let manifest = Manifest {
         sdk: sdk.unwrap_or(Sdk::Static),
         title: fields.text("title").map(str::to_owned),
         app_file: app_file(&mut fields, sdk, plugins),
         app_port: app_port(&mut fields),
+        python_version,
+        sdk_version,
         app_build_command: fields.text("app_build_command").map(str::to_owned),
         custom_headers: custom_headers(&mut fields),
         is_pinned: fields.flag("pinned").unwrap_or(false),
@@ -123,14 +125,21 @@ fn check_hints(fields: &mut Fields<'_>) {
     }
 }
 
-/// Versions, which YAML reads as numbers unless they are quoted: `3.10` then is `3.1`.
-fn check_versions(fields: &mut Fields<'_>) {
-    if let Some(version) = version(fields, "python_version")
-        && !words::is_python_version(&version)
+/// Versions of Python and of the SDK, which YAML reads as numbers unless they are quoted: `3.10` then is `3.1`.
+fn versions(fields: &mut Fields<'_>) -> (Option<String>, Option<String>) {
+    let python = version(fields, "python_version");
+    if let Some(version) = &python
+        && !words::is_python_version(version)
     {
         fields.problem("python_version", format_args!("is {version}: write a version in quotes, such as \"3.12\""));
     }
-    version(fields, "sdk_version");
+    let sdk = version(fields, "sdk_version");
+    if let Some(version) = &sdk
+        && !words::is_version(version)
+    {
+        fields.problem("sdk_version", format_args!("is {version:?}: write a version in quotes, such as \"5.23.1\""));
+    }
+    (python, sdk)
 }
 
 /// A version as text. A number is taken for one as long as it cannot have lost a zero.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Longest duration: a day is more than any start may take.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest version, in bytes.
+const MAX_VERSION: usize = 32;
 /// Longest path, in bytes.
 const MAX_PATH: usize = 1024;
 
@@ -45,6 +47,13 @@ pub(super) fn is_python_version(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     matches!(parts.as_slice(), ["3", rest @ ..] if (1..=2).contains(&rest.len()) && rest.iter().all(is_number))
+}
+
+/// `5.23.1`, `4.0.0b2`, `5.0.0-beta.1`: what can be a version of a package, and nothing that a shell or an installer would
+/// take for more.
+pub(super) fn is_version(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+    text.len() <= MAX_VERSION && text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(is_allowed)
 }
 
 /// Whether a text is one emoji: a sign, with its modifiers, or several joined into one.
@@ -114,6 +123,16 @@ mod tests {
         }
         for text in ["3", "2.7", "3.", "3.x", "3.10.1.2", "3.1000", " 3.10"] {
             assert!(!is_python_version(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_no_more_than_one() {
+        for text in ["5", "5.23.1", "4.0.0b2", "5.0.0-beta.1", "3.50.2+cu1"] {
+            assert!(is_version(text), "{text}");
+        }
+        for text in ["", "latest", "5 --index-url=x", "5;id", "5\n", "-r", ">=5", &"5".repeat(MAX_VERSION + 1)] {
+            assert!(!is_version(text), "{text:?}");
         }
     }
 

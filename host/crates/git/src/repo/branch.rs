@@ -6,6 +6,8 @@ use crate::error::GitError;
 
 /// Longest name: git keeps each as a file.
 const MAX_BRANCH: usize = 200;
+/// Where what is made of revisions is committed.
+const MADE: &str = "refs/convert/";
 /// Shortest id that is looked up: shorter ones are likelier a mistake.
 const MIN_ID: usize = 7;
 
@@ -14,9 +16,11 @@ pub(super) fn full_name(branch: &str) -> Result<String, GitError> {
     if is_valid(branch) { Ok(format!("refs/heads/{branch}")) } else { Err(GitError::Branch(branch.to_owned())) }
 }
 
-/// The full name of what commits are made on: of a branch, or of a pull request's head, which is named in full.
+/// The full name of what commits are made on: of a branch, or of a pull request's head or of what is made of a revision,
+/// which are named in full.
 pub(super) fn committed_name(name: &str) -> Result<String, GitError> {
-    if pull_number(name).is_some() { Ok(name.to_owned()) } else { full_name(name) }
+    let is_made = name.starts_with(MADE) && is_ref(name);
+    if is_made || pull_number(name).is_some() { Ok(name.to_owned()) } else { full_name(name) }
 }
 
 /// The full name of a tag.
@@ -88,8 +92,10 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_made_on_branches_and_on_pull_requests() {
-        assert_eq!(committed_name("refs/pr/12").unwrap(), "refs/pr/12");
+    fn commits_are_made_on_branches_on_pull_requests_and_on_what_is_made_of_them() {
+        for name in ["refs/pr/12", "refs/convert/build"] {
+            assert_eq!(committed_name(name).unwrap(), name);
+        }
         for name in ["main", "refs/pr/x", "refs/tags/v1"] {
             assert_eq!(committed_name(name).unwrap(), format!("refs/heads/{name}"));
         }

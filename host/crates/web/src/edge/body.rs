@@ -250,6 +250,11 @@ impl Ledger {
         }
     }
 
+    /// The other end of the connection.
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
     /// Holds the request's place in its Space from here on.
     pub(super) fn hold(&mut self, in_flight: InFlight) {
         self.space = Some(in_flight);
@@ -263,6 +268,12 @@ impl Ledger {
     /// The response's head is known.
     pub(super) fn answered(&mut self, status: StatusCode, is_cache_hit: bool) {
         self.record(status, false, is_cache_hit);
+    }
+
+    /// What came after the response, in place of a body, has ended.
+    pub(super) fn end_tunnel(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.is_complete = true;
     }
 
     /// The response is one in place of the Space's; `is_fault` if that is the Space's or the host's doing.

@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -72,6 +74,7 @@ pub(super) struct Peer {
     head_since: AtomicU64,
     signal: AtomicU8,
     waker: AtomicWaker,
+    tunnel: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Peer {
@@ -90,6 +93,7 @@ impl Peer {
             head_since: AtomicU64::new(0),
             signal: AtomicU8::new(0),
             waker: AtomicWaker::new(),
+            tunnel: Mutex::default(),
         })
     }
 
@@ -160,6 +164,11 @@ impl Peer {
         self.waker.wake();
     }
 
+    /// What the connection goes on with once the answer under way is out.
+    pub(super) fn go_on_with(&self, tunnel: BoxFuture<'static, ()>) {
+        *self.tunnel.lock() = Some(tunnel);
+    }
+
     fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -212,7 +221,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: Arc<Peer>,
 /// Serves requests until the peer or the server ends the connection.
 async fn serve(shared: &Arc<Shared>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: &Arc<Peer>) {
     let visitor = Visitor { shared: shared.clone(), peer: peer.clone() };
-    let mut connection = Box::pin(shared.http.serve_connection(TokioIo::new(io), visitor));
+    let mut connection = Box::pin(shared.http.serve_connection_with_upgrades(TokioIo::new(io), visitor));
     let mut is_draining = false;
     let ended = poll_fn(|cx: &mut Context<'_>| {
         peer.waker.register(cx.waker());
@@ -227,12 +236,17 @@ async fn serve(shared: &Arc<Shared>, io: impl AsyncRead + AsyncWrite + Unpin + S
         connection.as_mut().poll(cx)
     })
     .await;
-    if let Err(error) = ended {
-        tracing::debug!(peer = %peer.ip, error = %error, "connection ended early");
+    drop(connection);
+    // Taken in any case: it holds the peer that holds it.
+    let tunnel = peer.tunnel.lock().take();
+    match (ended, tunnel) {
+        (Ok(()), Some(tunnel)) => unless_told(peer, tunnel).await.unwrap_or_default(),
+        (Ok(()), None) => {}
+        (Err(error), _) => tracing::debug!(peer = %peer.ip, error = %error, "connection ended early"),
     }
 }
 
-/// Does what comes before the first request; `None` if the connection is told to end first.
+/// Does what comes before the first request, or after the last; `None` if the connection is told to end first.
 async fn unless_told<T>(peer: &Peer, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx: &mut Context<'_>| {

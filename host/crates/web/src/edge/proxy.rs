@@ -24,6 +24,7 @@ use super::hub;
 use super::refusal::Refusal;
 use super::route::{Authority, Destination, check_framing, check_target};
 use super::server::Shared;
+use super::tunnel::Tunnel;
 use kept::{Asked, Shelf};
 
 /// One request, from its head to the head of its answer.
@@ -151,7 +152,23 @@ impl Visit {
         is_hit: bool,
     ) -> Response<EdgeBody> {
         self.ledger.answered(response.status(), is_hit);
-        self.dress(edge, Some(entry), response)
+        let response = self.dress(edge, Some(entry), response);
+        self.close(edge, response)
+    }
+
+    /// The head of the Space's answer to a visitor who goes on with a tunnel, which takes the request's ledger with it.
+    fn finish_with(
+        mut self,
+        edge: &Edge,
+        entry: &RouteEntry,
+        response: Response<EdgeBody>,
+        tunnel: Tunnel,
+    ) -> Response<EdgeBody> {
+        self.ledger.answered(response.status(), false);
+        let response = self.dress(edge, Some(entry), response);
+        let peer = self.ledger.peer().clone();
+        peer.go_on_with(Box::pin(tunnel.run(self.ledger)));
+        response
     }
 
     /// An answer in place of the Space's. Without an entry, nothing of the Space shows.
@@ -161,10 +178,11 @@ impl Visit {
         let circumstances = Circumstances { reads_pages: self.reads_pages, request_id, page };
         let response = fault_page::respond(refusal, &circumstances);
         self.ledger.refused(response.status(), refusal.code(), refusal.is_fault());
-        self.dress(edge, entry, response)
+        let response = self.dress(edge, entry, response);
+        self.close(edge, response)
     }
 
-    fn dress(self, edge: &Edge, entry: Option<&RouteEntry>, mut response: Response<EdgeBody>) -> Response<EdgeBody> {
+    fn dress(&self, edge: &Edge, entry: Option<&RouteEntry>, mut response: Response<EdgeBody>) -> Response<EdgeBody> {
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, self.ledger.request_id.clone());
         if self.ledger.version == Version::HTTP_2 {
@@ -182,7 +200,7 @@ impl Visit {
                 headers::keep_private(headers);
             }
         }
-        self.close(edge, response)
+        response
     }
 
     /// The answer with the request's ledger under it.

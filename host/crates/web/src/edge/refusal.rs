@@ -57,7 +57,9 @@ impl Refusal {
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Waking | Self::Stage { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Fault(Fault::SpaceBusy | Fault::NodeOverloaded | Fault::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Fault(Fault::SpaceBusy | Fault::NodeOverloaded | Fault::Stopped | Fault::BackendUnavailable(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Fault(Fault::GuestDeadline(_)) => StatusCode::GATEWAY_TIMEOUT,
             Self::Fault(_) => StatusCode::BAD_GATEWAY,
         }
@@ -95,6 +97,7 @@ impl Refusal {
             "space_paused" => "This Space is paused",
             "space_busy" => "This Space is busy",
             "node_overloaded" => "This host is busy",
+            "backend_unavailable" => "This Space is interrupted",
             "guest_deadline" => "This Space took too long",
             _ => "This Space has a problem",
         }
@@ -127,7 +130,7 @@ impl Refusal {
             "space_waking" => "This page tries again by itself.",
             "space_building" => "This page tries again by itself. The owner sees the progress in the build log.",
             "space_paused" => "Its owner can restart it in the settings.",
-            "space_busy" | "node_overloaded" => "Try again in a moment.",
+            "space_busy" | "node_overloaded" | "backend_unavailable" => "Try again in a moment.",
             "guest_deadline" => "Try again. The owner can look at the run log or allow more time with wasm.timeout.",
             "guest_fuel_exceeded" => "The owner can do less work per request or choose larger hardware.",
             "guest_memory_exceeded" => "The owner can use less memory or choose larger hardware.",
@@ -138,7 +141,7 @@ impl Refusal {
     /// Seconds after which it is worth trying again, if it is.
     pub(super) fn retry_after(&self) -> Option<u32> {
         let soonest = match self.code() {
-            "space_waking" | "space_busy" | "node_overloaded" => RETRY_SOON,
+            "space_waking" | "space_busy" | "node_overloaded" | "backend_unavailable" => RETRY_SOON,
             "space_building" => RETRY_BUILD,
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => RETRY_LATE,
             _ => return None,
@@ -154,7 +157,8 @@ impl Refusal {
 
     /// Whether a browser's page should try again by itself: where waiting alone will change the answer.
     pub(super) fn refreshes(&self) -> bool {
-        matches!(self.code(), "space_waking" | "space_building" | "space_busy" | "node_overloaded")
+        let waits = ["space_waking", "space_building", "space_busy", "node_overloaded", "backend_unavailable"];
+        waits.contains(&self.code())
     }
 
     /// Whether the connection is of no further use: the rest of a request's body may still be under way.
@@ -189,6 +193,8 @@ fn fault_message(fault: &Fault) -> Cow<'static, str> {
         Fault::SpaceBusy => "It is at work on as many requests as its hardware allows.".into(),
         Fault::NodeOverloaded => "All Spaces together use what this machine has.".into(),
         Fault::Stopped => "It was stopped while this request waited.".into(),
+        Fault::ContainerUnreachable(_) => "Its container did not take this request, or broke off its answer.".into(),
+        Fault::BackendUnavailable(_) => "What runs its container is being restarted.".into(),
     }
 }
 
@@ -231,6 +237,8 @@ mod tests {
             (Fault::SpaceBusy.into(), 503, "space_busy"),
             (Fault::NodeOverloaded.into(), 503, "node_overloaded"),
             (Fault::Stopped.into(), 503, "space_waking"),
+            (Fault::ContainerUnreachable(String::new()).into(), 502, "container_unreachable"),
+            (Fault::BackendUnavailable(String::new()).into(), 503, "backend_unavailable"),
         ] {
             assert_eq!((refusal.status().as_u16(), refusal.code()), (status, code), "{refusal:?}");
             assert!(!refusal.title().is_empty() && !refusal.advice().is_empty());

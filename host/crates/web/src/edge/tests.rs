@@ -11,3 +11,4 @@ mod limits;
 mod logging;
 mod routing;
 mod smuggling;
+mod tunnels;

@@ -24,6 +24,7 @@ use crate::edge::headers::{self, X_SPACEPORT_HOP};
 use crate::edge::pass::Pass;
 use crate::edge::refusal::Refusal;
 use crate::edge::request_body::{BodyCut, BodyWatch, WatchedBody};
+use crate::edge::tunnel::{Tunnel, Wish};
 use crate::edge::{Edge, Hops, WakeRefusal};
 
 use super::kept::{Lookup, Shelf};
@@ -54,11 +55,14 @@ pub(super) async fn answer(
     let token = token.or(of_address).or_else(|| Pass::of_cookie(request.headers()));
     let mut route = Route { entry, slot, edge: &edge, token };
     match route.attempt(&mut visit, &site, request, kept).await {
-        Ok(Answered { mut response, is_hit }) => {
+        Ok(Answered { mut response, is_hit, tunnel }) => {
             if let Some(cookie) = pass.and_then(|pass| pass.cookie(visit.scheme)) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
-            visit.finish(&edge, &route.entry, response, is_hit)
+            match tunnel {
+                Some(tunnel) => visit.finish_with(&edge, &route.entry, response, tunnel),
+                None => visit.finish(&edge, &route.entry, response, is_hit),
+            }
         }
         // To a visitor who may not see it, a Space and its absence look the same.
         Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => visit.refuse(&edge, None, &refusal),
@@ -69,6 +73,8 @@ pub(super) async fn answer(
 struct Answered {
     response: Response<EdgeBody>,
     is_hit: bool,
+    /// What the connection goes on with.
+    tunnel: Option<Tunnel>,
 }
 
 /// The way of one request to a Space, which may change under it.
@@ -105,13 +111,13 @@ impl Route<'_> {
         if let Ok(kept) = kept
             && let Some(response) = kept.answer(edge).await
         {
-            return Ok(Answered { response, is_hit: true });
+            return Ok(Answered { response, is_hit: true, tunnel: None });
         }
         let answered = self.ask(visit, site, request, hops).await;
         if let Some(flight) = flight {
             flight.land();
         }
-        Ok(Answered { response: answered?, is_hit: false })
+        answered
     }
 
     /// Asks the guest.
@@ -119,13 +125,17 @@ impl Route<'_> {
         &mut self,
         visit: &Visit,
         site: &Site,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         hops: u8,
-    ) -> Result<Response<EdgeBody>, Refusal> {
+    ) -> Result<Answered, Refusal> {
+        let wish = if self.entry.sdk.is_container() { Wish::take(&mut request) } else { None };
         let (mut parts, incoming) = request.into_parts();
         let wants = Wants::of(&parts.method, &parts.headers);
         let may_store = wants.is_some() && incoming.is_end_stream() && !headers::has_own_authorization(&parts.headers);
         prepare(&mut parts, visit, site);
+        if let Some(wish) = &wish {
+            wish.put(&mut parts.headers);
+        }
         if self.entry.sdk.is_plugin() && wants.is_some() {
             // The host answers these itself, from the whole that the plugin gives.
             parts.method = Method::GET;
@@ -134,13 +144,19 @@ impl Route<'_> {
             }
         }
         let mut parts = GuestRequest::new(parts, hops);
-        let (app, response) = self.call(&mut parts, incoming).await?;
+        let (app, mut response) = self.call(&mut parts, incoming).await?;
+        if let (Some(wish), StatusCode::SWITCHING_PROTOCOLS) = (wish, response.status()) {
+            let tunnel = wish.granted(&mut response, |headers| headers::clean_response(headers, site.host()))?;
+            let response = response.map(|_| EdgeBody::empty());
+            return Ok(Answered { response, is_hit: false, tunnel: Some(tunnel) });
+        }
         let (edge, parts) = (self.edge, &parts);
         let shelf = Shelf::new(&self.entry, visit.scheme, site);
         if !parts.method.is_safe() && is_success(response.status()) {
             shelf.remove(edge, &parts.uri);
         }
-        Reply { edge, shelf, app: &app, site, wants: wants.as_ref(), parts, may_store }.answer(response).await
+        let reply = Reply { edge, shelf, app: &app, site, wants: wants.as_ref(), parts, may_store };
+        Ok(Answered { response: reply.answer(response).await?, is_hit: false, tunnel: None })
     }
 
     /// A private Space answers to its members alone; for everybody else it is not there.

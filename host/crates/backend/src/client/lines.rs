@@ -1,27 +1,30 @@
-//! A log as it is written: one message a line, each with a size.
+//! A stream of messages as they are written: one a line, each with a size.
 
-use spaceport_backend_protocol::{Call, LogLine, Message, decode};
+use std::marker::PhantomData;
+
+use spaceport_backend_protocol::{Call, Message, decode};
 
 use super::CallError;
 use super::exchange::Exchange;
 
-/// The lines of a log. Dropping it tells the plugin that nobody reads on.
-pub struct LogLines {
+/// Messages of one kind. Dropping them tells the plugin that nobody reads on.
+pub struct Lines<T> {
     call: Call,
     exchange: Exchange,
     /// What came after the last line that was given out.
     waiting: Vec<u8>,
     /// How much of it has no end of a line.
     searched: usize,
+    of: PhantomData<fn() -> T>,
 }
 
-impl LogLines {
+impl<T: Message> Lines<T> {
     pub(super) fn new(call: Call, exchange: Exchange) -> Self {
-        Self { call, exchange, waiting: Vec::new(), searched: 0 }
+        Self { call, exchange, waiting: Vec::new(), searched: 0, of: PhantomData }
     }
 
-    /// The next line; `None` at the log's end. Waits as long as the instance is silent; may be dropped and called again.
-    pub async fn next(&mut self) -> Result<Option<LogLine>, CallError> {
+    /// The next message; `None` at the stream's end. Waits as long as nothing is written; may be dropped and called again.
+    pub async fn next(&mut self) -> Result<Option<T>, CallError> {
         loop {
             let end = self.waiting[self.searched..].iter().position(|byte| *byte == b'\n');
             if let Some(end) = end.map(|end| self.searched + end) {
@@ -30,8 +33,8 @@ impl LogLines {
                 return decode(&line[..end]).map(Some).map_err(CallError::nonsense(&self.call));
             }
             self.searched = self.waiting.len();
-            if self.searched > LogLine::MOST {
-                return Err(CallError::TooLong { call: self.call.name(), most: LogLine::MOST });
+            if self.searched > T::MOST {
+                return Err(CallError::TooLong { call: self.call.name(), most: T::MOST });
             }
             match self.exchange.chunk(&self.call).await? {
                 Some(chunk) => self.waiting.extend_from_slice(&chunk),

@@ -1,0 +1,51 @@
+//! Whether an app answers yet.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// Longest wait for a connection to an instance that has just been started.
+const CONNECT: Duration = Duration::from_secs(1);
+/// First pause between two tries: an app that starts at once is not kept waiting.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Longest pause: an app that fetches its models for minutes is not worn down.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Asks for the front page until there is an answer, whatever it is.
+pub(super) async fn answers(address: SocketAddr) {
+    let mut pause = FIRST_PAUSE;
+    while ask(address).await.is_none() {
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// One question. An app may take as long as it likes for the answer once it has taken the question.
+async fn ask(address: SocketAddr) -> Option<()> {
+    let stream = timeout(CONNECT, TcpStream::connect(address)).await.ok()?.ok()?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let request = Request::get("/")
+        .header(HOST, address.to_string())
+        .header(USER_AGENT, "spaceport-probe")
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .ok()?;
+    let mut answer = pin!(sender.send_request(request));
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        // It has brought the answer, or there will be none.
+        _ = connection => answer.await,
+    }
+    .ok()
+    .map(drop)
+}
