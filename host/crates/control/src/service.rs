@@ -10,6 +10,7 @@ mod addresses;
 mod admin;
 mod attempts;
 mod audit;
+mod browsers;
 mod commit;
 mod discussions;
 mod duplicate;
@@ -79,6 +80,7 @@ pub use addresses::Addresses;
 pub use admin::{Capacity, HardwareInUse};
 pub(crate) use audit::record;
 pub use audit::{AuditFilter, AuditPage, asked_from};
+pub use browsers::BrowserView;
 pub use commit::{FileChange, NewCommit};
 pub use discussions::{
     CommentTextView, CommentView, Conflicts, DiscussionDetails, DiscussionFilter, DiscussionPage, DiscussionView,

@@ -5,7 +5,6 @@ mod assets;
 mod avatar;
 mod card;
 mod chrome;
-mod connected;
 mod consent;
 mod device;
 mod form;
@@ -14,6 +13,7 @@ mod highlight;
 mod home;
 mod html;
 mod new_space;
+mod settings;
 mod sign_in;
 mod space;
 #[cfg(test)]
@@ -49,6 +49,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/spaces/{owner}/{name}/metrics", get(space::watch::metrics_page))
         .route("/spaces/{owner}/{name}/releases", get(space::watch::releases_page))
         .merge(sign_in_routes())
+        .merge(settings::routes())
         .layer(from_fn_with_state(state.clone(), chrome::error_pages))
         .route(assets::ROUTE, get(assets::file))
 }
@@ -58,6 +59,5 @@ fn sign_in_routes() -> Router<AppState> {
     Router::new()
         .route("/login", get(sign_in::form).post(sign_in::submit))
         .route("/logout", get(sign_in::leaving).post(sign_in::leave))
-        .route("/settings/applications", get(connected::list).post(connected::disconnect))
         .route("/avatars/{param}", get(avatar::avatar))
 }

@@ -36,7 +36,7 @@ pub struct Session {
     pub user: User,
     /// When the user proved who they are.
     pub since: Millis,
-    hash: TokenHash,
+    pub(super) hash: TokenHash,
 }
 
 /// A session that has just begun.
@@ -71,7 +71,7 @@ impl Control {
         self.begin_session(user, token).await.map(Some)
     }
 
-    async fn begin_session(&self, user: User, token: Option<TokenHash>) -> ServiceResult<NewSession> {
+    pub(super) async fn begin_session(&self, user: User, token: Option<TokenHash>) -> ServiceResult<NewSession> {
         let now = self.inner.clock.now();
         let made = Credential::generate(Kind::Session, user.id, SignInId::from_bytes(new_id(now)));
         let row = WebSession { role: user.role, token, created_at: now, expires_at: now + SESSION_LIFE };

@@ -21,6 +21,7 @@ macro_rules! files {
 
 files! {
     CSS "style.css",
+    JS "account.js",
     JS "community.js",
     JS "files.js",
     JS "home.js",

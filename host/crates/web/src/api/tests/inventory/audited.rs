@@ -67,6 +67,9 @@ const NO_ENTRY: &[(&str, &str)] = &[
     ("POST /login", "a form: oauth/tests/log"),
     ("POST /logout", "a form: oauth/tests/log"),
     ("POST /settings/applications", "a form: oauth/tests/log"),
+    ("DELETE /api/settings/sessions", "ends what browsers began: ui/tests/settings"),
+    ("DELETE /api/settings/sessions/{param}", "ends what a browser began: ui/tests/settings"),
+    ("POST /api/settings/password", "for who has one: ui/tests/settings"),
 ];
 
 const COMMIT: &str = concat!(
