@@ -1,6 +1,7 @@
 //! The pages: what people see in a browser. Each is rendered here, from what the operations tell; scripts only make it livelier,
 //! and act by the public API.
 
+mod admin;
 mod assets;
 mod avatar;
 mod card;
@@ -50,6 +51,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/spaces/{owner}/{name}/releases", get(space::watch::releases_page))
         .merge(sign_in_routes())
         .merge(settings::routes())
+        .merge(admin::routes())
         .layer(from_fn_with_state(state.clone(), chrome::error_pages))
         .route(assets::ROUTE, get(assets::file))
 }

@@ -22,6 +22,8 @@ use super::form::see_other;
 use crate::auth::only_for_spaces;
 use crate::error::ApiError;
 use crate::router::AppState;
+pub(super) use tokens::TokenRow;
+pub(super) use usage::{SpaceUsed, Used, price};
 
 /// Pages that stand beside each other.
 #[derive(Clone, Copy)]

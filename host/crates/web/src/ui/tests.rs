@@ -1,5 +1,6 @@
 //! What people see, as the markup has it; `tests/e2e` looks at it in a browser.
 
+mod admin;
 mod settings;
 
 use axum::body::Body;

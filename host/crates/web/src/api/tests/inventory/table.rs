@@ -85,6 +85,8 @@ const INSIDE: &str = "SF.....F";
 const MANAGE: &str = "SFFFF..F";
 /// Who administers the host.
 const ADMIN: &str = "SFFFFF.F";
+/// The same of pages, which send whoever is nobody to sign in.
+const ADMIN_PAGE: &str = ".FFFFF.F";
 /// Whoever has signed in, with a token that is for the account.
 const ACCOUNT: &str = "S......F";
 /// The same, with one that writes.
@@ -221,6 +223,15 @@ fn organizations() -> Vec<Row> {
 fn admin() -> Vec<Row> {
     const ABSENT: &str = "0123456789abcdef01234567";
     vec![
+        row("GET /admin", ADMIN_PAGE),
+        row("GET /admin/users", ADMIN_PAGE),
+        row("GET /admin/users/{param}", ADMIN_PAGE).param("ada"),
+        row("GET /admin/hardware", ADMIN_PAGE),
+        row("GET /admin/plugins", ADMIN_PAGE),
+        row("GET /admin/grants", ADMIN_PAGE),
+        row("GET /admin/quotas", ADMIN_PAGE),
+        row("GET /admin/audit", ADMIN_PAGE),
+        row("GET /admin/usage", ADMIN_PAGE),
         row("GET /api/admin/users", ADMIN),
         row("POST /api/admin/users", ADMIN).body(r#"{"name":"NAME"}"#),
         row("GET /api/admin/users/{param}", ADMIN).param("ada"),
