@@ -12,7 +12,6 @@ mod form;
 mod hardware;
 mod highlight;
 mod home;
-mod html;
 mod new_space;
 mod settings;
 mod sign_in;
