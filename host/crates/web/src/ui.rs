@@ -14,6 +14,7 @@ mod highlight;
 mod home;
 mod new_space;
 mod settings;
+mod setup;
 mod sign_in;
 mod space;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
 fn sign_in_routes() -> Router<AppState> {
     Router::new()
         .route("/login", get(sign_in::form).post(sign_in::submit))
+        .route("/setup", get(setup::page).post(setup::submit))
         .route("/logout", get(sign_in::leaving).post(sign_in::leave))
         .route("/avatars/{param}", get(avatar::avatar))
 }

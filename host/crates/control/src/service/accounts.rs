@@ -17,7 +17,7 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 21] = [
+const RESERVED_NAMES: [&str; 22] = [
     "admin",
     "api",
     "avatars",
@@ -35,6 +35,7 @@ const RESERVED_NAMES: [&str; 21] = [
     "readyz",
     "semantic-search",
     "settings",
+    "setup",
     "spaces",
     "templates",
     "users",

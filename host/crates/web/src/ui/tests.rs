@@ -2,6 +2,7 @@
 
 mod admin;
 mod settings;
+mod setup;
 
 use axum::body::Body;
 use axum::http::{Method, Request};

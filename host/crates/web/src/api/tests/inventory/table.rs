@@ -97,6 +97,8 @@ const TICKET: &str = "FFFFFFFF";
 const NEVER: &str = "........";
 /// A form, which only a browser that was shown it sends.
 const FORM: &str = "FFFFFFFF";
+/// Nobody, without a link that the host has told.
+const NO_LINK: &str = "........";
 /// For tokens of applications alone, or for whoever says which application it is.
 const BEARER: &str = "SSSSSSSS";
 /// For applications: users' tokens are not theirs.
@@ -147,6 +149,8 @@ fn host() -> Vec<Row> {
         row("GET /avatars/{param}", OPEN).param("ada"),
         row("GET /login", OPEN),
         row("POST /login", FORM),
+        row("GET /setup", NO_LINK),
+        row("POST /setup", FORM),
         row("GET /logout", OPEN),
         row("POST /logout", OPEN),
         row("GET /settings", OPEN),
