@@ -17,9 +17,10 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 22] = [
+const RESERVED_NAMES: [&str; 23] = [
     "admin",
     "api",
+    "assets",
     "avatars",
     "by-subdomain",
     "docs",

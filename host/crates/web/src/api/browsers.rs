@@ -1,8 +1,7 @@
 //! Where a user is signed in with a browser, and the password with which it signs in.
 
+use axum::Json;
 use axum::extract::{Extension, State};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +10,9 @@ use spaceport_control::service::{BrowserView, Session};
 use super::items::ListAt;
 use super::time::iso;
 use crate::auth::{Manager, token};
+use crate::document::Kind::{A, Text};
+use crate::document::shapes::accounts::{BROWSER, ENDED};
+use crate::document::{About, Described, takes};
 use crate::edge::RequestContext;
 use crate::error::ApiResult;
 use crate::extract::{JsonBody, Param};
@@ -29,11 +31,31 @@ struct Passwords {
 }
 
 /// The routes of both.
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/settings/sessions", get(list).delete(end_others))
-        .route("/api/settings/sessions/{param}", delete(end))
-        .route("/api/settings/password", post(change_password))
+pub(crate) fn routes(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/settings/sessions",
+            About::list("Where the caller is signed in with a browser.").answers(A(&BROWSER)).signed(),
+            list,
+        )
+        .delete(
+            "/api/settings/sessions",
+            About::one("Signs the caller out everywhere but in the browser that asks.").answers(A(&ENDED)),
+            end_others,
+        )
+        .delete("/api/settings/sessions/{param}", About::one("Signs the caller out of a browser.").nothing(204), end)
+        .post(
+            "/api/settings/password",
+            About::one("Changes the caller's password, which ends all other sessions.")
+                .body([
+                    takes("current", Text, "The password so far; empty, if there was none."),
+                    takes("new", Text, "The new one."),
+                ])
+                .exact()
+                .nothing(204)
+                .also([429]),
+            change_password,
+        )
 }
 
 /// The browsers in which the caller is signed in.
