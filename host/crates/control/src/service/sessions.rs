@@ -64,6 +64,8 @@ impl Control {
             // What an application holds for a user makes no session of that user's.
             None if Kind::of(secret).is_some() => return Ok(None),
             None => match self.git_sign_in(name, secret, from).await? {
+                // Whoever knows the password of an administrator may make an administrator's token as well.
+                Some(user) if user.is_admin => (User { role: TokenRole::Admin, ..user }, None),
                 Some(user) => (user, None),
                 None => return Ok(None),
             },

@@ -15,7 +15,7 @@ use crate::rate::wait_to_sign_in;
 use crate::router::AppState;
 use crate::session::{self, VisitorSeed};
 
-/// Where one goes from here: whoever signs in by password later needs a token to administer.
+/// Where one goes from here: programs sign in with a token.
 const NEXT: &str = "/settings/tokens";
 
 #[derive(Template)]
