@@ -133,6 +133,9 @@ impl App {
         )?;
         let ssh = Ssh::start(&parts.keys, listeners.take_ssh()?, &parts.control, &stop)?;
         let door = ssh.as_ref().map(|ssh| ssh.door.clone());
+        if let Some(link) = parts.control.first_link().context("look for users")? {
+            tracing::info!(link, "nobody has an account here: whoever opens this link makes the first administrator");
+        }
         let state = AppState::new(parts.control).with_rate_limits(config.rates).with_ssh(door);
         let (hub, control_runtime) = (hub_router(state), Handle::current());
         let shutdown = stop.clone();

@@ -10,12 +10,14 @@ mod addresses;
 mod admin;
 mod attempts;
 mod audit;
+mod browsers;
 mod commit;
 mod discussions;
 mod duplicate;
 mod emails;
 mod error;
 mod files;
+mod first;
 mod git;
 mod git_tree;
 mod grants;
@@ -79,6 +81,7 @@ pub use addresses::Addresses;
 pub use admin::{Capacity, HardwareInUse};
 pub(crate) use audit::record;
 pub use audit::{AuditFilter, AuditPage, asked_from};
+pub use browsers::BrowserView;
 pub use commit::{FileChange, NewCommit};
 pub use discussions::{
     CommentTextView, CommentView, Conflicts, DiscussionDetails, DiscussionFilter, DiscussionPage, DiscussionView,
@@ -87,6 +90,7 @@ pub use discussions::{
 pub use duplicate::NewCopy;
 pub use error::{ServiceError, ServiceResult};
 pub use files::{FileContent, FolderEntry, FoundFile, Head};
+pub use first::FirstAdministrator;
 pub use git::GitPush;
 pub use grants::{GrantAnswer, SpaceGrant};
 pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
@@ -142,6 +146,8 @@ struct Inner {
     signing: OnceLock<SigningKey>,
     /// Programs that wait for a user's answer.
     devices: oauth::DeviceRequests,
+    /// By which the first administrator is made.
+    first: first::FirstLink,
     webhooks: Arc<Webhooks>,
     scans: Scans,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
@@ -188,6 +194,7 @@ impl Control {
             attempts: Attempts::default(),
             signing: OnceLock::new(),
             devices: oauth::DeviceRequests::default(),
+            first: first::FirstLink::default(),
             webhooks,
             scans: Scans::default(),
             turns: parking_lot::Mutex::default(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod browsers;
 pub(crate) mod catalogue;
 pub(crate) mod commit;
 mod commit_lines;

@@ -94,6 +94,12 @@ fn credentials(value: &str) -> Option<String> {
     Some(password.to_owned())
 }
 
+/// Refuses what is no token for a whole account.
+pub(crate) fn only_for_spaces() -> ApiError {
+    let message = "This token is for Spaces: sign in with one of yours that is for your whole account";
+    ApiError::new(StatusCode::FORBIDDEN, "Forbidden", message)
+}
+
 async fn signed_in(parts: &Parts, state: &AppState) -> Result<Option<Arc<SignedIn>>, ApiError> {
     let signed = match (token(&parts.headers), parts.extensions.get::<Known>()) {
         (Some(_), Some(Known(signed))) => signed.clone(),
@@ -132,8 +138,7 @@ impl FromRequestParts<AppState> for Manager {
         let is_application = oauth_bearer(state, &parts.headers)?.is_some_and(|bearer| bearer.space.is_some());
         let is_limited = matches!(&actor, Actor::User(user) if user.role == TokenRole::FineGrained);
         if is_application || is_limited {
-            let message = "This token is for Spaces: sign in with one of yours that is for your whole account";
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "Forbidden", message));
+            return Err(only_for_spaces());
         }
         Ok(Self(actor))
     }

@@ -120,10 +120,21 @@ pub(crate) fn no_session_cookie(app: &AppState) -> HeaderValue {
 }
 
 /// A new text for a visitor, with its cookie, which goes when the browser is closed.
-pub(crate) fn new_visitor(app: &AppState) -> (String, HeaderValue) {
+fn new_visitor(app: &AppState) -> (String, HeaderValue) {
     let seed: String = rand::rng().sample_iter(Alphanumeric).take(VISITOR_CHARS).map(char::from).collect();
     let cookie = set_cookie(app, VISITOR, &seed, None);
     (seed, cookie)
+}
+
+/// The text of a visitor; one who has none gets it with this cookie.
+pub(crate) fn known_visitor(app: &AppState, seed: Option<String>) -> (String, Option<HeaderValue>) {
+    match seed {
+        Some(seed) => (seed, None),
+        None => {
+            let (seed, cookie) = new_visitor(app);
+            (seed, Some(cookie))
+        }
+    }
 }
 
 fn set_cookie(app: &AppState, name: &str, value: &str, max_age: Option<u64>) -> HeaderValue {

@@ -115,6 +115,17 @@ impl TestHub {
     }
 
     async fn begin(scheme: &str, authority: &str, egress: EgressPolicy) -> Self {
+        let hub = Self::without_users(scheme, authority, egress).await;
+        let (ada, bob) = (user(&hub.control, "ada").await, user(&hub.control, "bob").await);
+        Self { ada, bob, ..hub }
+    }
+
+    /// One on which nobody has an account.
+    pub(crate) async fn empty() -> Self {
+        Self::without_users("http", "hub.test", EgressPolicy::default()).await
+    }
+
+    async fn without_users(scheme: &str, authority: &str, egress: EgressPolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
         let routes = Arc::<RouteTable>::default();
@@ -123,7 +134,7 @@ impl TestHub {
         let addresses = Addresses { scheme: scheme.into(), hub: authority.into(), spaces: "spaces.test".into() };
         let control = control(dir.path(), (addresses, egress), idle, routes.clone()).await;
         let router = hub_router(AppState::new(control.clone()));
-        let (ada, bob) = (user(&control, "ada").await, user(&control, "bob").await);
+        let (ada, bob) = (String::new(), String::new());
         Self { control, routes, router, ada, bob, env, programs, builds, _dir: dir }
     }
 

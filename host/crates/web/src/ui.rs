@@ -1,19 +1,20 @@
 //! The pages: what people see in a browser. Each is rendered here, from what the operations tell; scripts only make it livelier,
 //! and act by the public API.
 
+mod admin;
 mod assets;
 mod avatar;
 mod card;
 mod chrome;
-mod connected;
 mod consent;
 mod device;
 mod form;
 mod hardware;
 mod highlight;
 mod home;
-mod html;
 mod new_space;
+mod settings;
+mod setup;
 mod sign_in;
 mod space;
 #[cfg(test)]
@@ -49,6 +50,8 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/spaces/{owner}/{name}/metrics", get(space::watch::metrics_page))
         .route("/spaces/{owner}/{name}/releases", get(space::watch::releases_page))
         .merge(sign_in_routes())
+        .merge(settings::routes())
+        .merge(admin::routes())
         .layer(from_fn_with_state(state.clone(), chrome::error_pages))
         .route(assets::ROUTE, get(assets::file))
 }
@@ -57,7 +60,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
 fn sign_in_routes() -> Router<AppState> {
     Router::new()
         .route("/login", get(sign_in::form).post(sign_in::submit))
+        .route("/setup", get(setup::page).post(setup::submit))
         .route("/logout", get(sign_in::leaving).post(sign_in::leave))
-        .route("/settings/applications", get(connected::list).post(connected::disconnect))
         .route("/avatars/{param}", get(avatar::avatar))
 }

@@ -17,9 +17,10 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 21] = [
+const RESERVED_NAMES: [&str; 23] = [
     "admin",
     "api",
+    "assets",
     "avatars",
     "by-subdomain",
     "docs",
@@ -35,6 +36,7 @@ const RESERVED_NAMES: [&str; 21] = [
     "readyz",
     "semantic-search",
     "settings",
+    "setup",
     "spaces",
     "templates",
     "users",

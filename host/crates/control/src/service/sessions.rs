@@ -36,7 +36,7 @@ pub struct Session {
     pub user: User,
     /// When the user proved who they are.
     pub since: Millis,
-    hash: TokenHash,
+    pub(super) hash: TokenHash,
 }
 
 /// A session that has just begun.
@@ -64,6 +64,8 @@ impl Control {
             // What an application holds for a user makes no session of that user's.
             None if Kind::of(secret).is_some() => return Ok(None),
             None => match self.git_sign_in(name, secret, from).await? {
+                // Whoever knows the password of an administrator may make an administrator's token as well.
+                Some(user) if user.is_admin => (User { role: TokenRole::Admin, ..user }, None),
                 Some(user) => (user, None),
                 None => return Ok(None),
             },
@@ -71,7 +73,7 @@ impl Control {
         self.begin_session(user, token).await.map(Some)
     }
 
-    async fn begin_session(&self, user: User, token: Option<TokenHash>) -> ServiceResult<NewSession> {
+    pub(super) async fn begin_session(&self, user: User, token: Option<TokenHash>) -> ServiceResult<NewSession> {
         let now = self.inner.clock.now();
         let made = Credential::generate(Kind::Session, user.id, SignInId::from_bytes(new_id(now)));
         let row = WebSession { role: user.role, token, created_at: now, expires_at: now + SESSION_LIFE };

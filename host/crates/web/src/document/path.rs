@@ -10,7 +10,7 @@ use super::kind::{Kind, Shapes};
 /// Addresses that are served and not in the document, by how they begin, with the reason. A route that is in neither fails
 /// the tests.
 #[cfg(test)]
-pub(crate) const LEFT_OUT: [(&str, &str); 31] = [
+pub(crate) const LEFT_OUT: [(&str, &str); 34] = [
     ("GET / ", "a page"),
     ("GET /{param} ", "a page"),
     ("GET /new-space ", "a page"),
@@ -30,7 +30,10 @@ pub(crate) const LEFT_OUT: [(&str, &str); 31] = [
     ("POST /login ", "the form of a page"),
     ("GET /logout ", "a page"),
     ("POST /logout ", "the form of a page"),
-    ("GET /settings/applications ", "a page"),
+    ("GET /setup ", "a page"),
+    ("POST /setup ", "the form of a page"),
+    ("GET /admin", "pages"),
+    ("GET /settings", "pages"),
     ("POST /settings/applications ", "the form of a page"),
     ("GET /avatars/", "a picture on pages"),
     ("GET /.well-known/", "OpenID Connect, which describes itself in just this place"),
@@ -58,7 +61,7 @@ const fn part(before: &'static str, name: &'static str, about: &'static str) -> 
 }
 
 /// What `{param}` is, by what stands before it.
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     part("/api/admin/users/", "user", "A user's name."),
     part("/api/admin/tokens/", "token", "A token's id."),
     part("/api/admin/quotas/", "owner", "The name of a user or an organization."),
@@ -67,6 +70,7 @@ const PARTS: [Part; 15] = [
     part("/api/organizations/", "organization", "An organization's name; for its overview, also its id."),
     part("/api/users/", "user", "A user's name; for the overview, also its id."),
     part("/api/settings/webhooks/", "webhook", "A webhook's id."),
+    part("/api/settings/sessions/", "session", "A session's id, as the list of sessions has it."),
     part("/api/settings/keys/", "key", "A key's id, as the list of keys has it."),
     part("/api/settings/tokens/", "token", "A token's id, as the list of tokens has it."),
     part("/api/spaces/by-subdomain/", "subdomain", "The first label of the host name at which an app answers."),

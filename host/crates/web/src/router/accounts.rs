@@ -21,7 +21,7 @@ const HOOK: [Field; 4] = [
 
 pub(super) fn routes(routes: Described, state: &AppState) -> Described {
     let routes = own(routes.group("Account"));
-    let routes = api::tokens::routes(routes);
+    let routes = api::browsers::routes(api::tokens::routes(routes));
     let routes = webhooks(routes.group("Webhooks"));
     let routes = profiles(routes.group("Profiles"));
     api::organizations::routes(routes.group("Organizations"), state)

@@ -16,7 +16,7 @@ const DAYS: [Field; 2] = [
 pub(super) fn routes(routes: Described) -> Described {
     let routes = spaces(routes.group("Usage"));
     let routes = users(routes.group("Administration"));
-    host(routes)
+    owners(host(routes))
 }
 
 fn spaces(routes: Described) -> Described {
@@ -152,6 +152,11 @@ fn host(routes: Described) -> Described {
                 .answers(A(&PLUGIN)),
             admin::host::disable,
         )
+}
+
+/// What owners may have and use, and what they did.
+fn owners(routes: Described) -> Described {
+    routes
         .get("/api/admin/quotas", About::list("The owners that have a quota.").answers(A(&QUOTA)), admin::quotas::list)
         .get(
             "/api/admin/quotas/{param}",

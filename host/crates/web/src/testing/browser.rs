@@ -104,7 +104,7 @@ pub(crate) fn field(page: &Answer, name: &str) -> String {
     let start = format!("name=\"{name}\" value=\"");
     let (_, rest) = text.split_once(&start).unwrap_or_else(|| panic!("no field {name} in {text}"));
     let value = rest.split('"').next().unwrap();
-    [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+    [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
         .into_iter()
         .fold(value.to_owned(), |value, (escaped, plain)| value.replace(escaped, plain))
 }

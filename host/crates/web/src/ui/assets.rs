@@ -21,6 +21,7 @@ macro_rules! files {
 
 files! {
     CSS "style.css",
+    JS "account.js",
     JS "community.js",
     JS "files.js",
     JS "home.js",
@@ -40,7 +41,7 @@ static FOLDER: LazyLock<String> = LazyLock::new(|| {
     format!("/assets/{:016x}", mark.finish())
 });
 
-/// The route of [`file`].
+/// The route of a file.
 pub(crate) const ROUTE: &str = "/assets/{rev}/{param}";
 
 /// Where the files are.

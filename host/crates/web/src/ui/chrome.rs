@@ -104,26 +104,6 @@ fn headers(app: &AppState) -> HeaderMap {
     headers
 }
 
-/// A page whose main part is written by [`super::html`].
-#[derive(Template)]
-#[template(path = "plain.html")]
-struct PlainPage<'a> {
-    chrome: Chrome,
-    title: &'a str,
-    body: &'a str,
-}
-
-/// A page whose main part is markup already.
-pub(super) fn show_plain(
-    app: &AppState,
-    chrome: Chrome,
-    status: StatusCode,
-    title: &str,
-    body: &str,
-) -> ApiResult<Response> {
-    show(app, status, &PlainPage { chrome, title, body })
-}
-
 /// What went wrong, for people.
 #[derive(Template)]
 #[template(path = "error.html")]

@@ -1,16 +1,15 @@
 //! Pages with a form, and going on from one.
 
+use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::chrome::{Chrome, show_plain};
-use super::html::Html;
+use super::chrome::show;
 use crate::router::AppState;
 
-/// A page with a question of this hub, and nothing beside it. Nothing of it is kept.
-pub(super) fn form_page(app: &AppState, status: StatusCode, title: &str, body: &Html) -> Response {
-    let shown = show_plain(app, Chrome::bare(), status, title, body.as_str());
-    let mut response = shown.unwrap_or_else(IntoResponse::into_response);
+/// A page with a question of this hub. Nothing of it is kept.
+pub(super) fn show_form(app: &AppState, status: StatusCode, page: &impl Template) -> Response {
+    let mut response = show(app, status, page).unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

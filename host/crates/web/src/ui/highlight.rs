@@ -2,11 +2,10 @@
 
 use std::sync::LazyLock;
 
+use askama::filters::{Html, escape};
 use syntect::html::{ClassStyle, ClassedHTMLGenerator};
 use syntect::parsing::{SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
-
-use super::html::Html;
 
 /// In front of every class, so that none is one of ours.
 const STYLE: ClassStyle = ClassStyle::SpacedPrefixed { prefix: "s-" };
@@ -34,9 +33,10 @@ fn coloured(syntax: &SyntaxReference, text: &str) -> Option<String> {
 }
 
 fn plain(text: &str) -> String {
-    let mut html = Html::default();
-    html.text(text);
-    html.as_str().to_owned()
+    match escape(text, Html) {
+        Ok(escaped) => escaped.to_string(),
+        Err(never) => match never {},
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Signing in and out. A form of its own for a visitor who is nobody yet, known by a cookie that says nothing else.
 
+use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 
-use super::form::{form_page, see_other};
-use super::html::Html;
+use super::chrome::Chrome;
+use super::form::{see_other, show_form};
 use crate::edge::RequestContext;
 use crate::error::ApiResult;
 use crate::extract::{Form, QueryPairs};
@@ -51,11 +52,8 @@ pub(crate) async fn submit(
 /// Asks whether to sign out: following a link changes nothing.
 pub(crate) async fn leaving(State(app): State<AppState>, visitor: Visitor) -> Response {
     let Some(session) = visitor.session else { return see_other("/") };
-    let mut body = Html::default();
-    body.raw("<h1>Sign out</h1><p>You are signed in as ").text(session.user.name.as_str()).raw(".</p>");
-    body.raw("<form method=\"post\" action=\"/logout\"><input type=\"hidden\" name=\"form\" value=\"");
-    body.text(&app.control.form_token(&session)).raw("\"><button>Sign out</button></form>");
-    form_page(&app, StatusCode::OK, "Sign out", &body)
+    let (user, form) = (session.user.name.as_str(), app.control.form_token(&session));
+    show_form(&app, StatusCode::OK, &SignOutPage { chrome: Chrome::bare(), user, form })
 }
 
 /// Signs out.
@@ -74,6 +72,25 @@ pub(crate) async fn leave(
     Ok(response)
 }
 
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    chrome: Chrome,
+    /// What makes the form one of this page's.
+    form: String,
+    next: &'a str,
+    name: &'a str,
+    error: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_out.html")]
+struct SignOutPage<'a> {
+    chrome: Chrome,
+    user: &'a str,
+    form: String,
+}
+
 struct Asked<'a> {
     next: &'a str,
     name: &'a str,
@@ -81,25 +98,10 @@ struct Asked<'a> {
 }
 
 fn ask(app: &AppState, VisitorSeed(seed): VisitorSeed, status: StatusCode, asked: &Asked<'_>) -> Response {
-    let (seed, cookie) = match seed {
-        Some(seed) => (seed, None),
-        None => {
-            let (seed, cookie) = session::new_visitor(app);
-            (seed, Some(cookie))
-        }
-    };
-    let mut body = Html::default();
-    body.raw("<h1>Sign in</h1>");
-    if let Some(error) = asked.error {
-        body.raw("<p class=\"error\" role=\"alert\">").text(error).raw("</p>");
-    }
-    body.raw("<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"form\" value=\"");
-    body.text(&app.control.visitor_form_token(&seed)).raw("\"><input type=\"hidden\" name=\"next\" value=\"");
-    body.text(asked.next).raw("\"><label>User name<input name=\"name\" autocomplete=\"username\" autofocus value=\"");
-    body.text(asked.name).raw("\"></label><label>Password, or an access token");
-    body.raw("<input name=\"secret\" type=\"password\" autocomplete=\"current-password\" required></label>");
-    body.raw("<button>Sign in</button></form>");
-    let mut response = form_page(app, status, "Sign in", &body);
+    let (seed, cookie) = session::known_visitor(app, seed);
+    let form = app.control.visitor_form_token(&seed);
+    let Asked { next, name, error } = *asked;
+    let mut response = show_form(app, status, &SignInPage { chrome: Chrome::bare(), form, next, name, error });
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -1,5 +1,9 @@
 //! What people see, as the markup has it; `tests/e2e` looks at it in a browser.
 
+mod admin;
+mod settings;
+mod setup;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;

@@ -29,11 +29,11 @@ pub(crate) async fn list(State(app): State<AppState>, Admin(actor): Admin, list:
     Ok(list.answer(items, next.as_deref()))
 }
 
-fn cursor_text(key: &AuditKey) -> String {
+pub(crate) fn cursor_text(key: &AuditKey) -> String {
     format!("{}-{:016x}", key.at, key.draw)
 }
 
-fn cursor_key(text: &str) -> Option<AuditKey> {
+pub(crate) fn cursor_key(text: &str) -> Option<AuditKey> {
     let (at, draw) = text.split_once('-')?;
     let draw = (draw.len() == 16).then(|| u64::from_str_radix(draw, 16).ok())??;
     Some(AuditKey { at: at.parse().ok()?, draw })

@@ -114,6 +114,21 @@ pub(crate) const TOKEN: Shape = Shape {
     ],
 };
 
+/// A browser in which somebody is signed in.
+pub(crate) const BROWSER: Shape = Shape {
+    name: "Browser",
+    fields: &[
+        has("id", Text),
+        has("since", Moment),
+        has("expiresAt", Moment),
+        has("role", Text),
+        has("byToken", Switch),
+        has("current", Switch),
+    ],
+};
+
+pub(crate) const ENDED: Shape = Shape { name: "EndedSessions", fields: &[has("ended", Number)] };
+
 /// What a token of the role `fineGrained` is for.
 pub(crate) const SCOPES: Shape = Shape {
     name: "Scopes",

@@ -110,7 +110,7 @@ async fn a_user_takes_back_what_was_agreed_to() {
     let hub = TestHub::start().await;
     let client = space(&hub, "page", "static", "").await;
     let mut bob = Browser::new(&hub);
-    assert_eq!(location(&bob.get("/settings/applications").await), "/login?next=/settings/applications");
+    assert_eq!(location(&bob.get("/settings/applications").await), "/login?next=%2Fsettings%2Fapplications");
     let mut bob = Browser::signed_in(&hub, &hub.bob).await;
     assert!(bob.get("/settings/applications").await.expect(200).text().contains("no Space"));
     let asked = question(&client, PAGE, &[]);

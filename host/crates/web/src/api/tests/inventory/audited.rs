@@ -66,7 +66,11 @@ const NO_ENTRY: &[(&str, &str)] = &[
     ("POST /oauth/consent", "a form: oauth/tests/log"),
     ("POST /login", "a form: oauth/tests/log"),
     ("POST /logout", "a form: oauth/tests/log"),
+    ("POST /setup", "a form: ui/tests/setup"),
     ("POST /settings/applications", "a form: oauth/tests/log"),
+    ("DELETE /api/settings/sessions", "ends what browsers began: ui/tests/settings"),
+    ("DELETE /api/settings/sessions/{param}", "ends what a browser began: ui/tests/settings"),
+    ("POST /api/settings/password", "for who has one: ui/tests/settings"),
 ];
 
 const COMMIT: &str = concat!(

@@ -85,6 +85,8 @@ const INSIDE: &str = "SF.....F";
 const MANAGE: &str = "SFFFF..F";
 /// Who administers the host.
 const ADMIN: &str = "SFFFFF.F";
+/// The same of pages, which send whoever is nobody to sign in.
+const ADMIN_PAGE: &str = ".FFFFF.F";
 /// Whoever has signed in, with a token that is for the account.
 const ACCOUNT: &str = "S......F";
 /// The same, with one that writes.
@@ -95,6 +97,8 @@ const TICKET: &str = "FFFFFFFF";
 const NEVER: &str = "........";
 /// A form, which only a browser that was shown it sends.
 const FORM: &str = "FFFFFFFF";
+/// Nobody, without a link that the host has told.
+const NO_LINK: &str = "........";
 /// For tokens of applications alone, or for whoever says which application it is.
 const BEARER: &str = "SSSSSSSS";
 /// For applications: users' tokens are not theirs.
@@ -145,8 +149,18 @@ fn host() -> Vec<Row> {
         row("GET /avatars/{param}", OPEN).param("ada"),
         row("GET /login", OPEN),
         row("POST /login", FORM),
+        row("GET /setup", NO_LINK),
+        row("POST /setup", FORM),
         row("GET /logout", OPEN),
         row("POST /logout", OPEN),
+        row("GET /settings", OPEN),
+        row("GET /settings/profile", OPEN),
+        row("GET /settings/tokens", OPEN),
+        row("GET /settings/keys", OPEN),
+        row("GET /settings/organizations", OPEN),
+        row("GET /settings/organizations/{param}", OPEN),
+        row("GET /settings/usage", OPEN),
+        row("GET /settings/sessions", OPEN),
         row("GET /settings/applications", OPEN),
         row("POST /settings/applications", OPEN),
         row("GET /api/spaces", OPEN),
@@ -167,6 +181,10 @@ fn accounts() -> Vec<Row> {
         row("POST /api/settings/tokens", ACCOUNT_WRITE).body(r#"{"displayName":"x","role":"read"}"#),
         row("DELETE /api/settings/tokens/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
         row("POST /api/credentials/revoke", OPEN).body(r#"{"credentials":[]}"#),
+        row("GET /api/settings/sessions", ACCOUNT),
+        row("DELETE /api/settings/sessions", ACCOUNT_WRITE),
+        row("DELETE /api/settings/sessions/{param}", ACCOUNT_WRITE).param("0123456789abcdef01234567"),
+        row("POST /api/settings/password", ACCOUNT_WRITE).body(r#"{"current":"x","new":"long enough"}"#),
         row("GET /api/settings/keys", ACCOUNT),
         row("POST /api/settings/keys", ACCOUNT_WRITE).body(r#"{"title":"x","key":"x"}"#),
         row("DELETE /api/settings/keys/{param}", ACCOUNT_WRITE).param(FINGERPRINT),
@@ -209,6 +227,15 @@ fn organizations() -> Vec<Row> {
 fn admin() -> Vec<Row> {
     const ABSENT: &str = "0123456789abcdef01234567";
     vec![
+        row("GET /admin", ADMIN_PAGE),
+        row("GET /admin/users", ADMIN_PAGE),
+        row("GET /admin/users/{param}", ADMIN_PAGE).param("ada"),
+        row("GET /admin/hardware", ADMIN_PAGE),
+        row("GET /admin/plugins", ADMIN_PAGE),
+        row("GET /admin/grants", ADMIN_PAGE),
+        row("GET /admin/quotas", ADMIN_PAGE),
+        row("GET /admin/audit", ADMIN_PAGE),
+        row("GET /admin/usage", ADMIN_PAGE),
         row("GET /api/admin/users", ADMIN),
         row("POST /api/admin/users", ADMIN).body(r#"{"name":"NAME"}"#),
         row("GET /api/admin/users/{param}", ADMIN).param("ada"),
