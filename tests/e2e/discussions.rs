@@ -33,7 +33,7 @@ assert d.events[0].content == "at all" and d.diff is None and d.conflicting_file
 assert d.url.endswith("/spaces/ada/talk/discussions/1")
 said = api.comment_discussion(id, 1, comment="since *when*?", **R)
 assert (said.type, said.author, said.content, said.edited, said.hidden) == ("comment", "ada", "since *when*?", False, False)
-assert "since *when*?" in said.rendered
+assert "since <em>when</em>?" in said.rendered
 edited = api.edit_discussion_comment(id, 1, said.id.upper(), new_content="since when?", **R)
 assert (edited.id, edited.edited, edited.number_of_edits, edited.last_edited_by) == (said.id, True, 1, "ada")
 assert edited.edit_history[0]["raw"] == "since *when*?" and edited.last_edited_at >= edited.created_at

@@ -80,7 +80,7 @@ fn a_token_of_this_platform_is_found_if_its_checksum_is_right() {
     let digits = |body: &String| checksum::is_right(body);
     let all = ALPHANUMERIC.chars();
     assert!(!digits(&format!("{random}000000")) && all.clone().count() == 62);
-    let body = format!("{random}{}", CHECK);
+    let body = format!("{random}{CHECK}");
     assert!(digits(&body), "{body}");
     let token = format!("sp_{body}");
     assert_eq!(rules("a.py", &format!("TOKEN = \"{token}\"")), [("spaceport-token", token.as_str())]);

@@ -24,7 +24,7 @@ mod connection;
 mod context;
 mod deadline;
 mod etag;
-mod fault_page;
+pub(crate) mod fault_page;
 mod flights;
 mod headers;
 mod hub;

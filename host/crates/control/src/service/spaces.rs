@@ -140,7 +140,7 @@ impl Control {
             .store_change(&turn, |space, batch| {
                 if let Some(visibility) = changes.visibility {
                     space.visibility = visibility;
-                    let act = Act::on("space.settings", space).with("visibility", visibility_word(visibility));
+                    let act = Act::on("space.settings", space).with("visibility", visibility.as_str());
                     self.note(batch, actor, act);
                 }
                 Ok(())
@@ -292,15 +292,7 @@ fn not_an_owner(user: &User, owner: &OwnerName) -> ServiceError {
 /// An entry of the audit log about a Space that was made.
 pub(super) fn created(space: &Space, action: &'static str) -> Act {
     let act = Act::on(action, space).with("sdk", space.sdk.as_str()).with("hardware", &space.hardware);
-    let act = act.with("visibility", visibility_word(space.visibility));
+    let act = act.with("visibility", space.visibility.as_str());
     let names: Vec<&str> = space.secrets.keys().map(String::as_str).collect();
     if names.is_empty() { act } else { act.with("secrets", names.join(", ")) }
-}
-
-fn visibility_word(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "public",
-        Visibility::Protected => "protected",
-        Visibility::Private => "private",
-    }
 }

@@ -11,7 +11,6 @@ use spaceport_core::permission::Actor;
 use super::address;
 use super::page::Page;
 use super::time::iso;
-use super::types::visibility_word;
 use crate::auth::{Caller, Signed};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Param, QueryPairs};
@@ -133,7 +132,7 @@ async fn owned(
             "id": space.path.to_string(),
             "type": "space",
             "updatedAt": iso(space.updated_at),
-            "visibility": visibility_word(space.visibility),
+            "visibility": space.visibility.as_str(),
             "storage": bytes,
         })
     };

@@ -11,7 +11,7 @@ use spaceport_control::service::{Listing, SortBy, SpaceChanges, SpaceFilter, Spa
 use spaceport_core::permission::Action;
 
 use super::page::Page;
-use super::types::{Detail, space_json, visibility, visibility_word};
+use super::types::{Detail, space_json, visibility};
 use super::{origin, told_to};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
@@ -139,7 +139,7 @@ pub(crate) async fn change_settings(
         app.control.set_discussions(&actor, &path, is_disabled).await.map_err(told_to(&actor))?;
     }
     let space = app.control.update_space(&actor, &path, changes).await.map_err(told_to(&actor))?;
-    Ok(Json(json!({ "visibility": visibility_word(space.visibility) })))
+    Ok(Json(json!({ "visibility": space.visibility.as_str() })))
 }
 
 /// Where the app answers.

@@ -86,15 +86,6 @@ pub(crate) fn visibility(word: Option<&str>, private: Option<bool>) -> ApiResult
     }
 }
 
-/// The word for a visibility.
-pub(crate) fn visibility_word(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "public",
-        Visibility::Protected => "protected",
-        Visibility::Private => "private",
-    }
-}
-
 impl From<&RuntimeView> for Runtime {
     fn from(view: &RuntimeView) -> Self {
         let is_up = matches!(view.stage, Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting);
@@ -148,7 +139,7 @@ pub(crate) fn space_json(view: &SpaceView, detail: &Detail) -> Value {
     put("lastModified", json!(iso(modified)));
     put("createdAt", json!(iso(space.created_at)));
     put("private", json!(space.visibility == Visibility::Private));
-    put("visibility", json!(visibility_word(space.visibility)));
+    put("visibility", json!(space.visibility.as_str()));
     put("gated", json!(false));
     put("disabled", json!(false));
     put("likes", json!(view.likes.total));

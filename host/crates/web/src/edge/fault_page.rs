@@ -72,7 +72,7 @@ pub(super) fn respond(refusal: &Refusal, circumstances: &Circumstances<'_>) -> R
 }
 
 /// Whether the visitor reads pages: names HTML, as browsers do when they navigate, and does not refuse it.
-pub(super) fn wants_html(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accept.flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);

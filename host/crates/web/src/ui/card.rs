@@ -8,6 +8,12 @@ use crate::api::time::iso;
 
 /// Colours that a front matter may name; the style has each.
 const COLOURS: [&str; 8] = ["red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"];
+/// Who may see a Space, with what each means.
+pub(super) const VISIBILITIES: [(&str, &str); 3] = [
+    ("public", "Everybody sees the code and visits the app"),
+    ("protected", "Everybody visits the app, the code is for its people"),
+    ("private", "Only its people see it"),
+];
 /// What stands for a Space that has no emoji.
 const NO_EMOJI: &str = "🚀";
 /// Longest emoji, in characters: families of them are sequences.
@@ -111,8 +117,7 @@ impl Card {
             is_pinned: card.get("pinned").and_then(|value| value.as_bool()).unwrap_or(false),
             limited: match view.space.visibility {
                 Visibility::Public => None,
-                Visibility::Protected => Some("protected"),
-                Visibility::Private => Some("private"),
+                limited => Some(limited.as_str()),
             },
             stage: StageBadge(view.runtime.stage),
             sdk: view.sdk.as_str().to_owned(),

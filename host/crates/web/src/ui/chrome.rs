@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use spaceport_core::permission::Actor;
 
 use super::assets;
+use crate::edge::fault_page::wants_html;
 use crate::error::{ApiError, ApiResult, ErrorNote, X_ERROR_MESSAGE};
 use crate::router::AppState;
 use crate::session::Visitor;
@@ -168,9 +169,4 @@ fn message_of(response: &Response, status: StatusCode) -> String {
     }
     let told = response.headers().get(X_ERROR_MESSAGE).and_then(|text| text.to_str().ok());
     told.unwrap_or_default().to_owned()
-}
-
-fn wants_html(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accepted.split(',').any(|kind| kind.trim_start().starts_with("text/html"))
 }

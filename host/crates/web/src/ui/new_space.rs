@@ -7,6 +7,7 @@ use http::StatusCode;
 use spaceport_control::service::SpaceFilter;
 use spaceport_core::permission::Actor;
 
+use super::card::VISIBILITIES;
 use super::chrome::{Chrome, Reader, show};
 use super::form::see_other;
 use super::hardware::{Flavor, flavors};
@@ -34,6 +35,7 @@ struct NewSpacePage {
     /// Kinds and what they are.
     kinds: Vec<(String, &'static str)>,
     licences: [&'static str; 8],
+    visibilities: [(&'static str, &'static str); 3],
     /// Spaces to start from: path and title.
     templates: Vec<(String, String)>,
     hardware: Vec<Flavor>,
@@ -58,6 +60,7 @@ pub(crate) async fn form(
         owners,
         kinds: app.control.kinds().into_iter().map(|kind| (kind.clone(), about(&kind))).collect(),
         licences: LICENCES,
+        visibilities: VISIBILITIES,
         templates: templates
             .iter()
             .map(|view| (view.space.path.to_string(), view.title().unwrap_or_else(|| view.space.path.to_string())))

@@ -7,8 +7,9 @@ use http::StatusCode;
 use spaceport_control::service::Finding;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor};
-use spaceport_core::space::{Sdk, Visibility};
+use spaceport_core::space::Sdk;
 
+use super::super::card::VISIBILITIES;
 use super::super::chrome::{Chrome, Reader, show};
 use super::super::hardware::{Flavor, Tier, flavors, tiers};
 use super::SpaceHead;
@@ -26,11 +27,6 @@ const SLEEP_TIMES: [(i64, &str); 7] = [
     (36_000, "10 hours"),
     (172_800, "2 days"),
     (-1, "never"),
-];
-const VISIBILITIES: [(&str, &str); 3] = [
-    ("public", "Everybody sees the code and visits the app"),
-    ("protected", "Everybody visits the app, the code is for its people"),
-    ("private", "Only its people see it"),
 ];
 
 #[derive(Template)]
@@ -121,11 +117,7 @@ pub(crate) async fn settings_page(
         current_storage: runtime.storage.clone().unwrap_or_default(),
         lists: [variables(&app, &visitor.actor, &path)?, secrets(&app, &visitor.actor, &path, view.sdk)?],
         visibilities: VISIBILITIES,
-        visibility: match view.space.visibility {
-            Visibility::Public => "public",
-            Visibility::Protected => "protected",
-            Visibility::Private => "private",
-        },
+        visibility: view.space.visibility.as_str(),
         has_discussions: !view.discussions_disabled,
         head,
     };
