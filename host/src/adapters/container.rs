@@ -75,6 +75,10 @@ impl Backend for ContainerBackend {
         }
     }
 
+    fn program(&self) -> Option<String> {
+        Some(self.shared.name.clone())
+    }
+
     fn refuses(&self, flavor: &str) -> Option<String> {
         let Some(known) = self.shared.known() else {
             let needs_device = self.shared.catalogue.flavor(flavor).is_some_and(|row| row.gpu.is_some());

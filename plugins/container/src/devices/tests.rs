@@ -65,3 +65,27 @@ fn a_device_that_was_taken_out_is_told_of_with_its_owner() {
     assert_eq!(lost[0].to_string(), "its device npu is not there any more");
     assert!(matches!(devices.lease(&id("two"), &wanted(1)), Err(LeaseError::Never(_))));
 }
+
+#[test]
+fn a_gpu_of_this_machine_is_leased_to_one_at_a_time() {
+    let devices = Devices::new(DevicesConfig { nvml: true, cdi_folders: Vec::new(), declared: Vec::new() });
+    assert_eq!(devices.look(EngineCan { nvidia_runtime: true, cdi: false }), []);
+    let found = devices.list();
+    let Some(gpu) = found.first() else {
+        return println!("skipped: there is no NVIDIA GPU that a container could have here");
+    };
+    println!("found {} {} with {} bytes", gpu.kind, gpu.id, gpu.memory_bytes);
+    let all = found.iter().filter(|other| other.kind == gpu.kind).count();
+    let wanted = |count: usize| {
+        let count = u32::try_from(count).unwrap();
+        Gpu { kind: gpu.kind.clone(), count, memory_bytes: gpu.memory_bytes * u64::from(count) }
+    };
+    println!("one too many: {}", devices.offers(&wanted(all + 1)).unwrap_err().as_str());
+    let lease = devices.lease(&id("one"), &wanted(all)).unwrap();
+    println!("leased to one: {:?}", lease.ids());
+    lease.keep().unwrap();
+    let Err(LeaseError::Busy(busy)) = devices.lease(&id("two"), &wanted(1)) else { panic!("it has two owners") };
+    println!("two: {}", busy.as_str());
+    devices.release(&id("one"));
+    println!("leased to two: {:?}", devices.lease(&id("two"), &wanted(1)).unwrap().ids());
+}
