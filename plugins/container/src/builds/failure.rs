@@ -13,6 +13,12 @@ const PLATFORM: [&str; 6] = [
     "connection reset by peer",
     "context canceled",
 ];
+/// What it says when the image that it begins with could not be had.
+const UNFETCHED: [&str; 4] =
+    ["failed to resolve source metadata", "failed to do request", "pull access denied", "failed to authorize"];
+/// What an operator can do then.
+const BASE_IMAGE: &str = "the base image of such Spaces could not be fetched. Where no registry is reached, `spaceport-container \
+                          base-image` makes one, to be named as base_image under [containers]. It was said: ";
 /// What BuildKit and its client put in front of what went wrong.
 const BEFORE: [&str; 7] = [
     "ERROR: ",
@@ -31,14 +37,18 @@ pub(super) fn failed(fault: Fault, words: &str) -> BuildEvent {
     BuildEvent::Failed { fault, message: Line::lossy(words) }
 }
 
-/// What the last lines, oldest first, of a command that failed say.
-pub(super) fn of_log<'a>(last: impl DoubleEndedIterator<Item = &'a str> + Clone) -> BuildEvent {
+/// What the last lines, oldest first, of a command that failed say. What a generated file begins with is the operator's affair.
+pub(super) fn of_log<'a>(last: impl DoubleEndedIterator<Item = &'a str> + Clone, is_generated: bool) -> BuildEvent {
     let lines = last.map(str::trim).filter(|line| !line.is_empty());
     let is_reason = |line: &&str| REASONS.iter().any(|start| line.starts_with(start));
     let reason = lines.clone().rev().find(is_reason).or_else(|| lines.clone().next_back());
     let reason = reason.unwrap_or("the build ended without a word");
     let lower = reason.to_lowercase();
-    match PLATFORM.iter().any(|part| lower.contains(part)) {
+    let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    if is_generated && says(&UNFETCHED) {
+        return failed(Fault::Platform, &format!("{BASE_IMAGE}{}", bare(reason)));
+    }
+    match says(&PLATFORM) {
         true => failed(Fault::Platform, &format!("the container engine could not build: {}", bare(reason))),
         false => failed(Fault::Owner, &format!("the build failed: {}", bare(reason))),
     }
@@ -56,7 +66,7 @@ mod tests {
     use super::*;
 
     fn end(log: &str) -> (Fault, String) {
-        match of_log(log.lines()) {
+        match of_log(log.lines(), false) {
             BuildEvent::Failed { fault, message } => (fault, message.to_string()),
             other => panic!("{other:?}"),
         }
@@ -81,5 +91,19 @@ mod tests {
         );
         assert_eq!(end("Cannot connect to the Docker daemon at unix:///x.").0, Fault::Platform);
         assert_eq!(end(""), (Fault::Owner, "the build failed: the build ended without a word".to_owned()));
+    }
+
+    #[test]
+    fn an_image_to_begin_with_that_cannot_be_had_is_the_affair_of_who_names_it() {
+        let log = "failed to solve with frontend dockerfile.v0: failed to create LLB definition: failed to do request: Head \
+                   \"https://mirror/x\": dial tcp: lookup mirror: no such host";
+        assert_eq!(end(log).0, Fault::Owner);
+        let BuildEvent::Failed { fault: Fault::Platform, message } = of_log(log.lines(), true) else {
+            panic!("the owner")
+        };
+        assert!(
+            message.as_str().contains("spaceport-container base-image") && message.as_str().contains("no such host")
+        );
+        assert!(matches!(of_log("ERROR: no gradio".lines(), true), BuildEvent::Failed { fault: Fault::Owner, .. }));
     }
 }

@@ -1,7 +1,8 @@
 //! What BuildKit is told to make: the Space's own `Dockerfile`, or one that is written here.
 //!
 //! Pure: from the request and the operator's settings to text. A generated file begins with the operator's base image, which
-//! has Python with `venv`, `useradd` and Debian's `apt-get`.
+//! has Python with `venv`, `useradd` and Debian's `apt-get`, and for web sites what their commands use. An operator who names
+//! none gets the official images of Python and Node.js.
 
 use std::fmt::Write;
 
@@ -25,8 +26,14 @@ const GRADIO: [(&str, &str); 9] = [
     ("TQDM_MININTERVAL", "1"),
     ("SYSTEM", "spaces"),
 ];
-/// Python that is taken where a base image is chosen by version and the Space names none.
+/// Python that is taken where a base image is chosen by version and the Space names none: what the Hub takes.
 const PYTHON: &str = "3.10";
+/// What stands in a base image's name for the version.
+const VERSION: &str = "{python_version}";
+/// What Gradio Spaces are built on unless the operator says otherwise.
+const PYTHON_IMAGE: &str = "python:{python_version}";
+/// What web sites are built on unless the operator says otherwise: the version that the Hub has.
+const SITE_IMAGE: &str = "node:20";
 /// The name of the secret with pip's configuration, and where it is mounted.
 pub(super) const PIP_SECRET: (&str, &str) = ("dev.spaceport.pip", "/run/spaceport/pip.conf");
 /// The name of the secret with the operator's certificates, and where it is mounted. They are none; but only what is mounted
@@ -45,13 +52,6 @@ pub(super) enum Dockerfile {
     Written(String),
 }
 
-/// What keeps a recipe from being written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoRecipe {
-    #[error("this host has no base image for such Spaces; its operator names one in the configuration")]
-    NoBaseImage,
-}
-
 /// Files of a repository that a recipe asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Found {
@@ -61,22 +61,21 @@ pub(super) struct Found {
 }
 
 /// The file for a request.
-pub(super) fn dockerfile(request: &BuildRequest, found: Found, settings: &Settings) -> Result<Dockerfile, NoRecipe> {
-    let base = |version: Option<&Word>| {
-        let image = settings.base_image.as_deref().ok_or(NoRecipe::NoBaseImage)?;
-        Ok(image.replace("{python_version}", version.map_or(PYTHON, Word::as_str)))
-    };
-    Ok(match &request.recipe {
+pub(super) fn dockerfile(request: &BuildRequest, found: Found, settings: &Settings) -> Dockerfile {
+    let base = |own: &'static str| settings.base_image.as_deref().unwrap_or(own);
+    match &request.recipe {
         Recipe::Docker => Dockerfile::Own,
         Recipe::Gradio { app_file, python_version, sdk_version } => {
+            let image = base(PYTHON_IMAGE).replace(VERSION, python_version.as_ref().map_or(PYTHON, Word::as_str));
             let wanted = Gradio { app_file, python: python_version.as_ref(), sdk: sdk_version.as_ref() };
-            Dockerfile::Written(gradio(&base(python_version.as_ref())?, &wanted, found, request.clean, settings))
+            Dockerfile::Written(gradio(&image, &wanted, found, request.clean, settings))
         }
         Recipe::Static { command, .. } => {
             let names = request.variables.iter().map(|variable| variable.name.as_str());
-            Dockerfile::Written(site(&base(None)?, command.as_str(), names, settings))
+            let image = base(SITE_IMAGE).replace(VERSION, PYTHON);
+            Dockerfile::Written(site(&image, command.as_str(), names, settings))
         }
-    })
+    }
 }
 
 struct Gradio<'a> {
@@ -224,7 +223,7 @@ mod tests {
     }
 
     fn written(request: &BuildRequest, found: Found, settings: &Settings) -> String {
-        match dockerfile(request, found, settings).unwrap() {
+        match dockerfile(request, found, settings) {
             Dockerfile::Written(text) => text,
             Dockerfile::Own => panic!("it was to be written"),
         }
@@ -288,12 +287,12 @@ mod tests {
     fn a_base_image_may_be_chosen_by_version() {
         let settings = Settings { base_image: Some("python:{python_version}-slim".to_owned()), ..Settings::default() };
         assert!(written(&request(GRADIO_5), Found::default(), &settings).starts_with("FROM python:3.11-slim\n"));
-        let none = dockerfile(&request(GRADIO_5), Found::default(), &Settings::default());
-        assert_eq!(none, Err(NoRecipe::NoBaseImage));
-        assert_eq!(
-            dockerfile(&request(r#"{"sdk":"docker"}"#), Found::default(), &Settings::default()),
-            Ok(Dockerfile::Own)
-        );
+        let own = Settings::default();
+        assert!(written(&request(GRADIO_5), Found::default(), &own).starts_with("FROM python:3.11\n"));
+        let site = request(r#"{"sdk":"static","command":"npm run build","output":"/out"}"#);
+        assert!(written(&site, Found::default(), &own).starts_with("FROM node:20 AS build\n"));
+        assert!(written(&site, Found::default(), &settings).starts_with("FROM python:3.10-slim AS build\n"));
+        assert_eq!(dockerfile(&request(r#"{"sdk":"docker"}"#), Found::default(), &own), Dockerfile::Own);
     }
 
     #[test]

@@ -56,7 +56,7 @@ async fn attempt(plugin: &Plugin, request: &BuildRequest, log: &Lines) -> Result
         pre_requirements: has("pre-requirements.txt"),
         requirements: has("requirements.txt"),
     };
-    let recipe = dockerfile(request, found, &plugin.settings).map_err(|error| platform(&error))?;
+    let recipe = dockerfile(request, found, &plugin.settings);
     let scratch = Scratch::new(request, &recipe, &plugin.settings).map_err(|error| platform(&error))?;
     let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
     tell_limits(hold(memory), log).await;
@@ -77,7 +77,9 @@ async fn attempt(plugin: &Plugin, request: &BuildRequest, log: &Lines) -> Result
     };
     match child.wait().await {
         Err(error) => Err(platform(&error)),
-        Ok(status) if !status.success() => Err(of_log(last.iter().map(String::as_str))),
+        Ok(status) if !status.success() => {
+            Err(of_log(last.iter().map(String::as_str), matches!(recipe, Dockerfile::Written(_))))
+        }
         Ok(_) => Ok(match &request.recipe {
             Recipe::Static { output, .. } => outcome::files(Path::new(output.as_str()), request.limits.disk_bytes),
             Recipe::Docker | Recipe::Gradio { .. } => {
