@@ -203,8 +203,8 @@ impl Shared {
     fn launch_error(&self, error: StartError) -> LaunchError {
         match error {
             StartError::NotAnswering(why) => LaunchError::host(self.not_answering(&why)),
-            // Tried again until it is free, and the owner reads meanwhile what is waited for.
-            StartError::Taken(why) => LaunchError::host(format!("Waiting for hardware: {why}")),
+            // The owner reads meanwhile what is waited for.
+            StartError::Taken(why) => LaunchError::taken(format!("Waiting for hardware: {why}")),
             StartError::NoArtifact => LaunchError::host("its image is gone and could not be built again"),
             StartError::Refused(why) => LaunchError::host(format!("the container could not be started: {why}")),
             StartError::Ended(why) => LaunchError::app(why),

@@ -46,6 +46,7 @@ fn refusal(error: WakeError) -> WakeRefusal {
     };
     match (error.stage(), error) {
         (_, WakeError::Gone) => WakeRefusal::Gone,
+        (_, WakeError::Waits(message)) => WakeRefusal::Waits(message),
         (Some(stage), _) => WakeRefusal::Unavailable { stage, message },
         (None, _) => WakeRefusal::Later,
     }

@@ -112,6 +112,15 @@ pub struct FleetView {
     pub hardware: Option<String>,
     /// Builds ahead of its own, while that waits for its turn.
     pub queue_position: Option<usize>,
+    /// What its start waits for that another Space has, in a sentence.
+    pub waits_for: Option<String>,
+}
+
+impl FleetView {
+    /// Why the Space is not, or not yet, as its owner wants it, in a sentence.
+    pub fn error_message(&self) -> Option<&str> {
+        self.state.error_message().or(self.waits_for.as_deref())
+    }
 }
 
 impl Fleet {

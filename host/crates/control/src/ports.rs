@@ -148,17 +148,24 @@ pub struct LaunchError {
     pub message: String,
     /// Whose fault it is.
     pub blame: Blame,
+    /// Whether it is only that another Space has what this one needs: asked again, it may be had.
+    pub is_taken: bool,
 }
 
 impl LaunchError {
     /// The app, or what its owner has set, is at fault.
     pub fn app(message: impl Into<String>) -> Self {
-        Self { message: message.into(), blame: Blame::App }
+        Self { message: message.into(), blame: Blame::App, is_taken: false }
     }
 
     /// This host is at fault.
     pub fn host(message: impl Into<String>) -> Self {
-        Self { message: message.into(), blame: Blame::Host }
+        Self { message: message.into(), blame: Blame::Host, is_taken: false }
+    }
+
+    /// What it needs is another Space's for now.
+    pub fn taken(message: impl Into<String>) -> Self {
+        Self { is_taken: true, ..Self::host(message) }
     }
 }
 
@@ -201,7 +208,8 @@ pub struct BuildRequest {
     pub log: Arc<dyn LogSink>,
 }
 
-/// One launch.
+/// One launch. Cheap to clone, beside its environment.
+#[derive(Clone)]
 pub struct LaunchRequest {
     /// The Space.
     pub space: SpaceId,

@@ -139,6 +139,7 @@ impl Owned {
             manifest: self.manifest.clone(),
             hardware: self.live().map(|live| live.hardware.clone()),
             queue_position: shared.builder.queue_position(space),
+            waits_for: self.launching.iter().find_map(|launching| launching.waits_for.clone()),
         }
     }
 
@@ -186,6 +187,7 @@ impl<'a> Supervisor<'a> {
                 self.decide(Event::Visited, Durability::Later).await
             }
             Input::Crashed { instance, message } => self.crashed(instance, message).await,
+            Input::Waits { instance, message } => self.waits(instance, message).await,
             Input::Profile { profile, relaunch } => self.profile_changed(*profile, relaunch).await,
             Input::BuildEnded { build, report } => self.build_ended(build, *report).await,
             Input::LaunchEnded { instance, launched } => self.launch_ended(instance, launched).await,
@@ -271,7 +273,12 @@ impl<'a> Supervisor<'a> {
             self.own.generation = self.shared.next_generation();
         }
         let stop = self.shared.closing.child_token();
-        self.own.launching.push(Launching { id: instance, revision: release.revision, stop: stop.clone() });
+        self.own.launching.push(Launching {
+            id: instance,
+            revision: release.revision,
+            stop: stop.clone(),
+            waits_for: None,
+        });
         let order = LaunchOrder {
             space: self.member.space,
             instance,

@@ -74,6 +74,8 @@ pub(crate) struct FakeBackend {
     pub(crate) containers: Mutex<Option<Vec<(&'static str, &'static str)>>>,
     /// What was built last was given: variables, then secrets.
     pub(crate) given: Mutex<(Vec<(String, String)>, Vec<(String, String)>)>,
+    /// Free GPUs: a launch on hardware with one takes one.
+    pub(crate) gpus: Arc<AtomicU64>,
     /// Instances that the host has let run on.
     pub(crate) left: Arc<AtomicU64>,
     plugins: Vec<PluginKind>,
@@ -99,6 +101,8 @@ struct FakeUpstream {
     outlives: bool,
     calls: AtomicU64,
     is_stopped: Arc<AtomicBool>,
+    /// Where its GPU goes back to, if it has one.
+    gpu: Option<Arc<AtomicU64>>,
 }
 
 impl FakeBackend {
@@ -112,6 +116,7 @@ impl FakeBackend {
             beside: Mutex::default(),
             containers: Mutex::default(),
             given: Mutex::default(),
+            gpus: Arc::default(),
             left: Arc::default(),
             plugins,
         })
@@ -185,6 +190,13 @@ impl Backend for Shared {
             if request.artifact.0 == "unstartable" {
                 return Err(LaunchError::app("it is unstartable"));
             }
+            let gpu = request.hardware.starts_with("t4-").then(|| backend.gpus.clone());
+            let take = |gpus: &Arc<AtomicU64>| {
+                gpus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1)).is_err()
+            };
+            if gpu.as_ref().is_some_and(take) {
+                return Err(LaunchError::taken("no t4 is free"));
+            }
             let is_stopped = Arc::<AtomicBool>::default();
             *backend.last.lock() = Some(Launched {
                 env: request.env.into_iter().collect(),
@@ -204,7 +216,7 @@ impl Backend for Shared {
                 artifact => artifact,
             };
             let outlives = request.manifest.sdk.is_container();
-            let upstream = FakeUpstream { answer, running, left, outlives, calls: AtomicU64::new(0), is_stopped };
+            let upstream = FakeUpstream { answer, running, left, outlives, calls: AtomicU64::new(0), is_stopped, gpu };
             Ok(Arc::new(upstream) as Arc<dyn Upstream>)
         }
         .boxed()
@@ -237,6 +249,9 @@ impl Upstream for FakeUpstream {
     fn stop(&self, _grace: Duration) -> BoxFuture<'static, ()> {
         if !self.is_stopped.swap(true, Ordering::SeqCst) {
             self.running.fetch_sub(1, Ordering::SeqCst);
+            if let Some(gpus) = &self.gpu {
+                gpus.fetch_add(1, Ordering::SeqCst);
+            }
         }
         async {}.boxed()
     }

@@ -92,6 +92,13 @@ impl Default for Catalogue {
     }
 }
 
+impl Gpu {
+    /// Whether whoever gives this one back makes room for `wanted`.
+    pub fn makes_room_for(&self, wanted: &Self) -> bool {
+        self.kind == wanted.kind && self.count >= wanted.count
+    }
+}
+
 impl Hardware {
     /// Whether it costs nothing.
     pub fn is_free(&self) -> bool {

@@ -239,6 +239,11 @@ pub enum Event {
         /// Why, in a sentence.
         message: String,
     },
+    /// A launch needs what the live instance has, and nobody else can have at the same time.
+    GaveWay {
+        /// The launch.
+        instance: InstanceId,
+    },
     /// A visitor wants an answer.
     Visited,
     /// No request for as long as the sleep time says.

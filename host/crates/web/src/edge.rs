@@ -88,6 +88,9 @@ pub enum WakeRefusal {
         /// Why, in a sentence that visitors may read.
         message: Option<String>,
     },
+    /// Another Space has the hardware that it needs; what it waits for, in a sentence that visitors may read.
+    #[error("{0}")]
+    Waits(String),
     /// It no longer exists.
     #[error("the Space does not exist")]
     Gone,

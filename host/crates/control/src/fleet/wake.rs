@@ -34,6 +34,9 @@ pub enum WakeError {
         /// When it is tried again, if it is.
         retry_after: Option<Duration>,
     },
+    /// It waits for what another Space has.
+    #[error("{0}")]
+    Waits(String),
     /// Too many requests wait for it already.
     #[error("too many requests wait for the Space")]
     Busy,
@@ -56,7 +59,7 @@ impl WakeError {
             Self::Building => Some(Stage::Building),
             Self::Failed { stage, .. } => Some(*stage),
             Self::Gone => Some(Stage::Deleting),
-            Self::Busy | Self::Timeout | Self::Stopping => None,
+            Self::Waits(_) | Self::Busy | Self::Timeout | Self::Stopping => None,
         }
     }
 }
@@ -108,7 +111,8 @@ fn refusal(view: &FleetView, shared: &Shared) -> Option<WakeError> {
     match (view.state.desired, &view.state.serving) {
         (Desired::Deleted, _) => Some(WakeError::Gone),
         (Desired::Paused, _) => Some(WakeError::Paused),
-        (Desired::Run, Serving::Asleep { .. } | Serving::Starting { .. } | Serving::Live { .. }) => None,
+        (Desired::Run, Serving::Starting { .. }) => view.waits_for.clone().map(WakeError::Waits),
+        (Desired::Run, Serving::Asleep { .. } | Serving::Live { .. }) => None,
         (Desired::Run, Serving::Nothing) if matches!(view.state.build, Build::Running { .. }) => {
             Some(WakeError::Building)
         }

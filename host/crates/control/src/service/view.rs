@@ -104,7 +104,7 @@ impl Control {
             sleep_after: sleep_after(space, self.inner.fleet.config()),
             app_authority: self.addresses().app_authority(&space.subdomain, sdk),
             revision: fleet.as_ref().and_then(|view| view.state.served_revision()),
-            error_message: fleet.as_ref().and_then(|view| view.state.error_message().map(str::to_owned)),
+            error_message: fleet.as_ref().and_then(|view| view.error_message().map(str::to_owned)),
             queue_position: fleet.as_ref().and_then(|view| view.queue_position),
             generation: fleet.as_ref().map_or(0, |view| view.generation),
         }

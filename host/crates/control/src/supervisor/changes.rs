@@ -159,7 +159,7 @@ impl Supervisor<'_> {
                 self.take_in(running);
                 Event::Started { instance }
             }
-            Err(LaunchError { message, blame }) => {
+            Err(LaunchError { message, blame, .. }) => {
                 self.say(&format!("===== Start failed: {message} =====")).await;
                 Event::StartFailed { instance, message, blame }
             }
@@ -171,6 +171,29 @@ impl Supervisor<'_> {
             self.tidy().await;
         }
         Ok(())
+    }
+
+    /// A launch waits. Where what it waits for is its own Space's, that gives way.
+    pub(super) async fn waits(&mut self, instance: InstanceId, message: String) -> Result<(), FleetError> {
+        let Some(launching) = self.own.launching.iter_mut().find(|launching| launching.id == instance) else {
+            return Ok(());
+        };
+        if launching.waits_for.as_ref() == Some(&message) {
+            return Ok(());
+        }
+        launching.waits_for = Some(message.clone());
+        self.say(&format!("===== {message} =====")).await;
+        if self.live_has_what_is_wanted() {
+            self.decide(Event::GaveWay { instance }, Durability::Later).await?;
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn live_has_what_is_wanted(&self) -> bool {
+        let gpu = |flavor: &str| self.shared.config.catalogue.flavor(flavor).and_then(|row| row.gpu.as_ref());
+        let live = self.own.live().and_then(|live| gpu(&live.hardware));
+        live.zip(gpu(&self.own.profile.hardware)).is_some_and(|(has, wants)| has.makes_room_for(wants))
     }
 
     /// Says something to the app's log that is to be read there before the stage moves.

@@ -22,6 +22,8 @@ pub(super) struct Launching {
     pub(super) id: InstanceId,
     pub(super) revision: Oid,
     pub(super) stop: CancellationToken,
+    /// What it waits for that another Space has, in a sentence.
+    pub(super) waits_for: Option<String>,
 }
 
 /// A running release.

@@ -14,6 +14,7 @@ use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::Oid;
 use spaceport_core::space::{Sdk, Space};
 use spaceport_db::BuiltRelease;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +24,12 @@ use super::probe::probe;
 use crate::builder::commit_of;
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
-use crate::ports::{Artifact, FileList, LaunchError, LaunchRequest, Mount, Upstream};
+use crate::ports::{Artifact, Backend, FileList, LaunchError, LaunchRequest, Mount, Upstream};
 use crate::secrets::{SecretsError, secrets};
 use crate::service::oauth_settings;
+
+/// Time between two looks at whether what another Space has is free: short beside the start of what needs such things.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What is to be launched.
 pub(super) struct LaunchOrder {
@@ -100,7 +104,8 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
     let authority = shared.config.addresses.app_authority(&recorded.space.subdomain, manifest.sdk);
     let request = LaunchRequest { revision, logged_until, ..request(shared, member, order, recorded, mounts)? };
 
-    let upstream = timeout(startup, backend.launch(request)).await.map_err(|_| late("it did not start"))??;
+    let upstream = start(shared, member, order.instance, &*backend, &request, startup).await;
+    let upstream = upstream.map_err(|_| late("it did not start"))??;
     let upstream = Started(Some(upstream), shared.clone());
     if order.probe {
         let scheme = &shared.config.addresses.scheme;
@@ -119,6 +124,26 @@ async fn launch(shared: &Arc<Shared>, member: &Arc<Member>, order: &LaunchOrder)
         hardware,
         generation: order.generation,
     })
+}
+
+/// Asks the backend until nobody else has what the app needs. That time is not counted against the app.
+async fn start(
+    shared: &Arc<Shared>,
+    member: &Arc<Member>,
+    instance: InstanceId,
+    backend: &dyn Backend,
+    request: &LaunchRequest,
+    startup: Duration,
+) -> Result<Result<Arc<dyn Upstream>, LaunchError>, Elapsed> {
+    loop {
+        match timeout(startup, backend.launch(request.clone())).await? {
+            Err(LaunchError { is_taken: true, message, .. }) => {
+                member.post(shared, Input::Waits { instance, message });
+                tokio::time::sleep(LOOK).await;
+            }
+            launched => return Ok(launched),
+        }
+    }
 }
 
 /// What is said of an app that does not answer in time; of containers in the words that owners of Spaces look for.

@@ -83,6 +83,13 @@ pub(crate) enum Input {
         /// Why.
         message: String,
     },
+    /// A launch waits for what another Space has.
+    Waits {
+        /// Which.
+        instance: InstanceId,
+        /// For what, in a sentence.
+        message: String,
+    },
     /// Settings were changed in the database.
     Profile {
         /// What they are now.

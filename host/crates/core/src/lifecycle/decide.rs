@@ -19,6 +19,7 @@ pub fn decide(state: State, event: Event, now: Millis) -> (State, Vec<Command>) 
         Event::Started { instance } => started(state, instance, now),
         Event::StartFailed { instance, message, blame } => start_failed(state, instance, message, blame, now),
         Event::Crashed { instance, message } => crashed(state, instance, message, now),
+        Event::GaveWay { instance } => gave_way(state, instance),
         Event::Visited => visited(state),
         Event::IdleElapsed { instance } => idle_elapsed(state, instance),
         Event::RetryDue => retry_due(state, now),
@@ -150,10 +151,7 @@ fn crashed(state: State, crashed: InstanceId, message: String, now: Millis) -> (
     match state.serving {
         Serving::Live { instance, release, since, failures, next } if instance == crashed => {
             if let Some(next) = next {
-                // Its successor is already on the way.
-                let (instance, newer) = (next.instance, next.release);
-                let serving = Serving::Starting { instance, release: newer, failures: 0, fallback: Some(release) };
-                return (State { serving, ..state }, vec![stop]);
+                return (State { serving: succeeded_by(next, release), ..state }, vec![stop]);
             }
             let failures = if now.saturating_sub(since) >= PROVEN_AFTER { 1 } else { failures + 1 };
             with_first(stop, fail(state, release, failures, message, Blame::App, now))
@@ -164,6 +162,20 @@ fn crashed(state: State, crashed: InstanceId, message: String, now: Millis) -> (
         }
         Serving::Live { next: Some(next), .. } if next.instance == crashed => {
             with_first(stop, start_failed(state, crashed, message, Blame::App, now))
+        }
+        _ => (state, Vec::new()),
+    }
+}
+
+/// What served is gone, and its successor is already on the way.
+fn succeeded_by(next: Next, served: Release) -> Serving {
+    Serving::Starting { instance: next.instance, release: next.release, failures: 0, fallback: Some(served) }
+}
+
+fn gave_way(state: State, waiting: InstanceId) -> (State, Vec<Command>) {
+    match state.serving {
+        Serving::Live { instance, release, next: Some(next), .. } if next.instance == waiting => {
+            (State { serving: succeeded_by(next, release), ..state }, vec![Command::Stop { instance }])
         }
         _ => (state, Vec::new()),
     }

@@ -447,3 +447,18 @@ fn going_back_while_nothing_runs() {
     let (state, commands) = play(asleep(2), [rolled_back(1)]);
     assert_eq!((commands, state.served_release()), (vec![launch(1, 1, true)], Some(release(2))));
 }
+
+#[test]
+fn what_serves_makes_room_for_its_successor_and_is_there_again_if_that_fails() {
+    let (state, _) = play(live(1, 1), [pushed(2), built(2)]);
+    let gave_way = Event::GaveWay { instance: InstanceId(2) };
+    let (state, commands) = decide(state, gave_way.clone(), NOW);
+    assert_eq!(commands, [Command::Stop { instance: InstanceId(1) }]);
+    assert_eq!(state.stage(false), Stage::AppStarting);
+    assert_eq!(decide(state.clone(), gave_way.clone(), NOW), (state.clone(), vec![]), "once is enough");
+    let (up, _) = decide(state.clone(), started(2), NOW);
+    assert_eq!(up.live_instance(), Some(InstanceId(2)));
+    let (down, _) = decide(state, start_failed(2), NOW);
+    assert_eq!(down.serving, Serving::Asleep { release: release(1) });
+    assert_eq!(decide(live(1, 1), gave_way, NOW).1, [], "nothing waits");
+}

@@ -35,6 +35,8 @@ pub(super) enum Refusal {
     Loop,
     /// The Space is starting and takes longer than a request may wait.
     Waking,
+    /// The Space waits for a GPU that another has, as the sentence says.
+    NoGpu(String),
     /// The Space does not run.
     Stage {
         /// What it does instead.
@@ -56,7 +58,7 @@ impl Refusal {
             Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Loop => StatusCode::LOOP_DETECTED,
-            Self::Waking | Self::Stage { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Waking | Self::NoGpu(_) | Self::Stage { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault(Fault::SpaceBusy | Fault::NodeOverloaded | Fault::Stopped | Fault::BackendUnavailable(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -76,6 +78,7 @@ impl Refusal {
             Self::BodyTooLarge(_) => "body_too_large",
             Self::Loop => "loop_detected",
             Self::Waking | Self::Stage { stage: Stage::AppStarting | Stage::Sleeping, .. } => "space_waking",
+            Self::NoGpu(_) => "no_gpu_available",
             Self::Stage { stage: Stage::Building, .. } => "space_building",
             Self::Stage { stage: Stage::Paused, .. } => "space_paused",
             Self::Stage { .. } => "space_error",
@@ -93,6 +96,7 @@ impl Refusal {
             "body_too_large" => "The upload is too large",
             "loop_detected" => "This request goes in circles",
             "space_waking" => "This Space is waking up",
+            "no_gpu_available" => "This Space waits for a GPU",
             "space_building" => "This Space is being built",
             "space_paused" => "This Space is paused",
             "space_busy" => "This Space is busy",
@@ -113,7 +117,7 @@ impl Refusal {
             Self::BodyTooLarge(limit) => format!("A request may carry at most {limit} bytes.").into(),
             Self::Loop => "The request passed from Space to Space too many times.".into(),
             Self::Waking => "It was asleep and is starting now.".into(),
-            Self::Stage { message: Some(message), .. } => message.into(),
+            Self::NoGpu(message) | Self::Stage { message: Some(message), .. } => message.into(),
             Self::Stage { stage, message: None } => stage_message(*stage).into(),
             Self::Fault(fault) => fault_message(fault),
         }
@@ -127,7 +131,7 @@ impl Refusal {
             "client_timeout" => "Try again on a steadier connection.",
             "body_too_large" => "Send less, or in several requests.",
             "loop_detected" => "The owner can stop the Space from calling itself through other Spaces.",
-            "space_waking" => "This page tries again by itself.",
+            "space_waking" | "no_gpu_available" => "This page tries again by itself.",
             "space_building" => "This page tries again by itself. The owner sees the progress in the build log.",
             "space_paused" => "Its owner can restart it in the settings.",
             "space_busy" | "node_overloaded" | "backend_unavailable" => "Try again in a moment.",
@@ -142,7 +146,7 @@ impl Refusal {
     pub(super) fn retry_after(&self) -> Option<u32> {
         let soonest = match self.code() {
             "space_waking" | "space_busy" | "node_overloaded" | "backend_unavailable" => RETRY_SOON,
-            "space_building" => RETRY_BUILD,
+            "space_building" | "no_gpu_available" => RETRY_BUILD,
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => RETRY_LATE,
             _ => return None,
         };
@@ -157,7 +161,14 @@ impl Refusal {
 
     /// Whether a browser's page should try again by itself: where waiting alone will change the answer.
     pub(super) fn refreshes(&self) -> bool {
-        let waits = ["space_waking", "space_building", "space_busy", "node_overloaded", "backend_unavailable"];
+        let waits = [
+            "space_waking",
+            "space_building",
+            "no_gpu_available",
+            "space_busy",
+            "node_overloaded",
+            "backend_unavailable",
+        ];
         waits.contains(&self.code())
     }
 
@@ -222,6 +233,7 @@ mod tests {
             (Refusal::Loop, 508, "loop_detected"),
             (Refusal::Waking, 503, "space_waking"),
             (stage(Stage::AppStarting), 503, "space_waking"),
+            (Refusal::NoGpu(String::new()), 503, "no_gpu_available"),
             (stage(Stage::Building), 503, "space_building"),
             (stage(Stage::Paused), 503, "space_paused"),
             (stage(Stage::BuildError), 503, "space_error"),

@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use spaceport_core::lifecycle::Event;
 use spaceport_core::space::{Space, Variable};
 use spaceport_core::stage::Stage;
 
 use super::{HELLO, lines};
+use crate::fleet::WakeError;
 use crate::logs::LogKind;
 use crate::testing::{World, readme};
 
@@ -119,4 +121,48 @@ async fn without_a_builder_a_site_says_what_to_do_and_is_built_when_there_is_one
     second.fleet.restart(space.id, false).await.unwrap();
     second.reaches(&space, Stage::Running).await;
     assert_eq!(second.get(SITE).await, Ok("make one".into()));
+}
+
+#[tokio::test]
+async fn who_needs_what_another_has_waits_for_it_in_words() {
+    let world = world().await;
+    world.backend.gpus.store(1, Ordering::SeqCst);
+    let mut first = world.create("first", &super::files(&docker("one"))).await;
+    let mut second = world.create("second", &super::files(&docker("two"))).await;
+    world.reaches(&first, Stage::Running).await;
+    world.reaches(&second, Stage::Running).await;
+    let on = |space: &mut Space| space.hardware = "t4-small".into();
+    world.change(&mut first, on).await;
+    world.until(&first, "its GPU", |view| view.hardware.as_deref() == Some("t4-small")).await;
+    world.change(&mut second, on).await;
+    let view = world.until(&second, "the wait", |view| view.waits_for.is_some()).await;
+    assert_eq!((view.stage, view.error_message()), (Stage::RunningAppStarting, Some("no t4 is free")));
+    assert_eq!(view.hardware.as_deref(), Some("cpu-basic"), "it serves as before meanwhile");
+
+    // Without anything that serves, a visitor is told at once.
+    world.fleet.send(second.id, Event::PauseRequested).await.unwrap();
+    world.fleet.restart(second.id, false).await.unwrap();
+    world.until(&second, "the wait", |view| view.waits_for.is_some()).await;
+    assert_eq!(world.fleet.wake(second.id).await.err(), Some(WakeError::Waits("no t4 is free".into())));
+
+    world.fleet.send(first.id, Event::PauseRequested).await.unwrap();
+    let view = world.reaches(&second, Stage::Running).await;
+    assert_eq!((view.hardware.as_deref(), view.error_message()), (Some("t4-small"), None));
+}
+
+#[tokio::test]
+async fn a_space_with_the_only_gpu_gives_way_to_its_own_next_release() {
+    let world = world().await;
+    world.backend.gpus.store(1, Ordering::SeqCst);
+    let mut space = world.create("hello", &super::files(&docker("one"))).await;
+    world.reaches(&space, Stage::Running).await;
+    world.change(&mut space, |space| space.hardware = "t4-small".into()).await;
+    world.until(&space, "its GPU", |view| view.hardware.as_deref() == Some("t4-small")).await;
+    let head = world.push(&space, &super::files(&docker("two"))).await;
+    world.serves(&space, head).await;
+    assert_eq!(world.get(HELLO).await, Ok("two".into()));
+    // Other rows with the same GPU take its place, too.
+    world.change(&mut space, |space| space.hardware = "t4-medium".into()).await;
+    world.until(&space, "the other row", |view| view.hardware.as_deref() == Some("t4-medium")).await;
+    assert_eq!(world.backend.running.load(Ordering::SeqCst), 1);
 }

@@ -19,6 +19,7 @@ enum Step {
     InstanceStarts(usize),
     StartFails(usize),
     Crashes(usize),
+    GivesWay(usize),
     Idle(usize),
     Visit,
     Settings,
@@ -118,6 +119,7 @@ impl World {
                 let instance = self.instance(Phase::Live, *choice)?;
                 Event::Crashed { instance, message: message() }
             }
+            Step::GivesWay(choice) => Event::GaveWay { instance: self.instance(Phase::Starting, *choice)? },
             Step::Idle(choice) => Event::IdleElapsed { instance: self.instance(Phase::Live, *choice)? },
             Step::Visit => Event::Visited,
             Step::Settings => Event::SettingsChanged,
@@ -223,11 +225,12 @@ impl World {
         assert!(self.state.next_instance >= before.next_instance);
     }
 
-    /// What served goes on serving unless it crashed itself, slept, was replaced by one that answers, or the owner said so.
+    /// What served goes on serving unless it crashed itself, slept, made room for its successor, was replaced by one that answers, or the owner said so.
     fn check_what_served(&self, before: &State, event: &Event) {
         let may_go = matches!(
             event,
             Event::Crashed { .. }
+                | Event::GaveWay { .. }
                 | Event::IdleElapsed { .. }
                 | Event::PauseRequested
                 | Event::DeleteRequested
@@ -300,6 +303,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => any::<usize>().prop_map(Step::InstanceStarts),
         3 => any::<usize>().prop_map(Step::StartFails),
         3 => any::<usize>().prop_map(Step::Crashes),
+        1 => any::<usize>().prop_map(Step::GivesWay),
         2 => any::<usize>().prop_map(Step::Idle),
         3 => Just(Step::Visit),
         2 => Just(Step::Settings),

@@ -327,6 +327,7 @@ impl From<WakeRefusal> for Refusal {
         match refusal {
             WakeRefusal::Later => Self::Waking,
             WakeRefusal::Unavailable { stage, message } => Self::Stage { stage, message },
+            WakeRefusal::Waits(message) => Self::NoGpu(message),
             WakeRefusal::Gone => Self::NotFound,
         }
     }
