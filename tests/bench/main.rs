@@ -3,6 +3,7 @@
 //!
 //! `--only NAME` runs those whose name starts so; `--json FILE` writes the figures for programs.
 
+mod containers;
 mod deploy;
 mod hello;
 mod load;
@@ -20,7 +21,7 @@ use table::Table;
 type Bench = fn(&mut Table);
 
 /// Every benchmark by name.
-const BENCHES: [(&str, Bench); 12] = [
+const BENCHES: [(&str, Bench); 13] = [
     ("hello-0.2", hello::two),
     ("hello-0.3", hello::three),
     ("wake-rust", wake::rust),
@@ -33,6 +34,7 @@ const BENCHES: [(&str, Bench); 12] = [
     ("small-files", upload::small_files),
     ("large-file", upload::large_file),
     ("many", many::spaces),
+    ("containers", containers::all),
 ];
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ mod bad_disk;
 mod bad_input;
 mod clients;
 mod config;
+mod containers;
 mod crash;
 mod crowds;
 mod discussions;

@@ -4,6 +4,7 @@
 //! Nothing here knows private items of the product: what a test can see, a user can see.
 
 pub mod client;
+pub mod containers;
 pub mod disk;
 pub mod git;
 pub mod guests;
@@ -18,6 +19,7 @@ pub mod space;
 pub mod wait;
 
 pub use client::{Answer, Client};
+pub use containers::ContainerHost;
 pub use disk::Disk;
 pub use guests::guest;
 pub use host::TestHost;

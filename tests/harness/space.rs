@@ -49,7 +49,7 @@ impl Files {
     pub fn sdk(&self) -> &'static str {
         let readme = self.0.iter().find(|(path, _)| path == "README.md");
         let text = readme.map(|(_, content)| String::from_utf8_lossy(content).into_owned()).unwrap_or_default();
-        ["static", "wasm", "docker", "markdown-demo"]
+        ["static", "wasm", "docker", "gradio", "markdown-demo"]
             .into_iter()
             .find(|sdk| text.contains(&format!("sdk: {sdk}")))
             .unwrap_or("static")
