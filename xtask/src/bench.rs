@@ -19,6 +19,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     step("build the components", || crate::guests::build(&workspace, &["git", "git-lfs", "gcc", "wrk"]).map(drop))?;
     step("build the host", || workspace.build_host())?;
+    step("get a container engine", || crate::containers::ensure(&workspace).map(drop))?;
     let clients = step("install the client", || packages::python_venv(&workspace, "clients", &PYTHON_CLIENTS))?;
     step("build what makes many Spaces", || run_program(workspace.cargo().args(POPULATE)))?;
     let tools = workspace.target.join("tools");

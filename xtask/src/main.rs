@@ -1,6 +1,7 @@
 //! Setup, tests and benchmarks: what a person types in a fresh clone.
 
 mod bench;
+mod containers;
 mod deny;
 mod guests;
 mod packages;

@@ -9,7 +9,7 @@ use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 9] = [
+const PROGRAMS: [(&str, &[&str]); 13] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
     ("openssh-client", &["ssh", "-V"]),
@@ -19,6 +19,10 @@ const PROGRAMS: [(&str, &[&str]); 9] = [
     ("rustc-web", &["/usr/bin/rustc", "--version"]),
     ("cargo-web", &["/usr/bin/cargo", "--version"]),
     ("lld-19", &["wasm-ld-19", "--version"]),
+    ("docker.io", &["dockerd", "--version"]),
+    ("nftables", &["nft", "--version"]),
+    ("iproute2", &["ip", "-V"]),
+    ("debootstrap", &["debootstrap", "--version"]),
 ];
 
 /// Makes sure that these packages are there: installs what is missing, as root or by sudo without a password, after
@@ -78,11 +82,15 @@ fn is_there(package: &str) -> bool {
 fn become_root() -> Option<Vec<&'static str>> {
     let says =
         |command: &mut Command| command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success());
-    let id = says(Command::new("id").arg("-u"))?;
-    if id.stdout.trim_ascii() == b"0" {
+    if is_root() {
         return Some(Vec::new());
     }
     says(Command::new("sudo").args(["-n", "true"])).map(|_| vec!["sudo", "-n"])
+}
+
+/// Whether this runs as root.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
 fn apt(root: &[&str], args: &[&str]) -> Command {

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     })?;
     step("build the host", || workspace.build_host())?;
     let python = step("install the clients", || Python::install(&workspace))?;
+    let has_containers = step("get a container engine", || crate::containers::ensure(&workspace))?;
     if args.is_empty() {
         step("check the format", || run_cargo(&workspace, &["fmt", "--all", "--check"]))?;
         step("lint", || lint(&workspace))?;
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         step("test the examples in the documentation", || test_examples(&workspace))?;
         step("test the guest crates", || crate::guests::test(&workspace))?;
     }
-    step("test", || test(&workspace, &python, args))
+    step("test", || test(&workspace, &python, has_containers, args))
 }
 
 /// The environments that the clients are in.
@@ -73,30 +74,44 @@ fn lint(workspace: &Workspace) -> anyhow::Result<()> {
     run_program(with_guests(&mut clippy, workspace))
 }
 
-fn test(workspace: &Workspace, python: &Python, args: &[String]) -> anyhow::Result<()> {
+/// Tests that need what not every machine gives: how cargo-nextest leaves them out, and by which word of theirs `cargo test` does.
+const BAD_DISKS: (&str, &str) = ("binary(e2e) & test(/^bad_disk::/)", "bad_disk::");
+const CONTAINERS: (&str, &str) = ("package(spaceport-container) | binary(e2e) & test(/^containers::/)", "containers::");
+
+fn test(workspace: &Workspace, python: &Python, has_containers: bool, args: &[String]) -> anyhow::Result<()> {
     let mut cargo = workspace.cargo();
+    let mut left_out = Vec::new();
     // Whoever says which tests gets those.
-    let without_mounts = args.is_empty() && !can_mount();
-    if without_mounts {
-        say(
-            "    left out: tests of full, hanging and forgetful disks, since this machine allows no mounts (run as root).",
-        );
+    if args.is_empty() {
+        if !can_mount() {
+            say(
+                "    left out: tests of full, hanging and forgetful disks, since this machine allows no mounts (run as root).",
+            );
+            left_out.push(BAD_DISKS);
+        }
+        if !has_containers {
+            left_out.push(CONTAINERS);
+        }
     }
     if has_nextest(workspace) {
         cargo.args(["nextest", "run", "--cargo-profile", "release", "--workspace", "--no-fail-fast"]);
-        if without_mounts {
-            cargo.args(["--filterset", "not (binary(e2e) & test(/^bad_disk::/))"]);
+        let filters: Vec<String> = left_out.iter().map(|(filter, _)| format!("not ({filter})")).collect();
+        if !filters.is_empty() {
+            cargo.args(["--filterset", &filters.join(" & ")]);
         }
     } else {
         say("cargo-nextest is not installed; `cargo test` does the same, with less parallelism and shorter reports.");
         cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
-        if without_mounts {
-            cargo.args(["--", "--skip", "bad_disk::"]);
+        if !left_out.is_empty() {
+            cargo.args(left_out.iter().fold(vec!["--"], |words, (_, word)| [words, vec!["--skip", word]].concat()));
         }
     }
     cargo.args(args).env("SPACEPORT_BIN", workspace.spaceport());
     cargo.env("SPACEPORT_CLIENTS", &python.newest).env("SPACEPORT_OLDER_CLIENTS", &python.older);
     cargo.env("SPACEPORT_OPENAPI", &python.openapi);
+    if has_containers {
+        cargo.env("SPACEPORT_NEEDS_DOCKER", "1").env("SPACEPORT_BASE_IMAGE", crate::containers::BASE_IMAGE);
+    }
     run_program(with_guests(&mut cargo, workspace))
 }
 
