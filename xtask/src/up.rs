@@ -7,7 +7,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,12 +26,12 @@ const ACCOUNT: &str = "demo";
 const SPACES: [&str; 5] = ["static-hello", "rust-guestbook", "rust-stream", "python-hello", "fetch"];
 /// Demo Spaces that need a persistent disk.
 const WITH_STORAGE: [&str; 1] = ["rust-guestbook"];
-/// Where Docker listens unless the environment says otherwise.
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 /// How long a host may take until it answers.
 const START: Duration = Duration::from_secs(60);
 /// How long a running host may take to say that it is well.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How long the container backend may take to look around, and to try its network rule out.
+const LOOK_AROUND: Duration = Duration::from_secs(15);
 /// Pause between two looks at the ready file.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -249,7 +248,7 @@ fn show(place: &Place, ready: &Value) -> anyhow::Result<()> {
     say(&format!(
         "\nPush one of your own:\n\n  export HF_ENDPOINT={hub} HF_TOKEN={token}\n  hf upload {ACCOUNT}/my-space ./my-folder --repo-type space\n",
     ));
-    say(&containers());
+    say(&containers(domain, &token));
     if !resolves_localhost() {
         say(
             "Browsers and curl find these addresses by themselves. Python and Node ask the system, which does not know\n\
@@ -259,21 +258,31 @@ fn show(place: &Place, ready: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether Docker and Gradio Spaces can be had here. The host decides the same way when it starts.
-fn containers() -> String {
-    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-    let host = host.unwrap_or_else(|| format!("unix://{DOCKER_SOCKET}"));
-    let answered = match host.strip_prefix("unix://") {
-        Some(path) => UnixStream::connect(path).map(drop),
-        None => Ok(()),
-    };
-    match answered {
-        Ok(()) => format!("Docker is there ({host}): Docker and Gradio Spaces run too."),
-        Err(error) => format!(
-            "There is no Docker ({host}: {error}): static Spaces and components run, Docker and Gradio Spaces need one.\n\
-             `apt-get install docker.io` brings it; then start `up` again."
-        ),
+/// Whether Docker and Gradio Spaces can be had here, as the host knows once its backend has looked around.
+fn containers(domain: &str, token: &str) -> String {
+    let asked = Instant::now();
+    loop {
+        match backend(domain, token) {
+            Some((true, _)) => return "Docker is there: Docker and Gradio Spaces run too.".to_owned(),
+            Some((false, problem)) if asked.elapsed() > LOOK_AROUND => {
+                return format!("Docker is there, but Docker and Gradio Spaces cannot run yet: {problem}.");
+            }
+            Some(_) => std::thread::sleep(POLL),
+            None => {
+                return "There is no Docker: static Spaces and components run, Docker and Gradio Spaces need one.\n\
+                        `apt-get install docker.io nftables` brings it; then start `up` again."
+                    .to_owned();
+            }
+        }
     }
+}
+
+/// Whether the host's container backend is well, and what it says if not; `None` if the host has started none.
+fn backend(domain: &str, token: &str) -> Option<(bool, String)> {
+    let answer = get(domain, "/api/admin/plugins/container", Some(token))?;
+    let plugin: Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
+    let problem = plugin["problem"].as_str().unwrap_or("it is starting").to_owned();
+    Some((plugin["healthy"].as_bool()?, problem))
 }
 
 /// Whether the system's resolver knows names below `localhost`.
