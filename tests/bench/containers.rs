@@ -28,6 +28,9 @@ const PROXY_GOAL: f64 = 0.3;
 /// The least part of the direct throughput.
 const THROUGHPUT_GOAL: f64 = 0.6;
 
+/// Every Space of this host sleeps as soon as nobody asks for it for this long.
+const CONFIG: &str = "[lifecycle]\nsleep_after = \"5s\"\n";
+
 /// The framework that most Docker Spaces are written with.
 const APP: &str = r#"
 from fastapi import FastAPI
@@ -50,7 +53,7 @@ async def large():
 
 /// The overhead of the edge, and of a wake.
 pub fn all(table: &mut Table) {
-    let Some(host) = ContainerHost::start() else { return };
+    let Some(host) = ContainerHost::start_with(CONFIG, &[]) else { return };
     let dockerfile = format!(
         "FROM {}\nRUN python3 -m venv /venv && /venv/bin/pip install --quiet fastapi==0.121.0 uvicorn==0.38.0 httptools==0.7.1 \
          uvloop==0.22.1\nCOPY main.py /\nWORKDIR /\nCMD [\"/venv/bin/uvicorn\", \"main:app\", \"--host\", \"0.0.0.0\", \
@@ -112,9 +115,6 @@ fn bytes_per_second(address: SocketAddr, host: &str) -> f64 {
 fn wakes(table: &mut Table, host: &ContainerHost, space: &TestSpace<'_>) {
     let image = docker(&["inspect", "--format", "{{.Image}}", &host.containers()[0]]);
     let peer = Peer(docker(&["create", "--publish", "127.0.0.1::7860", image.trim()]).trim().to_owned());
-    let headers = [("content-type", "application/json")];
-    let set = space.api("POST", "/sleeptime", &headers, br#"{"seconds":1}"#);
-    assert_eq!(set.status, 200, "{}", set.text());
     let (mut ours, mut command, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..WAKES {
         sleep(host, space);

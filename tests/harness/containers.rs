@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::host::{TestHost, binary};
+use crate::python::{Clients, environment};
 use crate::space::TestSpace;
 use crate::wait;
 
@@ -51,7 +52,9 @@ impl ContainerHost {
         let own = ["--namespace", &namespace, "--base-image", &base_image()].map(str::to_owned);
         let given = arguments.iter().map(|word| (*word).to_owned());
         let command: Vec<String> = [program.to_str().unwrap().to_owned()].into_iter().chain(own).chain(given).collect();
-        let host = TestHost::start_with(&format!("{config}\n[backends.container]\ncommand = {command:?}\n"));
+        let allow = package_index();
+        let egress = format!("[egress]\nallow = {allow:?}\n");
+        let host = TestHost::start_with(&format!("{config}\n{egress}\n[backends.container]\ncommand = {command:?}\n"));
         let started = Self { host, namespace };
         let up = || (started.metric("spaceport_backend_up{backend=\"container\"}") == 1.0).then_some(());
         assert!(wait::until(SETTLE, up).is_some(), "the backend is not up");
@@ -124,6 +127,20 @@ impl Drop for ContainerHost {
         let table = format!("spaceport_sp_{}", self.namespace);
         let _ = Command::new("nft").args(["delete", "table", "inet", &table]).output();
     }
+}
+
+/// Where the package index is that pip asks if nobody tells it otherwise: it may be a mirror at an address that is not public.
+const FIND_INDEX: &str = "
+import ipaddress, socket
+from pip._internal.models.index import PyPI
+for address in sorted({found[4][0] for found in socket.getaddrinfo(PyPI.netloc, 443)}):
+    print(ipaddress.ip_network(address))
+";
+
+fn package_index() -> Vec<String> {
+    let output =
+        Command::new(environment(Clients::Newest).join("bin/python")).args(["-c", FIND_INDEX]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 /// The image that a test's own may begin with: Python, Node.js, git, a C compiler.

@@ -25,13 +25,7 @@ pub fn program(host: &TestHost, name: &str) -> Command {
 /// A program of one of the environments.
 #[track_caller]
 pub fn program_of(clients: Clients, host: &TestHost, name: &str) -> Command {
-    let (variable, folder) = match clients {
-        Clients::Newest => ("SPACEPORT_CLIENTS", "clients"),
-        Clients::Older => ("SPACEPORT_OLDER_CLIENTS", "older-clients"),
-        Clients::OpenApi => ("SPACEPORT_OPENAPI", "openapi"),
-    };
-    let target = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv").join(folder);
-    let bin = std::env::var_os(variable).map_or_else(target, PathBuf::from).join("bin");
+    let bin = environment(clients).join("bin");
     assert!(bin.join(name).exists(), "{} is missing; run `cargo xtask test`", bin.join(name).display());
     let mut command = Command::new(bin.join(name));
     command
@@ -44,6 +38,17 @@ pub fn program_of(clients: Clients, host: &TestHost, name: &str) -> Command {
         .env("HF_HUB_DISABLE_TELEMETRY", "1")
         .env("NO_COLOR", "1");
     command
+}
+
+/// The folder of an environment.
+pub(crate) fn environment(clients: Clients) -> PathBuf {
+    let (variable, folder) = match clients {
+        Clients::Newest => ("SPACEPORT_CLIENTS", "clients"),
+        Clients::Older => ("SPACEPORT_OLDER_CLIENTS", "older-clients"),
+        Clients::OpenApi => ("SPACEPORT_OPENAPI", "openapi"),
+    };
+    let target = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/venv").join(folder);
+    std::env::var_os(variable).map_or_else(target, PathBuf::from)
 }
 
 /// Runs `hf` with these arguments.

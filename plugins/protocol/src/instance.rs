@@ -37,7 +37,7 @@ pub enum InstanceState {
     },
     /// Its program has ended.
     Exited {
-        /// The exit code; absent after a signal.
+        /// The exit code; absent after a signal. Programs read it: for people, the reason has it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<i32>,
         /// Why, in a sentence for the owner, with the last that it wrote.

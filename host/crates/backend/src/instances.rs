@@ -159,8 +159,8 @@ impl Instances {
             let started = up.client.start(&request).await.map(|instance| instance.state);
             match started {
                 Ok(InstanceState::Running { address }) => return Ok(Running::begin(guard, address, None)),
-                Ok(InstanceState::Exited { code, reason }) => {
-                    return Err(StartError::Ended(in_words(code, reason.as_str())));
+                Ok(InstanceState::Exited { reason, .. }) => {
+                    return Err(StartError::Ended(reason.to_string()));
                 }
                 Err(CallError::Refused { refusal, .. }) if refusal.error == ErrorCode::Busy => {
                     // What the owner has runs until its successor does, unless both need the same device.
@@ -224,13 +224,5 @@ impl Inner {
         if let Err(error) = up.client.remove(id).await {
             tracing::warn!(instance = %id, %error, "an instance could not be removed");
         }
-    }
-}
-
-/// How an instance ended, for its owner.
-fn in_words(code: Option<i32>, reason: &str) -> String {
-    match code {
-        Some(code) => format!("Exit code: {code}. Reason: {reason}"),
-        None => reason.to_owned(),
     }
 }

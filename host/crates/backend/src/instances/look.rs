@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::claim::Claim;
 use super::label::Label;
-use super::{Inner, Pace, in_words};
+use super::{Inner, Pace};
 use crate::Up;
 
 /// Shortest pause between two looks, however much happens.
@@ -54,7 +54,7 @@ impl Looks {
         for (id, claim) in &claims {
             match listed.get(id).map(|instance| &instance.state) {
                 Some(InstanceState::Running { .. }) => {}
-                Some(InstanceState::Exited { code, reason }) => claim.end(in_words(*code, reason.as_str())),
+                Some(InstanceState::Exited { reason, .. }) => claim.end(reason.to_string()),
                 None => claim.end("its container is gone: it was removed by somebody else".to_owned()),
             }
         }

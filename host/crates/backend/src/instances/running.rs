@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::bookmark::Bookmark;
 use super::claim::{Claim, Guard};
-use super::{Inner, in_words, ready};
+use super::{Inner, ready};
 use crate::protocol::InstanceState;
 
 /// Pause before a log that broke off is read on.
@@ -87,7 +87,7 @@ impl Running {
         if let Some(up) = guard.inner().up_now() {
             let reason = match up.client.stop(guard.id(), grace).await {
                 Ok(instance) => match instance.state {
-                    InstanceState::Exited { code, reason } => in_words(code, reason.as_str()),
+                    InstanceState::Exited { reason, .. } => reason.to_string(),
                     InstanceState::Running { .. } => "it was stopped".to_owned(),
                 },
                 Err(error) => error.to_string(),
