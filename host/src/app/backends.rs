@@ -84,7 +84,7 @@ fn built_in(config: &Config) -> anyhow::Result<Option<Configured>> {
     };
     let Some(program) = program.filter(|_| is_wanted) else { return Ok(None) };
     let program = program.to_str().context("the path of this program is not UTF-8")?.to_owned();
-    let command = std::iter::once(program).chain(config.containers.arguments()).collect();
+    let command = std::iter::once(program).chain(config.containers.arguments(&config.egress_allow)).collect();
     let name = BUILT_IN.parse().context("name the backend that comes with the host")?;
     Ok(Some(Configured { name, command, enabled: true }))
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use toml::Table;
 
 use super::reader::{Findings, Section};
@@ -26,6 +27,7 @@ const BASE_IMAGE: &str = "--base-image";
 const CA_BUNDLE: &str = "--ca-bundle";
 const PIP_INDEX: &str = "--pip-index";
 const DEVICE: &str = "--device";
+const ALLOW: &str = "--allow";
 
 impl Containers {
     /// Reads the table.
@@ -47,13 +49,15 @@ impl Containers {
         Self { enabled, base_image, ca_bundle: ca_bundle.map(PathBuf::from), pip_index, devices }
     }
 
-    /// What the backend is told.
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    /// What the backend is told: this, and the ranges of `[egress] allow`. Spaces that run on when the host starts need those
+    /// before anything is asked for.
+    pub(crate) fn arguments(&self, allow: &[IpNet]) -> Vec<String> {
         let ca_bundle = self.ca_bundle.as_ref().map(|path| path.to_string_lossy().into_owned());
         let given =
             [(BASE_IMAGE, self.base_image.clone()), (CA_BUNDLE, ca_bundle), (PIP_INDEX, self.pip_index.clone())];
         let devices = self.devices.iter().map(|device| (DEVICE, Some(device.clone())));
-        let given = given.into_iter().chain(devices);
+        let allow = allow.iter().map(|network| (ALLOW, Some(network.to_string())));
+        let given = given.into_iter().chain(devices).chain(allow);
         given.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 }
@@ -64,7 +68,9 @@ mod tests {
 
     #[test]
     fn what_is_set_becomes_arguments() {
-        assert_eq!(Containers::default().arguments(), Vec::<String>::new());
+        assert_eq!(Containers::default().arguments(&[]), Vec::<String>::new());
+        let allow = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        assert_eq!(Containers::default().arguments(&allow), ["--allow", "10.0.0.0/8", "--allow", "fd00::/8"]);
         let containers = Containers {
             base_image: Some("base:1".into()),
             pip_index: Some("http://mirror/simple".into()),
@@ -73,6 +79,6 @@ mod tests {
         };
         let words =
             ["--base-image", "base:1", "--pip-index", "http://mirror/simple", "--device", "id=npu0,kind=npu,memory=1"];
-        assert_eq!(containers.arguments(), words);
+        assert_eq!(containers.arguments(&[]), words);
     }
 }

@@ -1,5 +1,7 @@
 //! The kit finds what is wrong: plugins that say nothing, nonsense, or the right thing to the wrong question.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test may unwrap as the test may")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;

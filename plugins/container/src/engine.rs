@@ -1,11 +1,14 @@
 //! The connection to the Engine. It may come and go: each call connects anew, and the version is settled again whenever the
 //! Engine was away.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::errors::Error;
+use bollard::query_parameters::EventsOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
+use futures_util::StreamExt;
 use parking_lot::Mutex;
 use spaceport_backend_protocol::{Health, Line};
 use tokio::time::timeout;
@@ -48,6 +51,19 @@ impl Engine {
     /// A client for one call that may take so much longer.
     pub(crate) async fn patient_client(&self, more: Duration) -> Result<Docker, Error> {
         Ok(self.client().await?.with_timeout(Duration::from_secs(CALL) + more))
+    }
+
+    /// Waits until it ends, or is seen not to be there: its stream of events ends with it.
+    pub(crate) async fn end(&self) {
+        if let Ok(docker) = self.client().await {
+            // Nobody needs the events themselves, so few are asked for.
+            let filters = HashMap::from([("type".to_owned(), vec!["daemon".to_owned()])]);
+            let options = EventsOptions { filters: Some(filters), ..EventsOptions::default() };
+            let mut events = std::pin::pin!(docker.events(Some(options)));
+            while let Some(Ok(_)) = events.next().await {}
+        }
+        // The one that comes next may be another version.
+        *self.settled.lock() = None;
     }
 
     /// Whether it answers.

@@ -25,6 +25,9 @@ const PORTS: [u16; 3] = [80, 443, 8080];
 /// Time between two looks for devices: asking NVIDIA's library may load a driver.
 const DEVICES_EVERY: Duration = Duration::from_secs(60);
 
+/// Time between two looks for an engine that is away.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// What is known of both.
 pub(crate) struct Guard {
     fence: OnceCell<Fence>,
@@ -92,23 +95,35 @@ pub(crate) async fn hold(plugin: &Plugin, docker: &Docker, egress: &Egress) -> R
     held.map_err(|words| refuse(ErrorCode::Unavailable, &words))
 }
 
-/// Looks for ever whether all holds.
+/// Looks for ever whether all holds, and at once when the engine was started anew.
 pub(crate) async fn watch(plugin: std::sync::Arc<Plugin>) {
-    let (mut was_away, mut looked) = (false, None);
+    let mut looked = None;
     loop {
-        match plugin.engine.health().await {
-            Health::Ready => {
-                if std::mem::take(&mut was_away)
-                    && let Some(fence) = plugin.guard.fence.get()
-                {
-                    fence.doubt();
+        // It may be back before anybody has noticed that it was away, but for who was listening.
+        let mut end = std::pin::pin!(plugin.engine.end());
+        loop {
+            let turn = async {
+                match plugin.engine.health().await {
+                    // What goes wrong here the plugin's health tells, and the next look tries again.
+                    Health::Ready => _ = look(&plugin, &mut looked).await,
+                    Health::Unready { .. } => doubt(&plugin),
                 }
-                // What goes wrong here the plugin's health tells, and the next look tries again.
-                let _ = look(&plugin, &mut looked).await;
+                tokio::time::sleep(CHECK_EVERY).await;
+            };
+            tokio::select! {
+                () = &mut end => break,
+                () = turn => {}
             }
-            Health::Unready { .. } => was_away = true,
         }
-        tokio::time::sleep(CHECK_EVERY).await;
+        doubt(&plugin);
+        tokio::time::sleep(AWAY).await;
+    }
+}
+
+/// What was seen before says nothing of now.
+fn doubt(plugin: &Plugin) {
+    if let Some(fence) = plugin.guard.fence.get() {
+        fence.doubt();
     }
 }
 

@@ -4,14 +4,17 @@
 //! ports 80, 443 and 8080 of public addresses, to what the operator allows on those ports, and to the engine's name
 //! servers; not to another Space, not to this host, nowhere else, with IPv4 and IPv6 alike ([`policy`] says it, [`rules`]
 //! writes it for the kernel). In comes what this host opens, and answers. The steps of builds run on the engine's default
-//! bridge, since its builder knows no other: what goes out there obeys the same rule.
+//! bridge, since its builder knows no other: what goes out there obeys a rule that all plugins of the machine share ([`builds`]).
 //!
 //! Invariant: nothing is started under rules that were not seen to hold. [`Fence::hold`] puts them in place and then tries
 //! everything that must fail, from inside containers on that network ([`probe`]); one attempt that gets through, and there
 //! is no network for Spaces but a sentence on what got through. The rules stay when the plugin ends, since Spaces go on
-//! running; that somebody removed them meanwhile is noticed by [`Fence::keep`].
+//! running; that somebody removed them meanwhile is noticed by whoever holds them again and again.
 
+mod builds;
+mod commons;
 mod engine;
+mod held;
 mod nft;
 mod pause;
 mod policy;
@@ -24,24 +27,23 @@ mod tests;
 
 use std::fmt::Display;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use serde_json::Value;
 use tokio::sync::Mutex;
 
+use builds::Builds;
+use held::{Held, Rules};
 use policy::Policy;
 pub use policy::{Interface, InvalidInterface};
 pub use probe::{INSIDE, inside};
+use rules::Behind;
 
 /// How often the rules are to be looked at: how long a Space can be unfenced once somebody has removed them.
 pub const CHECK_EVERY: Duration = Duration::from_secs(10);
-/// Where the kernel says whether packets within a bridge are shown to the fence, for IPv4 and IPv6.
-const BRIDGE_FILTERS: [&str; 2] =
-    ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
 
 /// The network to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct NetworkConfig {
     pub resolvers: Vec<IpAddr>,
     /// Whether builds run, and so the engine's default bridge is fenced as well.
     pub builds: bool,
+    /// Where all plugins of this machine say what they let through there.
+    pub commons: PathBuf,
     /// This program, which starts itself anew to try the network from inside.
     pub program: PathBuf,
 }
@@ -79,6 +83,9 @@ pub enum Unfenced {
         "the network of Spaces cannot be fenced: its bridge {0} is not on this machine (a remote engine, a rootless one, or one in a virtual machine)"
     )]
     Elsewhere(String),
+    /// What all plugins share is not to be had.
+    #[error("the rule for builds, which all hosts on this machine share, cannot be settled: {0}")]
+    Shared(String),
     /// There is a network of that name and it is another one.
     #[error("the engine has a network {name} that is none for Spaces: {reason}. Remove it, or name another one")]
     Other {
@@ -104,15 +111,6 @@ impl Unfenced {
     }
 }
 
-/// What a look at the rules found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// They are as they were.
-    Still,
-    /// They were not, and have been put in place again.
-    Again,
-}
-
 /// The network of Spaces, for containers only while [`Fence::hold`] says so.
 #[derive(Debug)]
 pub struct Fence {
@@ -121,24 +119,29 @@ pub struct Fence {
     /// Where the operator reads what happened.
     tell: fn(&str),
     /// Nobody starts anything while somebody else finds out whether the rules hold.
-    standing: Mutex<Option<Standing>>,
+    state: Mutex<State>,
     is_in_doubt: AtomicBool,
+}
+
+/// What is in place.
+#[derive(Debug, Default)]
+struct State {
+    standing: Option<Standing>,
+    /// This plugin's part in the rule for builds, which it has as long as it lives.
+    builds: Option<Builds>,
+    /// What the operator was told last that builds do not get.
+    lacks: Vec<String>,
 }
 
 /// Rules that stand.
 #[derive(Debug)]
 struct Standing {
-    rules: Rules,
+    /// What was asked for.
+    policy: Policy,
+    spaces: Rules,
     /// Whether they were seen to hold.
     is_proven: bool,
     looked_at: Instant,
-}
-
-/// Rules that were put in place.
-#[derive(Debug)]
-struct Rules {
-    policy: Policy,
-    listing: Value,
 }
 
 impl Default for NetworkConfig {
@@ -150,6 +153,7 @@ impl Default for NetworkConfig {
             ipv6: None,
             resolvers: Vec::new(),
             builds: true,
+            commons: PathBuf::from("/run/spaceport"),
             program: PathBuf::from("/proc/self/exe"),
         }
     }
@@ -165,7 +169,7 @@ impl NetworkConfig {
 impl Fence {
     /// A fence that does not stand yet.
     pub fn new(docker: Docker, config: NetworkConfig, tell: fn(&str)) -> Self {
-        Self { docker, config, tell, standing: Mutex::new(None), is_in_doubt: AtomicBool::new(false) }
+        Self { docker, config, tell, state: Mutex::default(), is_in_doubt: AtomicBool::new(false) }
     }
 
     /// What the engine calls the network: the network mode of every container.
@@ -173,39 +177,24 @@ impl Fence {
         &self.config.name
     }
 
-    /// Makes sure that this rule is in force: before each start and each build. What was seen to hold is only looked at,
-    /// and that at most every [`CHECK_EVERY`].
+    /// Makes sure that this rule is in force: before each start and each build, and every [`CHECK_EVERY`]. What was seen to
+    /// hold is only looked at, and that at most as often; what was found changed is tried again.
     pub async fn hold(&self, ports: &[u16], allow: &[IpNet]) -> Result<(), Unfenced> {
-        let mut standing = self.standing.lock().await;
+        let mut state = self.state.lock().await;
+        let policy = Policy { ports: ports.to_vec(), allow: allow.to_vec(), resolvers: self.config.resolvers() };
         let is_in_doubt = self.is_in_doubt.swap(false, Ordering::AcqRel);
-        if let Some(standing) = &mut *standing {
-            let policy = &standing.rules.policy;
-            standing.is_proven &= !is_in_doubt && policy.ports == ports && policy.allow == allow;
+        if let Some(standing) = &mut state.standing {
+            standing.is_proven &= !is_in_doubt && standing.policy == policy;
             if standing.is_proven && standing.looked_at.elapsed() < CHECK_EVERY {
                 return Ok(());
             }
-            if standing.is_proven {
-                return standing.look(&self.config, self.tell).await;
+            if standing.is_proven && state.look(self.tell).await? == Held::Still {
+                return Ok(());
             }
         }
-        let policy = self.prepare(ports, allow).await?;
-        let rules = Rules::put(policy).await?;
-        let standing = standing.insert(Standing { rules, is_proven: false, looked_at: Instant::now() });
-        stage::prove(&self.docker, &self.config, &standing.rules.policy).await?;
-        (standing.is_proven, standing.looked_at) = (true, Instant::now());
+        self.establish(&mut state, policy).await?;
+        state.tell_lacks(self.tell);
         Ok(())
-    }
-
-    /// Looks every [`CHECK_EVERY`] whether the rules are still there, and puts them there again. Never returns.
-    pub async fn keep(&self) {
-        loop {
-            tokio::time::sleep(CHECK_EVERY).await;
-            if let Some(standing) = &mut *self.standing.lock().await
-                && let Err(error) = standing.look(&self.config, self.tell).await
-            {
-                (self.tell)(&error.to_string());
-            }
-        }
     }
 
     /// The engine was started anew: what was seen before says nothing of now.
@@ -215,78 +204,93 @@ impl Fence {
 
     /// Takes network and rules away. For the end of the installation; Spaces must be gone.
     pub async fn remove(&self) -> Result<(), Unfenced> {
-        let mut standing = self.standing.lock().await;
-        *standing = None;
+        let mut state = self.state.lock().await;
+        state.standing = None;
         stage::clear(&self.docker, &self.config.bridge).await?;
         engine::remove(&self.docker, &self.config.name).await?;
-        nft::apply(&rules::remove(&self.config.bridge)).await
+        if let Some(bridge) = self.builds_on().await? {
+            let part = self.part(&mut state, bridge)?;
+            let resolvers = self.config.resolvers();
+            part.leave(&resolvers).await?;
+        }
+        nft::apply(&Behind::Spaces(self.config.bridge.clone()).remove()).await
     }
 
-    /// Makes the network or finds it; the rule for it.
-    async fn prepare(&self, ports: &[u16], allow: &[IpNet]) -> Result<Policy, Unfenced> {
+    /// Puts all in place, and tries it.
+    async fn establish(&self, state: &mut State, policy: Policy) -> Result<(), Unfenced> {
         let config = &self.config;
         engine::ensure(&self.docker, config).await?;
-        let builds = if config.builds { engine::default_bridge(&self.docker).await? } else { None };
-        for bridge in [Some(&config.bridge), builds.as_ref()].into_iter().flatten() {
-            if !PathBuf::from(format!("/sys/class/net/{bridge}")).exists() {
-                return Err(Unfenced::Elsewhere(bridge.to_string()));
-            }
+        is_here(&config.bridge)?;
+        let spaces = Rules::put(Behind::Spaces(config.bridge.clone()), policy.clone()).await?;
+        let standing = Standing { policy: policy.clone(), spaces, is_proven: false, looked_at: Instant::now() };
+        let spaces = &state.standing.insert(standing).spaces;
+        let mut holes = stage::prove(&self.docker, config, spaces.behind.clone(), &spaces.policy).await?;
+        if let Some(bridge) = self.builds_on().await? {
+            is_here(&bridge)?;
+            let part = self.part(state, bridge.clone())?;
+            let builds = state.builds.insert(part);
+            let (_turn, shared) = builds.hold(policy).await?;
+            let found = stage::prove(&self.docker, config, Behind::Builds(bridge), shared).await?;
+            holes.extend(found.into_iter().map(|hole| format!("builds: {hole}")));
+        } else {
+            state.builds = None;
         }
-        let (ports, allow) = (ports.to_vec(), allow.to_vec());
-        Ok(Policy { spaces: config.bridge.clone(), builds, ports, allow, resolvers: config.resolvers() })
-    }
-}
-
-impl Standing {
-    async fn look(&mut self, config: &NetworkConfig, tell: fn(&str)) -> Result<(), Unfenced> {
-        let resolvers = config.resolvers();
-        if resolvers != self.rules.policy.resolvers {
-            // The machine has moved to other name servers, which Spaces that run need too. One set changes, no rule does.
-            self.rules = Rules::put(Policy { resolvers, ..self.rules.policy.clone() }).await?;
+        if !holes.is_empty() {
+            return Err(Unfenced::Open(holes));
         }
-        if self.rules.check().await? == Held::Again {
-            tell("somebody removed or changed the firewall rules for Spaces; they are in place again");
+        if let Some(standing) = &mut state.standing {
+            (standing.is_proven, standing.looked_at) = (true, Instant::now());
         }
-        self.looked_at = Instant::now();
         Ok(())
     }
-}
 
-impl Rules {
-    /// Puts the rules in place, whole.
-    async fn put(policy: Policy) -> Result<Self, Unfenced> {
-        let listing = put_in_place(&policy).await?;
-        Ok(Self { policy, listing })
+    /// The bridge that the steps of builds run on, if there are any.
+    async fn builds_on(&self) -> Result<Option<Interface>, Unfenced> {
+        if self.config.builds { engine::default_bridge(&self.docker).await } else { Ok(None) }
     }
 
-    /// Looks whether they are as they were put in place, and puts them there again if not.
-    async fn check(&mut self) -> Result<Held, Unfenced> {
-        let now = nft::listing(&self.policy.spaces).await?;
-        if now.as_ref() == Some(&self.listing) && bridge_filters_are_on() {
-            return Ok(Held::Still);
+    /// This plugin's part in the rule for that bridge: the one that it has, or a new one.
+    fn part(&self, state: &mut State, bridge: Interface) -> Result<Builds, Unfenced> {
+        match state.builds.take() {
+            Some(part) if part.bridge == bridge => Ok(part),
+            _ => Builds::on(bridge, &self.config.commons),
         }
-        self.listing = put_in_place(&self.policy).await?;
-        Ok(Held::Again)
     }
 }
 
-/// Puts the rules in place and tells what the kernel made of them.
-async fn put_in_place(policy: &Policy) -> Result<Value, Unfenced> {
-    nft::apply(&rules::render(policy)).await?;
-    turn_on_bridge_filters();
-    let listing = nft::listing(&policy.spaces).await?;
-    listing.ok_or_else(|| Unfenced::Rules("they are gone right after they were put in place".to_owned()))
+/// Whether a bridge is one of this machine's.
+fn is_here(bridge: &Interface) -> Result<(), Unfenced> {
+    let is_here = Path::new("/sys/class/net").join(bridge.to_string()).exists();
+    if is_here { Ok(()) } else { Err(Unfenced::Elsewhere(bridge.to_string())) }
 }
 
-/// Has the kernel show packets within a bridge to the fence. The engine does so as well; where neither can, the probe reaches
-/// the other container and says so.
-fn turn_on_bridge_filters() {
-    for file in BRIDGE_FILTERS {
-        let _ = std::fs::write(file, "1");
+impl State {
+    /// Looks whether all rules are in place, and puts them there if not. Those are still to be tried.
+    async fn look(&mut self, tell: fn(&str)) -> Result<Held, Unfenced> {
+        let Some(standing) = &mut self.standing else { return Ok(Held::Again) };
+        let spaces = standing.spaces.check().await?;
+        if spaces == Held::Again {
+            tell("somebody removed or changed the firewall rules for Spaces; they are in place again");
+        }
+        let builds = match &mut self.builds {
+            Some(builds) => builds.check().await?,
+            None => Held::Still,
+        };
+        standing.looked_at = Instant::now();
+        standing.is_proven = spaces == Held::Still && builds == Held::Still;
+        Ok(if standing.is_proven { Held::Still } else { Held::Again })
     }
-}
 
-/// Whether it does; a kernel that has no such switch has nothing to be looked at.
-fn bridge_filters_are_on() -> bool {
-    BRIDGE_FILTERS.iter().all(|file| std::fs::read_to_string(file).map_or(true, |value| value.trim() == "1"))
+    /// Tells the operator what builds do not get, once.
+    fn tell_lacks(&mut self, tell: fn(&str)) {
+        let lacks = self.builds.as_ref().map(Builds::lacks).unwrap_or_default();
+        if lacks != self.lacks && !lacks.is_empty() {
+            tell(&format!(
+                "another host on this machine does not allow {}: builds of this one cannot connect there either, since the \
+                 engine runs both hosts' on one bridge",
+                lacks.join(", ")
+            ));
+        }
+        self.lacks = lacks;
+    }
 }

@@ -93,7 +93,7 @@ mod tests {
         fs::write(dir.path().join("a/b"), "12345").unwrap();
         std::os::unix::fs::symlink("/etc", dir.path().join("c")).unwrap();
         assert_eq!(files(dir.path(), 1 << 20), BuildEvent::Written { files: 1, bytes: 5 });
-        let BuildEvent::Failed { fault, message } = files(dir.path(), 4096) else { panic!("it is too much") };
+        let BuildEvent::Failed { fault, message } = files(dir.path(), 4000) else { panic!("it is too much") };
         assert_eq!((fault, message.as_str()), (Fault::Owner, "the files have 12.2K, and may have 4K"));
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
+use ipnet::IpNet;
 
 use super::policy::{Interface, engine_resolvers};
 use super::{NetworkConfig, Unfenced};
@@ -16,7 +17,7 @@ const BRIDGE: &str = "com.docker.network.bridge.name";
 /// The engine's option for whether containers on one network reach each other.
 const BETWEEN: &str = "com.docker.network.bridge.enable_icc";
 /// The engine's network that a container is on if nothing else is said: the builder's, too.
-const DEFAULT: &str = "bridge";
+pub(super) const DEFAULT: &str = "bridge";
 /// Marks what belongs to Spaceport.
 pub(super) const LABEL: &str = "spaceport.network";
 
@@ -81,12 +82,13 @@ pub(super) async fn default_bridge(docker: &Docker) -> Result<Option<Interface>,
     name.parse().map(Some).map_err(Unfenced::untried)
 }
 
-/// The addresses of this host on a network of the engine's.
-pub(super) async fn gateways(docker: &Docker, name: &str) -> Result<Vec<IpAddr>, Unfenced> {
+/// A network's own addresses, and this host's among them.
+pub(super) async fn addresses(docker: &Docker, name: &str) -> Result<(Vec<IpNet>, Vec<IpAddr>), Unfenced> {
     let found = inspect(docker, name).await?;
     let ipam = found.and_then(|found| found.ipam?.config).unwrap_or_default();
-    let of = |part: &IpamConfig| part.gateway.as_ref()?.split('/').next()?.parse().ok();
-    Ok(ipam.iter().filter_map(of).collect())
+    let subnet = |part: &IpamConfig| part.subnet.as_ref()?.parse().ok();
+    let gateway = |part: &IpamConfig| part.gateway.as_ref()?.split('/').next()?.parse().ok();
+    Ok((ipam.iter().filter_map(subnet).collect(), ipam.iter().filter_map(gateway).collect()))
 }
 
 /// Removes the network; one that is gone already is no mistake.

@@ -13,8 +13,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Unfenced;
-use super::policy::{Interface, Traffic};
-use super::rules;
+use super::policy::Traffic;
+use super::rules::Behind;
 
 const PROGRAM: &str = "nft";
 /// How long it may take: it waits for nobody but other firewalls that are being changed.
@@ -30,8 +30,8 @@ pub(super) async fn apply(script: &str) -> Result<(), Unfenced> {
 }
 
 /// What the kernel has of the table, without what changes by itself; `None` if there is no such table.
-pub(super) async fn listing(spaces: &Interface) -> Result<Option<Value>, Unfenced> {
-    match run(&["-j", "list", "table", "inet", &rules::table(spaces)], "").await {
+pub(super) async fn listing(behind: &Behind) -> Result<Option<Value>, Unfenced> {
+    match run(&["-j", "list", "table", "inet", &behind.table()], "").await {
         Ok(text) => Ok(Some(still(parse(&text)?))),
         Err(Unfenced::Rules(reason)) if reason.contains("No such file or directory") => Ok(None),
         Err(error) => Err(error),
@@ -39,8 +39,8 @@ pub(super) async fn listing(spaces: &Interface) -> Result<Option<Value>, Unfence
 }
 
 /// From now on the table notes what it refuses to these addresses.
-pub(super) async fn watch(spaces: &Interface, probers: &[IpAddr]) -> Result<(), Unfenced> {
-    let table = rules::table(spaces);
+pub(super) async fn watch(behind: &Behind, probers: &[IpAddr]) -> Result<(), Unfenced> {
+    let table = behind.table();
     let add = |address: &IpAddr| {
         let family = if address.is_ipv4() { 4 } else { 6 };
         format!("add element inet {table} probers{family} {{ {address} timeout {PROBING} }}\n")
@@ -49,9 +49,9 @@ pub(super) async fn watch(spaces: &Interface, probers: &[IpAddr]) -> Result<(), 
 }
 
 /// What the table has refused to one that is watched, as far as it is noted.
-pub(super) async fn refused(spaces: &Interface, prober: IpAddr) -> Result<Refused, Unfenced> {
+pub(super) async fn refused(behind: &Behind, prober: IpAddr) -> Result<Refused, Unfenced> {
     let set = if prober.is_ipv4() { "refused4" } else { "refused6" };
-    let text = run(&["-j", "-n", "list", "set", "inet", &rules::table(spaces), set], "").await?;
+    let text = run(&["-j", "-n", "list", "set", "inet", &behind.table(), set], "").await?;
     Ok(entries(&parse(&text)?, prober))
 }
 

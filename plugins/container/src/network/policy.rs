@@ -1,6 +1,7 @@
 //! The rule itself, as plain values: which packet of a Space may go where. [`super::rules`] writes it for the kernel, the
 //! probe derives from it what has to fail.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -46,14 +47,9 @@ pub(super) enum Traffic {
     Udp(u16),
 }
 
-/// The rule for everything behind one bridge, and for builds behind another.
+/// The rule for everything behind a bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Policy {
-    /// The bridge of Spaces: nothing else is on it.
-    pub(super) spaces: Interface,
-    /// The bridge on which the engine runs the steps of builds. Others' containers may be on it, so that what comes in there
-    /// is left alone.
-    pub(super) builds: Option<Interface>,
     /// The TCP ports that are open.
     pub(super) ports: Vec<u16>,
     /// Ranges the operator exempts from the private-address rule; the port rule stays on.
@@ -74,11 +70,48 @@ impl Policy {
         }
     }
 
+    /// The rule that lets through what each of several lets through, in a form that does not depend on their order. `None`
+    /// without any. Name servers are the machine's, whoever asks.
+    pub(super) fn of_all(policies: &[Self], resolvers: &[IpAddr]) -> Option<Self> {
+        let plain = |policy: &Self| {
+            let translated = policy.allow.iter().filter_map(|net| match net {
+                IpNet::V4(net) => Some(IpNet::V6(translated(*net))),
+                IpNet::V6(_) => None,
+            });
+            let allow = policy.allow.iter().copied().chain(translated).map(|net| net.trunc());
+            (policy.ports.iter().copied().collect::<BTreeSet<_>>(), allow.collect::<BTreeSet<_>>())
+        };
+        let both = |(ports, allow): (BTreeSet<u16>, BTreeSet<IpNet>), (more_ports, more): (_, BTreeSet<IpNet>)| {
+            let narrower = |one: &IpNet| more.iter().filter_map(|other| common(*one, *other)).collect::<Vec<_>>();
+            (&ports & &more_ports, allow.iter().flat_map(narrower).collect())
+        };
+        let (ports, allow) = policies.iter().map(plain).reduce(both)?;
+        let (ports, allow) = (ports.into_iter().collect(), allow.into_iter().collect());
+        Some(Self { ports, allow, resolvers: resolvers.to_vec() })
+    }
+
+    /// The ranges that another rule allows and this one does not, or not whole.
+    pub(super) fn allows_less_than<'a>(&self, other: &'a Self) -> Vec<&'a IpNet> {
+        let is_whole = |net: &&IpNet| self.allow.iter().any(|own| own.contains(*net));
+        other.allow.iter().filter(|net| !is_whole(net)).collect()
+    }
+
     fn is_allowed(&self, to: IpAddr) -> bool {
         self.allow.iter().any(|range| match (range, to) {
             (IpNet::V4(range), IpAddr::V6(to)) => translated(*range).contains(&to),
             _ => range.contains(&to),
         })
+    }
+}
+
+/// What lies in both of two ranges.
+fn common(one: IpNet, other: IpNet) -> Option<IpNet> {
+    if one.contains(&other) {
+        Some(other)
+    } else if other.contains(&one) {
+        Some(one)
+    } else {
+        None
     }
 }
 

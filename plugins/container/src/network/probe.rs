@@ -10,6 +10,7 @@ mod inside;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::nft::{Refused, key};
@@ -25,17 +26,17 @@ pub(super) use inside::{Listener, try_from_inside};
 const PUBLIC: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(192, 175, 48, 1)), IpAddr::V6(Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 1))];
 
-/// Addresses inside somebody's network, with a word for people.
-const INNER: [(&str, IpAddr); 9] = [
-    ("a private address", IpAddr::V4(Ipv4Addr::new(10, 255, 255, 1))),
-    ("a private address", IpAddr::V4(Ipv4Addr::new(172, 31, 255, 1))),
-    ("a private address", IpAddr::V4(Ipv4Addr::new(192, 168, 255, 1))),
-    ("an address of a carrier's inside", IpAddr::V4(Ipv4Addr::new(100, 127, 255, 1))),
-    ("the metadata service of a cloud", IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))),
-    ("an address for benchmarks", IpAddr::V4(Ipv4Addr::new(198, 19, 255, 1))),
-    ("a private address", IpAddr::V6(Ipv6Addr::new(0xfdff, 0xffff, 0xffff, 0, 0, 0, 0, 1))),
-    ("the metadata service of a cloud", IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))),
-    ("an address behind 6to4", IpAddr::V6(Ipv6Addr::new(0x2002, 0x0a00, 1, 0, 0, 0, 0, 1))),
+/// Ranges inside somebody's network, with a word for people and the address that is tried in each.
+const INNER: [(&str, &str, &str); 9] = [
+    ("a private address", "10.0.0.0/8", "10.255.255.1"),
+    ("a private address", "172.16.0.0/12", "172.31.255.1"),
+    ("a private address", "192.168.0.0/16", "192.168.255.1"),
+    ("an address of a carrier's inside", "100.64.0.0/10", "100.127.255.1"),
+    ("the metadata service of a cloud", "169.254.169.254/32", "169.254.169.254"),
+    ("an address for benchmarks", "198.18.0.0/15", "198.19.255.1"),
+    ("a private address", "fc00::/7", "fdff:ffff::1"),
+    ("the metadata service of a cloud", "fd00:ec2::254/128", "fd00:ec2::254"),
+    ("an address behind 6to4", "2002::/16", "2002:a00:1::1"),
 ];
 
 /// What is tried at a public address and must fail, with a word for people.
@@ -47,6 +48,9 @@ const SHUT: [(&str, Traffic); 6] = [
     ("DNS to the outside", Traffic::Udp(53)),
     ("QUIC to the outside", Traffic::Udp(443)),
 ];
+
+/// Into how many parts a range is divided to find an address that is not the network's own, as a power of two.
+const PARTS: u8 = 3;
 
 /// What is tried at this host beside the ports that do listen: what often listens there, the engine among it.
 const AT_HOST: [Traffic; 5] =
@@ -90,6 +94,8 @@ pub(super) struct Place {
     pub(super) peer: Vec<IpAddr>,
     /// Ports on which it listens.
     pub(super) peer_ports: Vec<u16>,
+    /// The network's own addresses: what is sent there never leaves the bridge, so that no rule is asked.
+    pub(super) on_link: Vec<IpNet>,
 }
 
 /// Everything that must fail under this policy from this place.
@@ -98,7 +104,8 @@ pub(super) fn attempts(policy: &Policy, place: &Place) -> Vec<Attempt> {
     let mut tell = |what: &str, to: IpAddr, traffic: Traffic, listens: bool| {
         found.push(Attempt { what: what.to_owned(), to, traffic, listens });
     };
-    for (what, to) in INNER {
+    for (what, to) in INNER.into_iter().filter_map(|(what, range, to)| Some((what, within(range, to, &place.on_link)?)))
+    {
         for traffic in [Traffic::Tcp(80), Traffic::Tcp(443), Traffic::Udp(53)] {
             if !policy.permits(to, traffic) {
                 tell(what, to, traffic, false);
@@ -120,6 +127,24 @@ pub(super) fn attempts(policy: &Policy, place: &Place) -> Vec<Attempt> {
     let mut seen = HashSet::new();
     found.retain(|attempt| seen.insert((attempt.to, key(attempt.traffic))));
     found
+}
+
+/// The address to try in a range: the given one, or another where the network itself has that. `None` if it has them all.
+fn within(range: &str, to: &str, on_link: &[IpNet]) -> Option<IpAddr> {
+    let (range, to): (IpNet, IpAddr) = (range.parse().ok()?, to.parse().ok()?);
+    // Addresses all over the range: a network within it, however large, is in one of these parts.
+    let most = range.max_prefix_len().min(range.prefix_len().saturating_add(PARTS));
+    let parts = range.subnets(most).ok()?.map(last);
+    let is_beyond = |to: &IpAddr| !on_link.iter().any(|net| net.contains(to));
+    std::iter::once(to).chain(parts).find(is_beyond)
+}
+
+/// The last address of a part that an interface can have.
+fn last(part: IpNet) -> IpAddr {
+    match part {
+        IpNet::V4(part) => part.hosts().next_back().unwrap_or(part.network()).into(),
+        IpNet::V6(part) => part.broadcast().into(),
+    }
 }
 
 /// The holes: each attempt that got through, or of which nobody knows why it did not.
@@ -148,13 +173,7 @@ mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        Policy {
-            spaces: "spaceport0".parse().unwrap(),
-            builds: None,
-            ports: vec![80, 443, 8080],
-            allow: vec!["10.0.0.0/8".parse().unwrap()],
-            resolvers: vec![],
-        }
+        Policy { ports: vec![80, 443, 8080], allow: vec!["10.0.0.0/8".parse().unwrap()], resolvers: vec![] }
     }
 
     fn place() -> Place {
@@ -163,7 +182,36 @@ mod tests {
             host_ports: vec![40000],
             peer: vec!["172.18.0.3".parse().unwrap()],
             peer_ports: vec![80],
+            on_link: vec!["172.18.0.0/16".parse().unwrap()],
         }
+    }
+
+    #[test]
+    fn every_range_is_tried_beyond_the_networks_own_addresses() {
+        let tried = |own: &str, range: &str| -> Vec<IpAddr> {
+            let place = Place { on_link: vec![own.parse().unwrap()], ..place() };
+            let (own, range): (IpNet, IpNet) = (own.parse().unwrap(), range.parse().unwrap());
+            let attempts = attempts(&Policy { allow: vec![], ..policy() }, &place);
+            let inside: Vec<IpAddr> =
+                attempts.iter().map(|attempt| attempt.to).filter(|to| range.contains(to)).collect();
+            assert!(inside.iter().all(|to| !own.contains(to) || place.peer.contains(to)), "{own}: {inside:?}");
+            inside
+        };
+        for (own, range) in [
+            ("192.168.240.0/20", "192.168.0.0/16"),
+            ("192.168.128.0/17", "192.168.0.0/16"),
+            ("172.31.0.0/16", "172.16.0.0/12"),
+            ("10.0.0.0/9", "10.0.0.0/8"),
+            ("10.128.0.0/9", "10.0.0.0/8"),
+            ("100.127.255.0/24", "100.64.0.0/10"),
+            ("fdff:ffff::/64", "fc00::/7"),
+            ("172.18.0.0/16", "192.168.0.0/16"),
+        ] {
+            assert!(tried(own, range).len() >= 3, "{own} in {range}");
+        }
+        // One that has the whole range, or the very address: there is nothing beyond it to try.
+        assert!(tried("10.0.0.0/8", "10.0.0.0/8").is_empty());
+        assert!(tried("169.254.0.0/16", "169.254.0.0/16").is_empty());
     }
 
     #[test]

@@ -12,9 +12,10 @@ use bollard::query_parameters::{
 };
 use futures_util::TryStreamExt;
 
-use super::engine::{absent_is_none, gateways};
+use super::engine::{self, absent_is_none};
 use super::policy::{Interface, Policy};
 use super::probe::{self, Listener, Place};
+use super::rules::Behind;
 use super::{NetworkConfig, Unfenced, nft, pause};
 
 /// Marks the probe's containers.
@@ -38,39 +39,46 @@ struct Idle {
     addresses: Vec<IpAddr>,
 }
 
-/// Tries everything from the network of Spaces, and from the one of builds if that is fenced.
-pub(super) async fn prove(docker: &Docker, config: &NetworkConfig, policy: &Policy) -> Result<(), Unfenced> {
+/// Tries everything from behind a bridge; the holes.
+pub(super) async fn prove(
+    docker: &Docker,
+    config: &NetworkConfig,
+    behind: Behind,
+    policy: &Policy,
+) -> Result<Vec<String>, Unfenced> {
+    let network = match &behind {
+        Behind::Spaces(_) => config.name.as_str(),
+        Behind::Builds(_) => engine::DEFAULT,
+    };
     image(docker).await?;
-    let mut holes = Vec::new();
-    let networks = [Some((config.name.as_str(), "")), policy.builds.as_ref().map(|_| ("bridge", "builds: "))];
-    for (network, prefix) in networks.into_iter().flatten() {
-        clear(docker, &config.bridge).await?;
-        let found = prove_on(docker, config, policy, network).await;
-        clear(docker, &config.bridge).await?;
-        holes.extend(found?.into_iter().map(|hole| format!("{prefix}{hole}")));
-    }
-    if holes.is_empty() { Ok(()) } else { Err(Unfenced::Open(holes)) }
+    clear(docker, &config.bridge).await?;
+    let found = prove_on(docker, config, &behind, policy, network).await;
+    clear(docker, &config.bridge).await?;
+    found
 }
 
 async fn prove_on(
     docker: &Docker,
     config: &NetworkConfig,
+    behind: &Behind,
     policy: &Policy,
     network: &str,
 ) -> Result<Vec<String>, Unfenced> {
     let [prober, peer] = names(&config.bridge);
-    let (prober, peer) = (idle(docker, &prober, network).await?, idle(docker, &peer, network).await?);
-    let mut host = gateways(docker, network).await?;
+    let (prober, peer) = tokio::try_join!(idle(docker, &prober, network), idle(docker, &peer, network))?;
+    let (on_link, mut host) = engine::addresses(docker, network).await?;
     host.extend(FAR.iter().filter_map(|far| own_address(*far)));
     // Whatever this host listens on at an address that containers see: a port of the probe's own stands for all.
     let listeners: Vec<TcpListener> = host.iter().filter_map(|address| TcpListener::bind((*address, 0)).ok()).collect();
-    let ports = listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|at| at.port()).collect();
-    let place = Place { host, host_ports: ports, peer: peer.addresses.clone(), peer_ports: PEER_PORTS.to_vec() };
-    try_out(&config.program, policy, &prober, &peer, &place).await
+    let host_ports = listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|at| at.port()).collect();
+    let (peer_ports, at) = (PEER_PORTS.to_vec(), peer.addresses.clone());
+    let place = Place { host, host_ports, peer: at, peer_ports, on_link };
+    try_out(&config.program, behind, policy, &prober, &peer, &place).await
 }
 
 async fn try_out(
     program: &Path,
+    behind: &Behind,
     policy: &Policy,
     prober: &Idle,
     peer: &Idle,
@@ -84,11 +92,11 @@ async fn try_out(
         }
     }
     let attempts = probe::attempts(policy, place);
-    nft::watch(&policy.spaces, &prober.addresses).await?;
+    nft::watch(behind, &prober.addresses).await?;
     let outcomes = probe::try_from_inside(program, prober.pid, &attempts).await?;
     let mut refused = nft::Refused::new();
     for address in &prober.addresses {
-        refused.extend(nft::refused(&policy.spaces, *address).await?);
+        refused.extend(nft::refused(behind, *address).await?);
     }
     Ok(probe::holes(&attempts, &outcomes, &refused))
 }
@@ -107,11 +115,10 @@ fn names(bridge: &Interface) -> [String; 2] {
 
 /// Removes what a probe left, whenever it was.
 pub(super) async fn clear(docker: &Docker, bridge: &Interface) -> Result<(), Unfenced> {
-    for name in names(bridge) {
-        let options = RemoveContainerOptionsBuilder::default().force(true).build();
-        absent_is_none(docker.remove_container(&name, Some(options)).await)?;
-    }
-    Ok(())
+    let options = || Some(RemoveContainerOptionsBuilder::default().force(true).build());
+    let [prober, peer] = names(bridge);
+    let remove = async |name: &str| absent_is_none(docker.remove_container(name, options()).await);
+    tokio::try_join!(remove(&prober), remove(&peer)).map(drop)
 }
 
 /// Makes the image of a container that does nothing, unless the engine has it.

@@ -1,7 +1,7 @@
 //! A plugin of the tests' own, the image of the app that runs in it, and the Engine beside it.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use spaceport_backend_protocol::{
     InstanceState, Instances, LogLine, Message, Recipe, Refusal, Removed, StartRequest, Stats, StopRequest, Variable,
     Version, decode, encode,
 };
+use spaceport_container::network::{Fence, NetworkConfig};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -42,8 +43,6 @@ pub(crate) struct Plugin {
     engine: Engine,
     arguments: Vec<String>,
     child: Child,
-    /// Builds of all plugins share one bridge of the Engine's, on which the rules of one hide those of another.
-    _alone: Option<File>,
 }
 
 /// The Engine, as the tests look at it.
@@ -76,19 +75,11 @@ pub(crate) fn socket(dir: &Path) -> PathBuf {
 impl Plugin {
     /// Starts one, unless no engine answers.
     pub(crate) fn start() -> Option<Self> {
-        let alone = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("alone")).unwrap();
-        alone.lock().unwrap();
-        let plugin = Self::begin(&[], Some(alone))?;
-        plugin.is_ready();
-        Some(plugin)
+        Self::with(&[])
     }
 
-    /// Starts another beside one that runs.
-    pub(crate) fn beside(arguments: &[&str]) -> Option<Self> {
-        Self::begin(arguments, None)
-    }
-
-    fn begin(arguments: &[&str], alone: Option<File>) -> Option<Self> {
+    /// Starts one with these arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Option<Self> {
         let engine = match Engine::connect() {
             Ok(engine) => engine,
             Err(error) if std::env::var_os(NEEDED).is_some() => {
@@ -104,8 +95,9 @@ impl Plugin {
         let namespace = format!("t{:x}x{number}", std::process::id());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
         let child = spawn(dir.path(), &namespace, &arguments);
-        let plugin = Self { dir, namespace, engine, arguments, child, _alone: alone };
+        let plugin = Self { dir, namespace, engine, arguments, child };
         plugin.is_there();
+        plugin.is_ready();
         Some(plugin)
     }
 
@@ -255,7 +247,7 @@ impl Drop for Plugin {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let filter = self.filter();
-        let network = format!("spaceport-{}", self.namespace);
+        let (network, bridge) = (format!("spaceport-{}", self.namespace), format!("sp-{}", self.namespace));
         self.engine.ask(async |docker| {
             let options = ListContainersOptions { all: true, filters: Some(filter.clone()), ..Default::default() };
             for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
@@ -267,10 +259,10 @@ impl Drop for Plugin {
                 let options = RemoveImageOptions { force: true, ..Default::default() };
                 let _ = docker.remove_image(&image.id, Some(options), None).await;
             }
-            let _ = docker.remove_network(&network).await;
+            // What it has of the fence, and its part in the rule for builds.
+            let config = NetworkConfig { name: network, bridge: bridge.parse().unwrap(), ..NetworkConfig::default() };
+            let _ = Fence::new(docker.clone(), config, |_| ()).remove().await;
         });
-        let table = format!("spaceport_sp_{}", self.namespace);
-        let _ = Command::new("nft").args(["delete", "table", "inet", &table]).output();
     }
 }
 

@@ -70,7 +70,7 @@ fn two_hosts_on_one_machine_do_not_see_each_other() {
     let Some(plugin) = Plugin::start() else { return };
     let artifact = plugin.app();
     plugin.start_app(&start_request("a-1", &artifact));
-    let other = Plugin::beside(&["--namespace", "other"]).unwrap();
+    let other = Plugin::start().unwrap();
     assert_eq!(other.list(), []);
     let refused: Refusal = other.call::<Instance>(&Call::Stop(id("a-1")), br#"{"grace_ms":0}"#).unwrap_err();
     assert_eq!(refused.error, ErrorCode::NoSuchInstance);

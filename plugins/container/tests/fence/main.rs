@@ -20,11 +20,15 @@ const PORTS: [u16; 3] = [80, 443, 8080];
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Must be there: set where the tests have to be run.
+const NEEDED: &str = "SPACEPORT_NEEDS_DOCKER";
+
 /// The engine; none, with a line that says so, where there is none.
 async fn engine() -> Option<Docker> {
     let docker = Docker::connect_with_defaults().ok();
     match &docker {
         Some(engine) if engine.ping().await.is_ok() => docker,
+        _ if std::env::var_os(NEEDED).is_some() => panic!("{NEEDED} is set, and no engine answers"),
         _ => {
             println!("skipped: no container engine answers here");
             None
@@ -48,8 +52,19 @@ fn tell(line: &str) {
 }
 
 fn has_table(which: &str) -> bool {
-    let table = format!("spaceport_spf_{which}");
-    Command::new("nft").args(["list", "table", "inet", &table]).output().unwrap().status.success()
+    table(&format!("spaceport_spf_{which}")).is_some()
+}
+
+/// What the kernel has of a table.
+fn table(name: &str) -> Option<String> {
+    let output = Command::new("nft").args(["list", "table", "inet", name]).output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// A set of a table, as it is listed.
+fn set(table: &str, name: &str) -> String {
+    let start = table.find(&format!("set {name} {{")).unwrap();
+    table[start..].split_inclusive('}').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -110,6 +125,62 @@ async fn a_container_asks_for_names_and_answers_the_host_and_reaches_nothing_of_
     reached.unwrap();
     // Whatever the answer is (there may be no such name), the question went all the way; 2 is the word for one that did not.
     assert_ne!(answered.unwrap(), 2, "the engine's resolver could not ask on");
+}
+
+#[tokio::test]
+async fn addresses_that_the_probe_would_try_may_be_the_networks_own() {
+    let Some(docker) = engine().await else { return };
+    for (which, subnet) in [("high", "172.31.0.0/16"), ("last", "192.168.240.0/20")] {
+        let fence = Fence::new(docker.clone(), NetworkConfig { subnet: subnet.parse().ok(), ..config(which) }, tell);
+        let held = fence.hold(&PORTS, &[]).await;
+        fence.remove().await.unwrap();
+        held.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn several_hosts_on_one_machine_fence_the_bridge_of_builds_together() {
+    let Some(docker) = engine().await else { return };
+    let fence = |which| Fence::new(docker.clone(), NetworkConfig { builds: true, ..config(which) }, tell);
+    let (one, other) = (fence("four"), fence("five"));
+    let (wide, narrow) = (["203.0.113.0/24", "198.51.100.0/24"], ["203.0.113.0/25"]);
+    let (wide, narrow) = (wide.map(|net| net.parse().unwrap()), narrow.map(|net| net.parse().unwrap()));
+    let (first, second) = tokio::join!(one.hold(&PORTS, &wide), other.hold(&PORTS, &narrow));
+    first.unwrap();
+    second.unwrap();
+    // Hosts beside this test may narrow it further; nobody widens it.
+    let builds = || table("spaceport_builds_docker0").unwrap();
+    assert!(!set(&builds(), "allowed4").contains("198.51.100.0"), "{}", builds());
+    other.remove().await.unwrap();
+    assert!(builds().contains("goto refuse"), "one goes, and the rule is there all the time: {}", builds());
+    one.doubt();
+    one.hold(&PORTS, &wide).await.unwrap();
+    one.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_narrower_stays_so_however_often_it_is_looked_at() {
+    let Some(docker) = engine().await else { return };
+    let fence = Fence::new(docker.clone(), config("six"), tell);
+    fence.hold(&PORTS, &["203.0.113.0/24".parse().unwrap()]).await.unwrap();
+    let allowed = || set(&table("spaceport_spf_six").unwrap(), "allowed4");
+    assert!(allowed().contains("203.0.113.0/24"), "{}", allowed());
+    // Who asked for the narrower rule hangs up while it is put in place: as soon as the kernel has it.
+    {
+        let mut asked = std::pin::pin!(fence.hold(&PORTS, &[]));
+        while allowed().contains("203.0.113.0/24") {
+            let _ = tokio::time::timeout(Duration::from_millis(1), &mut asked).await;
+        }
+    }
+    fence.hold(&PORTS, &[]).await.unwrap();
+    assert!(!allowed().contains("203.0.113.0/24"), "{}", allowed());
+    // Somebody widens it by hand: it is put in place again, and tried.
+    let widen = ["add", "element", "inet", "spaceport_spf_six", "allowed4", "{ 203.0.113.0/24 }"];
+    assert!(Command::new("nft").args(widen).status().unwrap().success());
+    fence.doubt();
+    fence.hold(&PORTS, &[]).await.unwrap();
+    assert!(!allowed().contains("203.0.113.0/24"), "{}", allowed());
+    fence.remove().await.unwrap();
 }
 
 /// The answer's code of the engine's resolver to a question for an address.

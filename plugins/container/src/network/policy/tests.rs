@@ -7,8 +7,6 @@ use super::*;
 
 fn policy(allow: &[&str], resolvers: &[&str]) -> Policy {
     Policy {
-        spaces: "spaceport0".parse().unwrap(),
-        builds: None,
         ports: vec![80, 443, 8080],
         allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
         resolvers: resolvers.iter().map(|address| address.parse().unwrap()).collect(),
@@ -110,7 +108,33 @@ const CLOSED: [&str; 9] = [
     "64:ff9b::a00:0/104",
 ];
 
+#[test]
+fn what_several_share_lets_through_what_each_of_them_does() {
+    let one = policy(&["10.0.0.0/8", "203.0.113.0/24", "fd00::/8"], &[]);
+    let other = Policy { ports: vec![443, 80], ..policy(&["10.1.0.0/16", "fd00:5::/32", "192.168.0.0/16"], &[]) };
+    let resolvers = ["10.0.0.53".parse().unwrap()];
+    let shared = Policy::of_all(&[one.clone(), other.clone()], &resolvers).unwrap();
+    let allow: Vec<String> = shared.allow.iter().map(IpNet::to_string).collect();
+    assert_eq!(allow, ["10.1.0.0/16", "64:ff9b::a01:0/112", "fd00:5::/32"]);
+    assert_eq!((shared.ports.as_slice(), shared.resolvers.as_slice()), ([80, 443].as_slice(), resolvers.as_slice()));
+    assert_eq!(Policy::of_all(&[other.clone(), one.clone()], &resolvers), Some(shared.clone()), "whoever is first");
+    assert_eq!(shared.allows_less_than(&one).len(), 3);
+    assert_eq!(shared.allows_less_than(&other), [&"192.168.0.0/16".parse::<IpNet>().unwrap()]);
+    let alone = Policy::of_all(std::slice::from_ref(&one), &[]).unwrap();
+    assert!(alone.allows_less_than(&one).is_empty());
+    assert_eq!(Policy::of_all(&[], &resolvers), None);
+}
+
 proptest! {
+    #[test]
+    fn nobody_gets_further_by_another_hosts_rule(to in addresses(), (one, other) in (0..4_usize, 0..4_usize)) {
+        let allow = [&["10.0.0.0/8"][..], &["10.20.0.0/16", "64:ff9b::/96"], &["100.64.0.0/10", "fd00::/8"], &[]];
+        let (one, other) = (policy(allow[one], &[]), policy(allow[other], &[]));
+        let shared = Policy::of_all(&[one.clone(), other.clone()], &[]).unwrap();
+        let [shared, one, other] = [shared, one, other].map(|policy| policy.permits(to, Traffic::Tcp(443)));
+        prop_assert_eq!(shared, one && other, "{}", to);
+    }
+
     #[test]
     fn containers_may_go_where_components_may(to in addresses(), allow in any::<bool>()) {
         let allow: &[&str] = if allow { &["10.20.0.0/16", "fd00::/8"] } else { &[] };

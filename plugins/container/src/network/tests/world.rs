@@ -20,8 +20,11 @@ pub(super) const B4: &str = "172.30.0.3";
 pub(super) const B6: &str = "fd42::3";
 pub(super) const BUILDS4: &str = "172.31.0.1";
 pub(super) const BUILD4: &str = "172.31.0.2";
+pub(super) const BUILDS6: &str = "fd43::1";
+pub(super) const BUILD6: &str = "fd43::2";
 /// Somebody else's container beside the builds.
 pub(super) const NEIGHBOUR4: &str = "172.31.0.3";
+pub(super) const NEIGHBOUR6: &str = "fd43::3";
 /// The host's address towards the outside.
 pub(super) const OUTER4: &str = "198.51.100.1";
 
@@ -74,7 +77,7 @@ impl Namespace {
     }
 
     /// Does something in this network, in a thread of its own.
-    fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(super) fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let within = || {
                 self.enter();
