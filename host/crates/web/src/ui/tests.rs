@@ -123,3 +123,19 @@ async fn style_and_scripts_are_kept_by_browsers_until_they_change() {
     assert_eq!(script.header("cache-control"), Some("no-cache"));
     page(&hub, "/assets/old/none.js").await.expect(404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_for_a_new_space_says_whether_a_name_is_free() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    let mut browser = Browser::signed_in(&hub, &hub.ada).await;
+    for (query, words) in [
+        ("?owner=ada&name=page", "data-taken>ada/page is there already."),
+        ("?owner=ada&name=other", "role=\"status\">ada/other is free."),
+        ("?owner=ada&name=no%2Fname", "Letters, digits"),
+        ("", "Letters, digits"),
+    ] {
+        let form = browser.get(&format!("/new-space{query}")).await.expect(200);
+        assert!(form.text().contains(words), "{query}: {}", form.text());
+    }
+}
