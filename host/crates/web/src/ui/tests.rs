@@ -139,3 +139,23 @@ async fn the_form_for_a_new_space_says_whether_a_name_is_free() {
         assert!(form.text().contains(words), "{query}: {}", form.text());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_app_is_isolated_where_the_app_wants_it_and_may_be_embedded() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    for (policy, resources, isolated) in [
+        ("require-corp", "cross-origin", Some("require-corp")),
+        ("credentialless", "cross-origin", Some("credentialless")),
+        ("unsafe-none", "cross-origin", None),
+        ("require-corp", "same-site", None),
+    ] {
+        let readme = format!(
+            "---\nsdk: static\ncustom_headers:\n  cross-origin-embedder-policy: {policy}\n  \
+             cross-origin-resource-policy: {resources}\n---\n"
+        );
+        hub.commit("page", &[("README.md", &readme), ("index.html", policy)]).await.expect(200);
+        let shown = page(&hub, "/spaces/ada/page").await.expect(200);
+        assert_eq!(shown.header("cross-origin-embedder-policy"), isolated, "{policy} {resources}");
+    }
+}
