@@ -1,4 +1,4 @@
-//! What people see, as the markup has it; `tests/e2e` looks at it in a browser.
+//! What people see, as the markup has it; `tests/pages` looks at it in a browser.
 
 mod admin;
 mod settings;
