@@ -9,7 +9,7 @@ use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 9] = [
+const PROGRAMS: [(&str, &[&str]); 11] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
     ("openssh-client", &["ssh", "-V"]),
@@ -19,6 +19,8 @@ const PROGRAMS: [(&str, &[&str]); 9] = [
     ("rustc-web", &["/usr/bin/rustc", "--version"]),
     ("cargo-web", &["/usr/bin/cargo", "--version"]),
     ("lld-19", &["wasm-ld-19", "--version"]),
+    ("chromium", &["chromium", "--version"]),
+    ("chromium-driver", &["chromedriver", "--version"]),
 ];
 
 /// Makes sure that these packages are there: installs what is missing, as root or by sudo without a password, after
