@@ -84,10 +84,7 @@ impl TestHost {
 
     #[track_caller]
     fn start_as(config: &str, files: &[(&str, &[u8])], disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("spaceport.toml"), format!("{config}\n{BASE_CONFIG}")).unwrap();
-        let disk = disk(&dir.path().join("data"));
-        let mut host = Self { process: None, disk, dir, ready: Value::Null, token: String::new() };
+        let mut host = Self::prepare(config, disk);
         host.run(&["user", "create", USER, "--admin"]);
         let token = host.run(&["token", "create", "--user", USER, "--role", "admin", "--name", "tests"]);
         token.trim().clone_into(&mut host.token);
@@ -96,6 +93,22 @@ impl TestHost {
         }
         host.boot();
         host
+    }
+
+    /// A host as its operator starts it the first time: nobody has an account.
+    #[track_caller]
+    pub fn start_without_users() -> Self {
+        let mut host = Self::prepare("", |_| None);
+        host.boot();
+        host
+    }
+
+    #[track_caller]
+    fn prepare(config: &str, disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("spaceport.toml"), format!("{config}\n{BASE_CONFIG}")).unwrap();
+        let disk = disk(&dir.path().join("data"));
+        Self { process: None, disk, dir, ready: Value::Null, token: String::new() }
     }
 
     /// Puts a file into the data directory, where the host reads some when it is started.
@@ -238,6 +251,16 @@ impl TestHost {
     /// A token of [`USER`].
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// An account with a password; it has no token.
+    #[track_caller]
+    pub fn add_user(&self, name: &str, password: &str) {
+        let mut command = self.command();
+        command.args(["user", "create", name, "--password-stdin", "--data"]).arg(self.place());
+        let mut process = command.stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(process.stdin.take().unwrap(), "{password}").unwrap();
+        assert!(process.wait().unwrap().success(), "{name} was not created");
     }
 
     /// A client of the hub with [`USER`]'s token.

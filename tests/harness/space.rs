@@ -90,14 +90,27 @@ impl<'a> TestSpace<'a> {
     /// Commits these files; returns the answer whatever it is.
     #[track_caller]
     pub fn commit(&self, files: &Files) -> Answer {
-        let mut lines = vec![json!({"key": "header", "value": {"summary": "test"}}).to_string()];
+        self.commit_as("", "test", files)
+    }
+
+    /// Opens a pull request that would change these files; its title is the commit's message.
+    #[track_caller]
+    pub fn propose(&self, message: &str, files: &Files) {
+        let answer = self.commit_as("?create_pr=1", message, files);
+        assert_eq!(answer.status, 200, "pull request for {}: {}", self.id, answer.text());
+    }
+
+    /// Commits these files with a message, and what else the address says.
+    #[track_caller]
+    pub fn commit_as(&self, query: &str, message: &str, files: &Files) -> Answer {
+        let mut lines = vec![json!({"key": "header", "value": {"summary": message}}).to_string()];
         for (path, content) in &files.0 {
             let content = base64::engine::general_purpose::STANDARD.encode(content);
-            lines.push(
-                json!({"key": "file", "value": {"path": path, "content": content, "encoding": "base64"}}).to_string(),
-            );
+            let value = json!({"path": path, "content": content, "encoding": "base64"});
+            lines.push(json!({"key": "file", "value": value}).to_string());
         }
-        self.commit_lines(&lines)
+        let headers = [("content-type", "application/x-ndjson")];
+        self.api("POST", &format!("/commit/main{query}"), &headers, lines.join("\n").as_bytes())
     }
 
     /// Commits raw lines.

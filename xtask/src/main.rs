@@ -6,6 +6,7 @@ mod deny;
 mod guests;
 mod packages;
 mod progress;
+mod screenshots;
 mod test;
 mod toolchain;
 mod up;
@@ -20,6 +21,7 @@ usage: cargo xtask <command>
   test [NEXTEST ARGS…]              get what the tests need and run every test
   bench [--only NAME] [--json FILE] benchmarks, ours and peers' side by side
   guests                            build the components only
+  screenshots                       take the pictures in docs/screenshots anew
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some(up::DEMOS) => up::push_demos(rest),
         Some("test") => test::run(rest),
         Some("bench") => bench::run(rest),
+        Some("screenshots") => screenshots::run(rest),
         Some("guests") => workspace::Workspace::find()
             .and_then(|workspace| guests::build(&workspace, &[]))
             .map(|folder| guests::list(&folder)),

@@ -9,7 +9,7 @@ use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 13] = [
+const PROGRAMS: [(&str, &[&str]); 15] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
     ("openssh-client", &["ssh", "-V"]),
@@ -23,6 +23,8 @@ const PROGRAMS: [(&str, &[&str]); 13] = [
     ("nftables", &["nft", "--version"]),
     ("iproute2", &["ip", "-V"]),
     ("debootstrap", &["debootstrap", "--version"]),
+    ("chromium", &["chromium", "--version"]),
+    ("chromium-driver", &["chromedriver", "--version"]),
 ];
 
 /// Makes sure that these packages are there: installs what is missing, as root or by sudo without a password, after

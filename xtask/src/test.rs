@@ -13,13 +13,16 @@ pub(crate) const PYTHON_CLIENTS: [&str; 3] = ["huggingface_hub==2.4.0", "authlib
 const OLDER_PYTHON_CLIENTS: [&str; 2] = ["huggingface_hub==0.34.6", "gradio_client==2.7.1"];
 /// What reads the document of the API and asks for all that is in it.
 const OPENAPI_TOOLS: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+/// axe-core, which checks pages, as Python's package index has it: as one script, beside what drives a browser that is not
+/// used here, hence without that.
+const AXE: [&str; 2] = ["--no-deps", "axe-playwright-python==0.1.8"];
+/// What the tests need of the system: git and a compiler, and a browser with the program that drives it.
+pub(crate) const SYSTEM: [&str; 6] = ["git", "git-lfs", "openssh-client", "gcc", "chromium", "chromium-driver"];
 
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    step("build the components", || {
-        crate::guests::build(&workspace, &["git", "git-lfs", "openssh-client", "gcc"]).map(drop)
-    })?;
+    step("build the components", || crate::guests::build(&workspace, &SYSTEM).map(drop))?;
     step("build the host", || workspace.build_host())?;
     let python = step("install the clients", || Python::install(&workspace))?;
     let has_containers = step("get a container engine", || crate::containers::ensure(&workspace))?;
@@ -40,6 +43,7 @@ struct Python {
     newest: PathBuf,
     older: PathBuf,
     openapi: PathBuf,
+    axe: PathBuf,
 }
 
 impl Python {
@@ -47,7 +51,8 @@ impl Python {
         let newest = packages::python_venv(workspace, "clients", &PYTHON_CLIENTS)?;
         let older = packages::python_venv(workspace, "older-clients", &OLDER_PYTHON_CLIENTS)?;
         let openapi = packages::python_venv(workspace, "openapi", &OPENAPI_TOOLS)?;
-        Ok(Self { newest, older, openapi })
+        let axe = packages::python_venv(workspace, "axe", &AXE)?;
+        Ok(Self { newest, older, openapi, axe })
     }
 }
 
@@ -108,7 +113,9 @@ fn test(workspace: &Workspace, python: &Python, has_containers: bool, args: &[St
     }
     cargo.args(args).env("SPACEPORT_BIN", workspace.spaceport());
     cargo.env("SPACEPORT_CLIENTS", &python.newest).env("SPACEPORT_OLDER_CLIENTS", &python.older);
-    cargo.env("SPACEPORT_OPENAPI", &python.openapi);
+    cargo.env("SPACEPORT_OPENAPI", &python.openapi).env("SPACEPORT_AXE", &python.axe);
+    // What was installed is not to be missing.
+    cargo.env("SPACEPORT_NEEDS_BROWSER", "1");
     if has_containers {
         cargo.env("SPACEPORT_NEEDS_DOCKER", "1").env("SPACEPORT_BASE_IMAGE", crate::containers::BASE_IMAGE);
     }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use spaceport_control::service::SpaceFilter;
+use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
 
 use super::card::VISIBILITIES;
@@ -41,6 +42,15 @@ struct NewSpacePage {
     hardware: Vec<Flavor>,
     /// The template that was asked for.
     template: String,
+    /// What is to be said of the name that was asked about.
+    name: Option<Name>,
+}
+
+/// A name that somebody thinks of.
+struct Name {
+    path: SpacePath,
+    /// A Space that the visitor may see has it, or had it and is found by it.
+    is_taken: bool,
 }
 
 /// The form.
@@ -55,8 +65,13 @@ pub(crate) async fn form(
     let tagged = SpaceFilter { tags: vec![TEMPLATE_TAG.to_owned()], ..SpaceFilter::default() };
     let templates = app.control.spaces(&visitor.actor, &tagged)?;
     let about = |kind: &str| KINDS.iter().find(|(name, _)| *name == kind).map_or("By a plugin of this host", |it| it.1);
+    let name = match wanted(&query) {
+        Some(path) => Some(Name { is_taken: app.control.view(&visitor.actor, &path, None).await.is_ok(), path }),
+        None => None,
+    };
     let page = NewSpacePage {
         chrome,
+        name,
         owners,
         kinds: app.control.kinds().into_iter().map(|kind| (kind.clone(), about(&kind))).collect(),
         licences: LICENCES,
@@ -69,4 +84,9 @@ pub(crate) async fn form(
         template: query.get("template").unwrap_or_default().to_owned(),
     };
     show(&app, StatusCode::OK, &page)
+}
+
+/// The path that is asked about, if it is one.
+fn wanted(query: &QueryPairs) -> Option<SpacePath> {
+    format!("{}/{}", query.get("owner")?, query.get("name")?.trim()).parse().ok()
 }

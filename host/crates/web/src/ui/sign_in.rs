@@ -63,10 +63,10 @@ pub(crate) async fn leave(
     headers: HeaderMap,
     Form(form): Form,
 ) -> ApiResult<Response> {
-    if let Some(session) = visitor.session {
-        session::check_form(&headers, &app, &session, form.get("form").unwrap_or_default())?;
-        app.control.sign_out(&session).await?;
-    }
+    // A form on another site comes without the cookie, and its answer must not take the cookie away.
+    let Some(session) = visitor.session else { return Ok(see_other("/")) };
+    session::check_form(&headers, &app, &session, form.get("form").unwrap_or_default())?;
+    app.control.sign_out(&session).await?;
     let mut response = see_other("/");
     response.headers_mut().append(header::SET_COOKIE, session::no_session_cookie(&app));
     Ok(response)

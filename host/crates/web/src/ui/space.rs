@@ -8,7 +8,7 @@ pub(super) mod watch;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use spaceport_control::service::SpaceView;
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Action, Actor, Subject, can};
@@ -22,6 +22,7 @@ use crate::extract::SpaceAt;
 use crate::router::AppState;
 use crate::session::Visitor;
 
+const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
 /// Characters of a commit's id that tell it from others.
 const SHORT_ID: usize = 7;
 
@@ -131,7 +132,22 @@ pub(crate) async fn app_page(
         is_paused: stage == Stage::Paused,
         chrome,
     };
-    show(&app, StatusCode::OK, &page)
+    let mut response = show(&app, StatusCode::OK, &page)?;
+    if let Some(policy) = isolation(&view) {
+        response.headers_mut().insert(CROSS_ORIGIN_EMBEDDER_POLICY, policy);
+    }
+    Ok(response)
+}
+
+/// How the page of an app embeds what is on it, where its author wants it isolated, which memory shared by threads takes: a
+/// browser isolates what is in a frame only if what is around is isolated, too. It then shows no app that does not say that
+/// other sites may embed it, so such an app is shown as ever.
+fn isolation(view: &SpaceView) -> Option<HeaderValue> {
+    let card = view.card_json();
+    let wants = |name: &str| card.get("custom_headers")?.get(name)?.as_str();
+    let may_be_embedded = wants("cross-origin-resource-policy") == Some("cross-origin");
+    let policy = wants("cross-origin-embedder-policy").filter(|policy| *policy != "unsafe-none" && may_be_embedded)?;
+    HeaderValue::from_str(policy).ok()
 }
 
 /// Whether a visit is answered by the app.

@@ -1,4 +1,4 @@
-//! What people see, as the markup has it; `tests/e2e` looks at it in a browser.
+//! What people see, as the markup has it; `tests/pages` looks at it in a browser.
 
 mod admin;
 mod settings;
@@ -122,4 +122,40 @@ async fn style_and_scripts_are_kept_by_browsers_until_they_change() {
     let script = page(&hub, "/assets/old/page.js").await.expect(200);
     assert_eq!(script.header("cache-control"), Some("no-cache"));
     page(&hub, "/assets/old/none.js").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_for_a_new_space_says_whether_a_name_is_free() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    let mut browser = Browser::signed_in(&hub, &hub.ada).await;
+    for (query, words) in [
+        ("?owner=ada&name=page", "data-taken>ada/page is there already."),
+        ("?owner=ada&name=other", "role=\"status\">ada/other is free."),
+        ("?owner=ada&name=no%2Fname", "Letters, digits"),
+        ("", "Letters, digits"),
+    ] {
+        let form = browser.get(&format!("/new-space{query}")).await.expect(200);
+        assert!(form.text().contains(words), "{query}: {}", form.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_app_is_isolated_where_the_app_wants_it_and_may_be_embedded() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    for (policy, resources, isolated) in [
+        ("require-corp", "cross-origin", Some("require-corp")),
+        ("credentialless", "cross-origin", Some("credentialless")),
+        ("unsafe-none", "cross-origin", None),
+        ("require-corp", "same-site", None),
+    ] {
+        let readme = format!(
+            "---\nsdk: static\ncustom_headers:\n  cross-origin-embedder-policy: {policy}\n  \
+             cross-origin-resource-policy: {resources}\n---\n"
+        );
+        hub.commit("page", &[("README.md", &readme), ("index.html", policy)]).await.expect(200);
+        let shown = page(&hub, "/spaces/ada/page").await.expect(200);
+        assert_eq!(shown.header("cross-origin-embedder-policy"), isolated, "{policy} {resources}");
+    }
 }

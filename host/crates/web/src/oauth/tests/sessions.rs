@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
 
-use crate::testing::browser::{Browser, field, location};
+use crate::testing::browser::{Browser, field, form, location};
 use crate::testing::{TestHub, request};
 
 const PASSWORD: &str = "correct horse battery";
@@ -132,6 +132,9 @@ async fn signing_out_takes_a_form_and_ends_the_session_for_good() {
     let stolen = ada.cookie();
     assert_eq!(ada.send("/logout", &[]).await.refusal(), (403, "ForeignForm"));
     assert!(ada.get("/").await.text().contains("Sign out"));
+    // Another site's form comes without the cookie.
+    let foreign = hub.send(form("/logout", &[], None)).await.expect(303);
+    assert_eq!(foreign.header("set-cookie"), None);
     assert_eq!(location(&ada.send("/logout", &[("form", field(&page, "form"))]).await), "/");
     assert!(!ada.cookies.contains_key("spaceport-session"));
     assert!(ada.get("/").await.text().contains("Sign in"));

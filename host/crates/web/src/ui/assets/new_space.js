@@ -5,7 +5,7 @@ import { call, onSubmit } from './page.js';
 const TYPING_PAUSE = 300;
 const form = document.getElementById('new-space');
 const note = document.getElementById('name-note');
-const hint = note.innerHTML;
+const hint = [...note.childNodes];
 let waiting;
 let asked = 0;
 
@@ -13,14 +13,16 @@ async function check() {
   const number = ++asked;
   const [owner, name] = [form.elements.owner.value, form.elements.name.value.trim()];
   if (!name || !form.elements.name.checkValidity()) {
-    note.innerHTML = hint;
+    note.replaceChildren(...hint);
     return;
   }
-  const token = document.querySelector('meta[name="page-token"]')?.content;
-  const found = await fetch(`/api/spaces/${owner}/${encodeURIComponent(name)}`, { headers: token ? { 'x-csrf-token': token } : {} });
-  if (number !== asked) return;
-  note.textContent = found.ok ? `${owner}/${name} is there already.` : `${owner}/${name} is free.`;
-  form.elements.name.setCustomValidity(found.ok ? 'This name is taken' : '');
+  // The page itself tells: of a path that nobody has, the API's answer is an error, which browsers log as one.
+  const response = await fetch(`${location.pathname}?${new URLSearchParams({ owner, name })}`, { headers: { accept: 'text/html' } });
+  if (number !== asked || !response.ok) return;
+  const told = new DOMParser().parseFromString(await response.text(), 'text/html').getElementById('name-note');
+  if (number !== asked || !told) return;
+  note.textContent = told.textContent;
+  form.elements.name.setCustomValidity('taken' in told.dataset ? 'This name is taken' : '');
 }
 
 for (const event of ['input', 'change']) {

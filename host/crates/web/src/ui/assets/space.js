@@ -32,6 +32,7 @@ if (frame) {
 }
 
 let first;
+let served;
 follow(path, (runtime) => {
   const badge = document.querySelector('#stage .badge');
   const changed = show(badge, runtime.stage);
@@ -40,6 +41,11 @@ follow(path, (runtime) => {
   // A page that tells why there is no app turns into the app, or into another reason.
   const gap = document.getElementById('not-served');
   if (gap && (SERVED.includes(runtime.stage) || changed || state !== first)) location.reload();
+  // Whoever works on the app sees it change; who uses it goes on with what they have.
+  if (frame?.dataset.author !== undefined && runtime.stage === 'RUNNING') {
+    served ??= runtime.sha;
+    if (served !== runtime.sha) location.reload();
+  }
 });
 
 const like = document.getElementById('like');

@@ -1,0 +1,92 @@
+//! Pictures of the pages for the README, taken of a host like the one that `cargo xtask up` starts.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+use spaceport_tests::guests::demo;
+use spaceport_tests::{Files, TestHost};
+
+use crate::browser::Browser;
+
+/// Where the pictures go; without it they are taken all the same and go to cargo's folder for what tests make.
+const FOLDER: &str = "SPACEPORT_SCREENSHOTS";
+/// A picture is looked at in a README: it shall not take long to come.
+const LARGEST: usize = 200_000;
+const WIDTH: u32 = 1280;
+const HEIGHT: u32 = 800;
+
+const DEMOS: [&str; 5] = ["fetch", "python-hello", "rust-stream", "static-hello", "rust-guestbook"];
+
+/// The files of a demo Space.
+fn files_of(name: &str) -> Files {
+    let folder = demo(name);
+    let mut files = Files::default();
+    let mut pending = vec![folder.clone()];
+    while let Some(place) = pending.pop() {
+        for entry in fs::read_dir(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display())) {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => pending.push(path),
+                false => {
+                    let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+                    files = files.with(&name, fs::read(&path).unwrap());
+                }
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn the_pages_that_the_readme_shows() {
+    let host = TestHost::start();
+    let Some(browser) = Browser::signed_in(&host) else { return };
+    browser.set_size(WIDTH, HEIGHT);
+    browser.set_scheme("light");
+    for name in DEMOS {
+        host.push(name, files_of(name)).reaches("RUNNING");
+    }
+    let book = spaceport_tests::TestSpace::named(&host, "rust-guestbook", "");
+    book.post("/storage", json!({ "tier": "small" }));
+    book.post("/variables", json!({ "key": "SPACE_NOTE", "value": "be kind", "description": "Shown above the form" }));
+    book.reaches("RUNNING");
+    for (name, message) in [("Grace", "It+answers+before+I+have+let+go+of+the+key."), ("Alan", "Still+running%3F")] {
+        let form = format!("name={name}&message={message}");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        browser.until("an entry in the book", || {
+            (book.send("POST", "/", &headers, form.as_bytes()).status == 303).then_some(())
+        });
+    }
+    let fetch = spaceport_tests::TestSpace::named(&host, "fetch", "");
+    for url in ["http://169.254.169.254/latest", "http://10.0.0.1/", "https://example.org:8443/"] {
+        let url: String = url.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(fetch.get(&format!("/?url={url}")).status, 200);
+    }
+    let hub = host.hub();
+    browser.open(&hub);
+    browser.holds(&format!("document.querySelectorAll('.card .badge.good').length === {}", DEMOS.len()));
+    take(&browser, "home");
+    browser.open(&format!("{hub}/spaces/ada/rust-guestbook"));
+    browser.app_shows("body", "Grace");
+    take(&browser, "space");
+    browser.open(&format!("{hub}/spaces/ada/fetch/logs"));
+    browser.holds("document.getElementById('lines').childElementCount >= 3");
+    take(&browser, "logs");
+    browser.open(&format!("{hub}/spaces/ada/rust-guestbook/settings"));
+    browser.shows("#settings", "SPACE_NOTE");
+    take(&browser, "settings");
+    browser.open(&format!("{hub}/admin/hardware"));
+    browser.shows("h1", "Hardware");
+    take(&browser, "admin");
+}
+
+fn take(browser: &Browser, name: &str) {
+    // Nothing blinks in a picture.
+    browser.run("document.activeElement?.blur()");
+    let picture = browser.screenshot();
+    assert!(picture.len() < LARGEST, "{name}: {} bytes", picture.len());
+    let folder = std::env::var_os(FOLDER).map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name).with_extension("png"), picture).unwrap();
+}
