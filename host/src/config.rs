@@ -2,6 +2,7 @@
 //!
 //! Every mistake is reported at once; an unknown key is refused with the nearest known one.
 
+mod accounts;
 mod authority;
 mod backends;
 mod catalogue;
@@ -42,6 +43,7 @@ const TABLES: [&str; 14] = [
     "tls",
     "admin",
     "ssh",
+    "accounts",
     "limits",
     "rate_limits",
     "lifecycle",
@@ -65,6 +67,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// `[ssh]`: where git is served over SSH; `None`: nowhere.
     pub ssh: Option<SocketAddr>,
+    /// `[accounts] sign_up`: whether people make accounts for themselves.
+    pub sign_up: bool,
     /// `[limits]`, as far as they hold for single Spaces.
     pub limits: OperatorLimits,
     /// `[limits] cache`: memory for answers that the edge keeps.
@@ -154,6 +158,7 @@ impl Config {
         let tls = read_tls(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
         let ssh = ssh::read(&file, &mut findings);
+        let sign_up = accounts::read(&file, &mut findings);
         let (limits, cache, visitors) = read_limits(&file, &mut findings);
         let rates = rates::read(&file, &mut findings);
         let sleep_after = read_lifecycle(&file, &mut findings);
@@ -171,6 +176,7 @@ impl Config {
             tls,
             admin_listen,
             ssh,
+            sign_up,
             limits,
             cache,
             visitors,
