@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// The image that the tests' Spaces begin with.
 pub(crate) const BASE_IMAGE: &str = "spaceport-base:bookworm";
 /// What it has beside the backend's own list, for the builds of static Spaces.
-const INCLUDED: &str = "nodejs,npm";
+const INCLUDED: &str = "nodejs";
 /// Certificates that this machine trusts, as Debian has them.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 

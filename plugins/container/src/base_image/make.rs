@@ -17,6 +17,9 @@ use super::{NotMade, Plan, tell};
 
 /// Lines of a program's output that are repeated when it fails.
 const LAST: usize = 8;
+/// What there has to be before the rest is installed by the system itself, which knows better in which order: certificates to
+/// add to, for mirrors that need them.
+const FIRST: &str = "ca-certificates";
 /// What the image's programs see if nobody says otherwise, and what it runs then.
 const SETTINGS: &str =
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nENV LANG=C.UTF-8\nCMD [\"python3\"]";
@@ -39,7 +42,7 @@ pub(super) fn make(plan: &Plan) -> Result<String, NotMade> {
         folder.map_err(|error| step("making a folder to work in", format!("{}: {error}", plan.folder.display())))?;
     let root = folder.path().join("root");
     install(plan, &root)?;
-    furnish(&root, &plan.suite, &bundle)?;
+    furnish(&root, plan, &bundle)?;
     let id = runtime.block_on(import(&docker, plan, &root))?;
     tell(&format!("made {} in {} s", plan.tag, began.elapsed().as_secs()));
     Ok(id)
@@ -80,9 +83,9 @@ async fn connect() -> Result<Docker, NotMade> {
 }
 
 fn install(plan: &Plan, root: &Path) -> Result<(), NotMade> {
-    tell(&format!("installing {} with {} packages and what they need", plan.suite, plan.packages.len()));
+    tell(&format!("installing the least of {}", plan.suite));
     let mut command = Command::new("debootstrap");
-    command.arg("--variant=minbase").arg(format!("--include={}", plan.packages.join(",")));
+    command.arg("--variant=minbase").arg(format!("--include={FIRST}"));
     command.arg(&plan.suite).arg(root).args(&plan.mirror);
     command.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stderr(Stdio::inherit());
     command.stdout(Stdio::piped());
@@ -121,7 +124,7 @@ fn new_phase(phase: &str, line: &str) -> Option<String> {
 }
 
 /// What debootstrap leaves to be done.
-fn furnish(root: &Path, suite: &str, bundle: &[String]) -> Result<(), NotMade> {
+fn furnish(root: &Path, plan: &Plan, bundle: &[String]) -> Result<(), NotMade> {
     tell("furnishing it: certificates, sources of packages, the user with the id 1000");
     let trusted = root.join("usr/local/share/ca-certificates");
     let work = || -> std::io::Result<()> {
@@ -129,15 +132,19 @@ fn furnish(root: &Path, suite: &str, bundle: &[String]) -> Result<(), NotMade> {
             fs::write(trusted.join(format!("spaceport-{number:03}.crt")), certificate)?;
         }
         let list = root.join("etc/apt/sources.list");
-        fs::write(&list, sources(&fs::read_to_string(&list)?, suite))
+        fs::write(&list, sources(&fs::read_to_string(&list)?, &plan.suite))
     };
     work().map_err(|error| step("furnishing", error))?;
-    within(root, "update-ca-certificates", [""; 0])?;
-    within(root, "useradd", ["--create-home", "--uid", "1000", "--shell", "/bin/bash", "user"])?;
+    within(root, "update-ca-certificates", &[])?;
+    within(root, "useradd", &["--create-home", "--uid", "1000", "--shell", "/bin/bash", "user"])?;
     tell("bringing it up to date");
-    within(root, "apt-get", ["update", "-qq"])?;
-    within(root, "apt-get", ["upgrade", "-y", "-qq"])?;
-    within(root, "apt-get", ["clean"])?;
+    within(root, "apt-get", &["update", "-qq"])?;
+    within(root, "apt-get", &["upgrade", "-y", "-qq"])?;
+    tell(&format!("installing {} packages and what they need", plan.packages.len()));
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    let packages = plan.packages.iter().map(String::as_str);
+    within(root, "apt-get", &install.into_iter().chain(packages).collect::<Vec<_>>())?;
+    within(root, "apt-get", &["clean"])?;
     for folder in EMPTIED {
         empty(&root.join(folder)).map_err(|error| step("removing what is of no use", error))?;
     }
@@ -163,7 +170,7 @@ fn sources(installed: &str, suite: &str) -> String {
     text
 }
 
-fn within<const N: usize>(root: &Path, program: &str, arguments: [&str; N]) -> Result<(), NotMade> {
+fn within(root: &Path, program: &str, arguments: &[&str]) -> Result<(), NotMade> {
     let mut command = Command::new("chroot");
     command.arg(root).arg(program).args(arguments);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
