@@ -38,7 +38,7 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "http",
     "tls",
     "admin",
