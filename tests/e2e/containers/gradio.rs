@@ -60,7 +60,7 @@ fn a_gradio_app_is_pushed_by_its_owner_and_called_by_its_client() {
         std::fs::write(folder.join(path), content).unwrap();
     }
     let folder = folder.to_str().unwrap();
-    hf_ok(&host, &["repo", "create", "ada/greeter", "--repo-type", "space", "--space-sdk", "gradio"]);
+    hf_ok(&host, &["repos", "create", "ada/greeter", "--repo-type", "space", "--space-sdk", "gradio"]);
     hf_ok(&host, &["upload", "ada/greeter", folder, ".", "--repo-type", "space"]);
     let space = TestSpace::named(&host, "greeter", "");
     host.brings(&space, "RUNNING");
@@ -85,11 +85,11 @@ fn a_gradio_app_is_pushed_by_its_owner_and_called_by_its_client() {
 fn a_package_that_is_not_there_is_in_the_log_and_in_the_reason() {
     let Some(host) = ContainerHost::start() else { return };
     let files = Files::default()
-        .with("README.md", "---\nsdk: gradio\npython_version: \"2.6\"\n---\n")
+        .with("README.md", "---\nsdk: gradio\npython_version: \"3.9\"\n---\n")
         .with("app.py", "print(1)\n");
     let space = host.push("old", files);
     let runtime = host.brings(&space, "BUILD_ERROR");
     let reason = runtime["errorMessage"].as_str().unwrap();
     assert!(reason.starts_with("the build failed: "), "{reason}");
-    space.log_up_to("build", "python_version 2.6 is not in this host's base image");
+    space.log_up_to("build", "python_version 3.9 is not in this host's base image");
 }

@@ -32,22 +32,25 @@ pub(super) fn request(
         clean: order.clean,
         log: steps.log(),
     };
-    if manifest.sdk.is_container() {
+    if manifest.sdk.is_container() || manifest.app_build_command.is_some() {
         give_settings(shared, order, &mut request)?;
     }
     Ok(request)
 }
 
-/// Adds variables and secrets, and sees to it that the log does not show the latter.
+/// Adds variables and, unless what is built are pages that anybody may read, secrets; and sees to it that the log does not
+/// show the latter.
 fn give_settings(shared: &Shared, order: &BuildOrder, request: &mut BuildRequest) -> Result<(), BuildFailure> {
     let read = shared.db.running_space(order.space).map_err(|error| host_failure(order, &error))?;
     let Some(space) = read else { return Err(build_error("the Space is gone".to_owned())) };
-    request.secrets = secrets(shared, &space).map_err(|error| match error {
-        SecretsError::Unreadable(error) => host_failure(order, &error),
-        error @ SecretsError::Sealed(_) => build_error(error.to_string()),
-    })?;
-    let values: Vec<String> = request.secrets.iter().map(|(_, value)| value.clone()).collect();
-    shared.logs.hide_in_build(order.space, &values);
+    if request.manifest.sdk.is_container() {
+        request.secrets = secrets(shared, &space).map_err(|error| match error {
+            SecretsError::Unreadable(error) => host_failure(order, &error),
+            error @ SecretsError::Sealed(_) => build_error(error.to_string()),
+        })?;
+        let values: Vec<String> = request.secrets.iter().map(|(_, value)| value.clone()).collect();
+        shared.logs.hide_in_build(order.space, &values);
+    }
     request.variables = space.variables.into_iter().map(|(name, variable)| (name, variable.value)).collect();
     Ok(())
 }
