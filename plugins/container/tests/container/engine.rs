@@ -177,6 +177,11 @@ impl Own {
     pub(crate) fn end(&mut self, signal: Signal) {
         self.signal(signal);
         self.engine.take().unwrap().wait().unwrap();
+        if signal == Signal::KILL {
+            // Its own helper goes with it. Where nobody has asked yet how that ended, its number is still in use, and the
+            // next engine would wait for it; a service manager sees to that.
+            let _ = std::fs::remove_file(self.dir.path().join("exec/containerd/containerd.pid"));
+        }
     }
 
     /// Sends it a signal.
@@ -197,24 +202,31 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        if self.engine.is_none() {
-            self.begin();
+        if thread::panicking() {
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine-{}.log", std::process::id()));
+            let _ = std::fs::copy(self.dir.path().join("log"), &kept);
+            eprintln!("the engine's log: {}", kept.display());
         }
-        let _ = kill_process(Pid::from_child(self.engine.as_ref().unwrap()), Signal::CONT);
-        // An engine that keeps containers alive while it is away leaves them when it ends.
-        self.engine().ask(async |docker| {
-            let options = ListContainersOptions { all: true, ..Default::default() };
-            for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
-                let options = RemoveContainerOptions { force: true, ..Default::default() };
-                let _ = docker.remove_container(&container.id.unwrap(), Some(options)).await;
+        if let Some(mut engine) = self.engine.take() {
+            let pid = Pid::from_child(&engine);
+            let _ = kill_process(pid, Signal::CONT);
+            // An engine that keeps containers alive while it is away leaves them when it ends.
+            if let Ok(engine) = Engine::at(self.socket(), None) {
+                engine.ask(clear);
             }
-        });
-        self.end(Signal::TERM);
+            let _ = kill_process(pid, Signal::TERM);
+            let _ = engine.wait();
+        }
         drop(self.stdin.take());
         let _ = self.holder.wait();
-        if thread::panicking() {
-            let _ =
-                std::fs::copy(self.dir.path().join("log"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine.log"));
-        }
+    }
+}
+
+/// Removes every container.
+async fn clear(docker: &Docker) {
+    let options = ListContainersOptions { all: true, ..Default::default() };
+    for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
+        let options = RemoveContainerOptions { force: true, ..Default::default() };
+        let _ = docker.remove_container(&container.id.unwrap(), Some(options)).await;
     }
 }
