@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::{KillContainerOptions, ListContainersOptions};
 use ipnet::IpNet;
 use parking_lot::Mutex;
-use spaceport_backend_protocol::{Egress, ErrorCode, Health, InstanceId, Refusal};
+use spaceport_backend_protocol::{Egress, ErrorCode, Health, Refusal};
 use tokio::sync::OnceCell;
 
-use crate::devices::{Devices, DevicesConfig, EngineCan};
-use crate::names::{LABEL_DEVICES, LABEL_INSTANCE, Names};
+use crate::devices::{Devices, DevicesConfig};
+use crate::names::Names;
 use crate::network::{CHECK_EVERY, Fence, NetworkConfig};
+use crate::owners;
 use crate::plugin::Plugin;
 use crate::program::say;
 use crate::refusal::refuse;
@@ -129,56 +129,16 @@ fn doubt(plugin: &Plugin) {
 
 async fn look(plugin: &Plugin, looked: &mut Option<Instant>) -> Result<(), Error> {
     let docker = plugin.engine.client().await?;
-    // What goes wrong with it is told where it is tried, and everybody else asks for it again.
-    let _ = plugin.guard.hold(&docker, &plugin.names, None).await;
+    // Whose they are is known before anybody can have one, and which there are before anybody is told that all is ready.
+    if looked.is_none() {
+        owners::sweep(plugin, &docker).await?;
+    }
+    owners::settle(plugin, &docker).await?;
     if looked.is_none_or(|at| at.elapsed() >= DEVICES_EVERY) {
         *looked = Some(Instant::now());
-        find(plugin, &docker).await?;
+        owners::find(plugin, &docker).await?;
     }
-    settle(plugin, &docker).await
-}
-
-/// Which devices there are. Who has one that is gone cannot go on.
-async fn find(plugin: &Plugin, docker: &Docker) -> Result<(), Error> {
-    let info = docker.info().await?;
-    let can = EngineCan {
-        nvidia_runtime: info.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia")),
-        cdi: info.cdi_spec_dirs.is_some_and(|folders| !folders.is_empty()),
-    };
-    let (devices, before) = (plugin.guard.devices.clone(), plugin.guard.devices.notes());
-    let lost = tokio::task::spawn_blocking(move || devices.look(can)).await.unwrap_or_default();
-    for note in plugin.guard.devices.notes().iter().filter(|note| !before.contains(note)) {
-        say(note);
-    }
-    for lost in lost {
-        kill(plugin, docker, &lost.instance, &lost.to_string()).await;
-    }
+    // What goes wrong with it is told where it is tried, and everybody else asks for it again.
+    let _ = plugin.guard.hold(&docker, &plugin.names, None).await;
     Ok(())
-}
-
-/// Who has which: what the containers that run say.
-async fn settle(plugin: &Plugin, docker: &Docker) -> Result<(), Error> {
-    let mark = plugin.guard.devices.mark();
-    let options = ListContainersOptions { filters: Some(plugin.names.filter()), ..ListContainersOptions::default() };
-    let running: Vec<(InstanceId, Vec<String>)> = docker
-        .list_containers(Some(options))
-        .await?
-        .into_iter()
-        .filter_map(|container| {
-            let labels = container.labels?;
-            let ids = labels.get(LABEL_DEVICES)?.split(',').map(str::to_owned).collect();
-            Some((labels.get(LABEL_INSTANCE)?.parse().ok()?, ids))
-        })
-        .collect();
-    for conflict in plugin.guard.devices.settle(mark, &running) {
-        kill(plugin, docker, &conflict.instance, &conflict.to_string()).await;
-    }
-    Ok(())
-}
-
-async fn kill(plugin: &Plugin, docker: &Docker, id: &InstanceId, why: &str) {
-    say(&format_args!("instance {id} is ended: {why}"));
-    let options = KillContainerOptions { signal: "SIGKILL".to_owned() };
-    // It may have ended in this moment.
-    let _ = docker.kill_container(&plugin.names.container(id), Some(options)).await;
 }

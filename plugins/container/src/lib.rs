@@ -11,7 +11,9 @@
 //! builds     the files of a revision become an image, by BuildKit
 //! artifacts  images that nobody needs any more
 //! disk       what containers have written, and their end when it is too much
-//! guard      what has to hold before anything starts: the fence, and whose GPU is whose
+//! guard      what has to hold before anything starts: the fence
+//! owners     whose GPU is whose
+//! turn       what several plugins on one machine change one at a time
 //! engine     the connection to the Engine, and what its refusals mean
 //! ```
 
@@ -29,9 +31,11 @@ mod engine;
 mod guard;
 mod instances;
 mod names;
+mod owners;
 mod plugin;
 mod program;
 mod refusal;
 mod serve;
+mod turn;
 
 pub use program::main;

@@ -27,7 +27,7 @@ mod tests;
 
 use std::fmt::Display;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,13 @@ pub use policy::{Interface, InvalidInterface};
 pub use probe::{INSIDE, inside};
 use rules::Behind;
 
+use crate::turn::COMMONS;
+
 /// How often the rules are to be looked at: how long a Space can be unfenced once somebody has removed them.
 pub const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the kernel lists the interfaces of this process's network, a line each that begins with the name and a colon.
+const INTERFACES: &str = "/proc/self/net/dev";
 
 /// The network to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +158,7 @@ impl Default for NetworkConfig {
             ipv6: None,
             resolvers: Vec::new(),
             builds: true,
-            commons: PathBuf::from("/run/spaceport"),
+            commons: PathBuf::from(COMMONS),
             program: PathBuf::from("/proc/self/exe"),
         }
     }
@@ -258,10 +263,12 @@ impl Fence {
     }
 }
 
-/// Whether a bridge is one of this machine's.
+/// Whether a bridge is one of this machine's: among the interfaces of the network that this process is in.
 fn is_here(bridge: &Interface) -> Result<(), Unfenced> {
-    let is_here = Path::new("/sys/class/net").join(bridge.to_string()).exists();
-    if is_here { Ok(()) } else { Err(Unfenced::Elsewhere(bridge.to_string())) }
+    let interfaces = std::fs::read_to_string(INTERFACES).map_err(Unfenced::untried)?;
+    let is_here =
+        |line: &str| line.trim_start().strip_prefix(&bridge.to_string()).is_some_and(|it| it.starts_with(':'));
+    if interfaces.lines().any(is_here) { Ok(()) } else { Err(Unfenced::Elsewhere(bridge.to_string())) }
 }
 
 impl State {

@@ -15,6 +15,9 @@ const GROUPS: [&str; 3] = ["docker/buildkit", "system.slice/docker/buildkit", "s
 const PIDS: u64 = 8192;
 /// Memory of all builds together, as a share of the machine's.
 const MEMORY_SHARE: (u64, u64) = (3, 4);
+/// What all builds together get of the processors while others want them, where one container gets 1024, and the same where the
+/// scale is another, and one gets 100: a half.
+const CPU: (u64, u64) = (512, 50);
 /// Free disk below which no build goes on: the Engine and the host need some to keep running.
 const RESERVE: u64 = 1 << 30;
 
@@ -47,6 +50,12 @@ fn hold_below(top: &Path, machine: u64) -> Held {
         } else {
             write(unified.join("pids.max"), PIDS)
         };
+        // Who may not write there has no fairness, and nobody is told: it is none of the limits.
+        if top.join("cpu").is_dir() {
+            write(group_of(&top.join("cpu"), group).join("cpu.shares"), CPU.0);
+        } else {
+            write(unified.join("cpu.weight"), CPU.1);
+        }
         held.memory = held.memory.or(is_memory.then_some(memory));
         held.pids = held.pids.or(is_pids.then_some(PIDS));
     }
@@ -106,6 +115,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("docker/buildkit")).unwrap();
         assert_eq!(hold_below(dir.path(), 100), Held { memory: Some(75), pids: Some(PIDS) });
         assert_eq!(fs::read_to_string(dir.path().join("docker/buildkit/memory.max")).unwrap(), "75");
+        assert_eq!(fs::read_to_string(dir.path().join("docker/buildkit/cpu.weight")).unwrap(), "50");
         let dir = tempfile::tempdir().unwrap();
         for hierarchy in ["memory", "pids"] {
             fs::create_dir(dir.path().join(hierarchy)).unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::query_parameters::{RemoveContainerOptions, StopContainerOptions};
 use spaceport_backend_protocol::{ErrorCode, Instance, InstanceId, Refusal, Removed, StopRequest};
 
@@ -55,6 +56,8 @@ pub(super) async fn purge(plugin: &Plugin, id: &InstanceId) -> Result<(), Refusa
         let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
         match docker.remove_container(&plugin.names.container(id), Some(options)).await {
             Err(error) if is_conflict(&error) => gone(plugin, id).await?,
+            // Thousands of processes take longer to end than the engine waits. They are ending.
+            Err(error) if is_dying(&error) => return Err(late(id)),
             Err(error) if !is_missing(&error) => return Err(of_engine(&error)),
             _ => {}
         }
@@ -73,6 +76,14 @@ async fn gone(plugin: &Plugin, id: &InstanceId) -> Result<(), Refusal> {
         }
         Ok(())
     };
-    let late = |_| Err(refuse(ErrorCode::Busy, &format!("instance {id} is being removed and still there")));
-    tokio::time::timeout(GOING, looks).await.unwrap_or_else(late)
+    tokio::time::timeout(GOING, looks).await.unwrap_or_else(|_| Err(late(id)))
+}
+
+/// Whether the engine says that it has killed a container and did not see it end.
+fn is_dying(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { message, .. } if message.contains("did not receive an exit event"))
+}
+
+fn late(id: &InstanceId) -> Refusal {
+    refuse(ErrorCode::Busy, &format!("instance {id} is being removed and still there"))
 }

@@ -8,13 +8,14 @@ use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ImageConfig};
 use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
 use rustix::fs::{CWD, Gid, Uid, chownat};
-use spaceport_backend_protocol::{Data, ErrorCode, Gpu, Instance, InstanceId, Refusal, StartRequest};
+use spaceport_backend_protocol::{Data, ErrorCode, Instance, InstanceId, Refusal, StartRequest};
 
 use super::spec::{Machine, USER, container};
 use super::{find, label, list, remove};
-use crate::devices::{Lease, LeaseError};
+use crate::devices::Lease;
 use crate::guard;
 use crate::names::{LABEL_ARTIFACT, LABEL_DEVICES};
+use crate::owners::{self, Claim};
 use crate::plugin::Plugin;
 use crate::program::say;
 use crate::refusal::{is_conflict, is_missing, is_unchanged, of_engine, refuse};
@@ -31,12 +32,15 @@ pub(crate) async fn start(plugin: Arc<Plugin>, request: StartRequest) -> Result<
 async fn begin(plugin: &Plugin, request: &StartRequest) -> Result<Instance, Refusal> {
     let id = &request.id;
     let there = find(plugin, id).await.map_err(|error| of_engine(&error))?;
-    let (there, lease) = match there {
+    let (there, claim) = match there {
         Some(there) => (there, None),
         None => {
-            let lease = request.hardware.gpu.as_ref().map(|gpu| lease(plugin, id, gpu)).transpose()?;
-            create(plugin, request, lease.as_ref()).await?;
-            (super::expect(plugin, id).await?, lease)
+            let claim = match &request.hardware.gpu {
+                Some(gpu) => Some(owners::claim(plugin, id, gpu).await?),
+                None => None,
+            };
+            create(plugin, request, claim.as_ref().map(Claim::lease)).await?;
+            (super::expect(plugin, id).await?, claim)
         }
     };
     let artifact = label(&there, LABEL_ARTIFACT).unwrap_or_default();
@@ -47,25 +51,18 @@ async fn begin(plugin: &Plugin, request: &StartRequest) -> Result<Instance, Refu
     if !is_fresh(&there) {
         return list::instance(plugin, id, &there).await;
     }
-    if request.hardware.gpu.is_some() && lease.is_none() {
+    if request.hardware.gpu.is_some() && claim.is_none() {
         // A start that was interrupted before it ran has no lease any more, and its devices may be another's by now.
         remove::purge(plugin, id).await?;
         return Box::pin(begin(plugin, request)).await;
     }
     run(plugin, id).await?;
-    if let Some(Err(error)) = lease.map(Lease::keep) {
+    if let Some(Err(error)) = claim.map(Claim::keep) {
         remove::purge(plugin, id).await?;
         return Err(refuse(ErrorCode::Busy, &error.to_string()));
     }
     let there = super::expect(plugin, id).await?;
     list::instance(plugin, id, &there).await
-}
-
-fn lease(plugin: &Plugin, id: &InstanceId, gpu: &Gpu) -> Result<Lease, Refusal> {
-    plugin.guard.devices.lease(id, gpu).map_err(|error| match error {
-        LeaseError::Busy(words) => Refusal { error: ErrorCode::Busy, message: words },
-        LeaseError::Never(words) => Refusal { error: ErrorCode::Failed, message: words },
-    })
 }
 
 /// Whether nobody has tried to start it yet.

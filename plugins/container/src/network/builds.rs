@@ -8,11 +8,12 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::commons::{Commons, Turn};
+use super::commons::Commons;
 use super::held::{Held, Rules};
 use super::policy::{Interface, Policy};
 use super::rules::Behind;
 use super::{Unfenced, nft};
+use crate::turn::Turn;
 
 /// This plugin's part in it.
 #[derive(Debug)]

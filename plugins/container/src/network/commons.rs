@@ -4,18 +4,17 @@
 //! lives. So a seat whose lock is free is nobody's, however its owner ended, and counts no more. Whoever changes a seat, or
 //! the rule that follows from all of them, or tries that rule, has taken the turn: another lock of the folder.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ipnet::IpNet;
 use tempfile::NamedTempFile;
-use tokio::time::{Instant, sleep};
 
 use super::Unfenced;
 use super::policy::{Interface, Policy};
+use crate::turn::Turn;
 
 /// The file that is locked by whose turn it is.
 const TURN: &str = "turn";
@@ -25,21 +24,12 @@ const SEAT: &str = "seat-";
 const OWN_NETWORK: &str = "/proc/self/ns/net";
 /// Bytes of a seat: as many ranges as a request may name, and more.
 const MOST: u64 = 1 << 20;
-/// How long others may have the turn: trying a rule takes seconds, and several may be waiting.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Time between two looks whether it is free.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// The folder, and the place of this plugin in it.
 #[derive(Debug)]
 pub(super) struct Commons {
     folder: PathBuf,
     seat: Option<NamedTempFile>,
 }
-
-/// The right to change something, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "it is locked as long as it is open")] File);
 
 impl Commons {
     /// The folder for a bridge.
@@ -50,20 +40,7 @@ impl Commons {
 
     /// Waits until nobody else changes anything.
     pub(super) async fn turn(&self) -> Result<Turn, Unfenced> {
-        // Made if there is none: somebody may have cleaned up.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        let file = made.and_then(|()| File::create(self.folder.join(TURN))).map_err(|error| self.failed(&error))?;
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Turn(file)),
-                Err(TryLockError::Error(error)) => return Err(self.failed(&error)),
-                Err(TryLockError::WouldBlock) if Instant::now() > end => {
-                    return Err(self.failed(&format!("another host has been changing it for {} s", PATIENCE.as_secs())));
-                }
-                Err(TryLockError::WouldBlock) => sleep(LOOK).await,
-            }
-        }
+        Turn::take(&self.folder, TURN).await.map_err(Unfenced::Shared)
     }
 
     /// Takes a seat, or changes what is said there, and removes those that are nobody's.

@@ -82,13 +82,11 @@ pub(super) async fn default_bridge(docker: &Docker) -> Result<Option<Interface>,
     name.parse().map(Some).map_err(Unfenced::untried)
 }
 
-/// A network's own addresses, and this host's among them.
-pub(super) async fn addresses(docker: &Docker, name: &str) -> Result<(Vec<IpNet>, Vec<IpAddr>), Unfenced> {
+/// A network's own addresses.
+pub(super) async fn subnets(docker: &Docker, name: &str) -> Result<Vec<IpNet>, Unfenced> {
     let found = inspect(docker, name).await?;
     let ipam = found.and_then(|found| found.ipam?.config).unwrap_or_default();
-    let subnet = |part: &IpamConfig| part.subnet.as_ref()?.parse().ok();
-    let gateway = |part: &IpamConfig| part.gateway.as_ref()?.split('/').next()?.parse().ok();
-    Ok((ipam.iter().filter_map(subnet).collect(), ipam.iter().filter_map(gateway).collect()))
+    Ok(ipam.iter().filter_map(|part| part.subnet.as_ref()?.parse().ok()).collect())
 }
 
 /// Removes the network; one that is gone already is no mistake.

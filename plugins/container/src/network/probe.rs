@@ -19,7 +19,7 @@ use super::policy::{Policy, Traffic};
 #[cfg(test)]
 pub(super) use inside::try_here;
 pub use inside::{INSIDE, inside};
-pub(super) use inside::{Listener, try_from_inside};
+pub(super) use inside::{Listener, try_from_inside, with_route};
 
 /// Public addresses of nobody in particular: the servers that exist to sink misdirected questions (AS112). Nothing is to
 /// reach them, and if something does, it is what they are for.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, NetworkSettings};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -37,6 +37,8 @@ const FAR: [SocketAddr; 2] = [
 struct Idle {
     pid: i64,
     addresses: Vec<IpAddr>,
+    /// This host's, as the container sees it. What the engine says of the network may lack them.
+    gateways: Vec<IpAddr>,
 }
 
 /// Tries everything from behind a bridge; the holes.
@@ -66,7 +68,11 @@ async fn prove_on(
 ) -> Result<Vec<String>, Unfenced> {
     let [prober, peer] = names(&config.bridge);
     let (prober, peer) = tokio::try_join!(idle(docker, &prober, network), idle(docker, &peer, network))?;
-    let (on_link, mut host) = engine::addresses(docker, network).await?;
+    let on_link = engine::subnets(docker, network).await?;
+    if prober.gateways.is_empty() {
+        return Err(Unfenced::Untried(format!("the containers of network {network} have no gateway")));
+    }
+    let mut host = prober.gateways.clone();
     host.extend(FAR.iter().filter_map(|far| own_address(*far)));
     // Whatever this host listens on at an address that containers see: a port of the probe's own stands for all.
     let listeners: Vec<TcpListener> = host.iter().filter_map(|address| TcpListener::bind((*address, 0)).ok()).collect();
@@ -91,7 +97,7 @@ async fn try_out(
             return Err(Unfenced::Untried(format!("this host does not reach its own container at {at}")));
         }
     }
-    let attempts = probe::attempts(policy, place);
+    let attempts = probe::with_route(probe::attempts(policy, place));
     nft::watch(behind, &prober.addresses).await?;
     let outcomes = probe::try_from_inside(program, prober.pid, &attempts).await?;
     let mut refused = nft::Refused::new();
@@ -140,18 +146,17 @@ async fn idle(docker: &Docker, name: &str, network: &str) -> Result<Idle, Unfenc
     docker.start_container(name, None).await?;
     let found = docker.inspect_container(name, None).await?;
     let pid = found.state.as_ref().and_then(|state| state.pid).filter(|pid| *pid > 0);
-    let addresses = found.network_settings.as_ref().map(|settings| addresses(settings, network)).unwrap_or_default();
+    let networks = found.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    let endpoint = networks.and_then(|networks| networks.get(network)).cloned().unwrap_or_default();
+    let addresses = parsed([&endpoint.ip_address, &endpoint.global_ipv6_address]);
+    let gateways = parsed([&endpoint.gateway, &endpoint.ipv6_gateway]);
     match pid {
-        Some(pid) if !addresses.is_empty() => Ok(Idle { pid, addresses }),
+        Some(pid) if !addresses.is_empty() => Ok(Idle { pid, addresses, gateways }),
         _ => Err(Unfenced::Untried(format!("the container {name} does not run"))),
     }
 }
 
-fn addresses(settings: &NetworkSettings, network: &str) -> Vec<IpAddr> {
-    let Some(endpoint) = settings.networks.as_ref().and_then(|networks| networks.get(network)) else {
-        return Vec::new();
-    };
-    let texts = [&endpoint.ip_address, &endpoint.global_ipv6_address];
+fn parsed(texts: [&Option<String>; 2]) -> Vec<IpAddr> {
     texts.into_iter().flatten().filter_map(|text| text.parse().ok()).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use spaceport_backend_conformance::http;
@@ -9,7 +10,7 @@ use spaceport_backend_protocol::{
     BuildEvent, BuildRequest, Call, Fault, Line, Retain, Retained, Version, encode, limits,
 };
 
-use crate::harness::{PATIENCE, Plugin, eventually, start_request, variable};
+use crate::harness::{PATIENCE, Plugin, eventually, get, start_request, variable};
 
 const APP: &str = "FROM scratch\nCOPY app /app\n";
 
@@ -69,21 +70,25 @@ fn a_build_has_a_time_a_log_and_a_disk_and_no_more() {
     request.limits.seconds = 3;
     let (end, _) = plugin.build(&request);
     assert_eq!(failure(&end).1.as_str(), "the build took longer than 3 seconds");
-    let mut request = plugin.docker_build(&format!("{APP}RUN [\"/app\", \"flood\", \"5000\"]\n"));
+    // Far more than anybody ever reads.
+    let mut request = plugin.docker_build(&format!("{APP}RUN [\"/app\", \"flood\", \"1000000000\"]\n"));
     request.limits.log_bytes = 20_000;
     let (end, log) = plugin.build(&request);
     assert_eq!(failure(&end).1.as_str(), "the build wrote more than 20K into its log");
     assert!(log.len() <= 20_000);
     let mut request =
-        plugin.docker_build(&format!("{APP}RUN [\"/app\", \"fill\", \"/x\", \"100000000\"]\nCMD [\"/app\"]\n"));
+        plugin.docker_build(&format!("{APP}RUN [\"/app\", \"fill\", \"/x\", \"107374182400\"]\nCMD [\"/app\"]\n"));
     request.limits.disk_bytes = 50_000_000;
     let (end, log) = plugin.build(&request);
     let (fault, message) = failure(&end);
     assert!(fault == Fault::Owner && message.as_str().contains("50M"), "{message}\n{log}");
+    for step in ["/app\0hang", "/app\0flood", "/app\0fill"] {
+        eventually("no step goes on", || (processes(step) == 0).then_some(()));
+    }
 }
 
-/// Processes on this machine with this in their command line.
-fn processes(part: &str) -> usize {
+/// Processes of this machine with this in their command line.
+pub(crate) fn processes(part: &str) -> usize {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let lines = entries.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
     lines.filter(|line| line.contains(part)).count()
@@ -133,4 +138,73 @@ fn old(plugin: &Plugin, name: &str) -> spaceport_backend_protocol::Artifact {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::read_to_string(id).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn processes_of_a_build_are_counted_and_an_app_beside_it_answers() {
+    let Some(plugin) = Plugin::start() else { return };
+    let address = plugin.start_app(&start_request("innocent", &plugin.app()));
+    let (end, log) = plugin.build(&plugin.docker_build(&format!("{APP}RUN [\"/app\", \"threads\"]\nCMD [\"/app\"]\n")));
+    assert!(matches!(end, BuildEvent::Built { .. }), "{end:?}\n{log}");
+    let words = log.lines().find(|line| line.ends_with(" threads")).unwrap();
+    let threads: u64 = words.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
+    assert!((1000..=8192).contains(&threads), "{words}");
+    assert_eq!(get(address, "/").as_deref(), Some("hello"));
+}
+
+#[test]
+fn a_build_reaches_nothing_of_this_machine_and_no_space() {
+    let Some(plugin) = Plugin::start() else { return };
+    let space = plugin.start_app(&start_request("innocent", &plugin.app()));
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let subnet = plugin.engine().ask(async |docker| {
+        let bridge = docker.inspect_network("bridge", None).await.unwrap();
+        bridge.ipam.unwrap().config.unwrap()[0].subnet.clone().unwrap()
+    });
+    let gateway = subnet.parse::<ipnet::Ipv4Net>().unwrap().hosts().next().unwrap().to_string();
+    assert!(TcpStream::connect((gateway.as_str(), port)).is_ok(), "whoever is allowed to reaches it");
+    let mut to = vec![format!("127.0.0.1:{port}"), format!("{gateway}:{port}"), format!("{gateway}:2375")];
+    to.extend([
+        space.to_string(),
+        "169.254.169.254:80".to_owned(),
+        "10.0.0.1:80".to_owned(),
+        "192.175.48.1:25".to_owned(),
+    ]);
+    let words = to.iter().map(|to| format!(", \"{to}\"")).collect::<String>();
+    let none = ["/var/run/docker.sock", "/run/docker.sock"];
+    let none = none.map(|file| format!("RUN [\"/app\", \"expect-none\", \"{file}\"]\n")).concat();
+    let file = format!("{APP}RUN [\"/app\", \"expect-unreached\"{words}]\n{none}CMD [\"/app\"]\n");
+    let (end, log) = plugin.build(&plugin.docker_build(&file));
+    assert!(matches!(end, BuildEvent::Built { .. }), "{end:?}\n{log}");
+    // Nobody asks for the machine's own network, or for more rights.
+    for option in ["--network=host", "--security=insecure"] {
+        let file = format!("{APP}RUN {option} [\"/app\", \"say\", \"done\"]\nCMD [\"/app\"]\n");
+        let (end, log) = plugin.build(&plugin.docker_build(&file));
+        assert_eq!(failure(&end).0, Fault::Owner, "{option}: {log}");
+    }
+}
+
+#[test]
+fn a_build_reads_no_secret_and_no_cache_of_another_space() {
+    let Some(plugin) = Plugin::start() else { return };
+    let cached = |words: &str| format!("{APP}RUN --mount=type=cache,target=/c [\"/app\", {words}]\nCMD [\"/app\"]\n");
+    let build = |scope: &str, file: &str| {
+        let request = plugin.docker_build(file);
+        plugin.build(&BuildRequest { scope: scope.parse().unwrap(), ..request })
+    };
+    let built = |scope: &str, file: &str| {
+        let (end, log) = build(scope, file);
+        assert!(matches!(end, BuildEvent::Built { .. }), "{scope}: {end:?}\n{log}");
+    };
+    built("ada", &cached("\"keep\", \"/c/token\", \"hunter2\""));
+    built("ada", &cached("\"expect-reversed\", \"/c/token\", \"2retnuh\""));
+    built("eve", &cached("\"expect-none\", \"/c/token\""));
+    let step = "[\"/app\", \"expect-none\", \"/run/secrets/TOKEN\"]\nCMD [\"/app\"]\n";
+    let request = plugin.docker_build(&format!("{APP}RUN --mount=type=secret,id=TOKEN,mode=0444 [\"/app\", \"expect-reversed\", \"/run/secrets/TOKEN\", \"2retnuh\"]\nCMD [\"/app\"]\n"));
+    let (end, log) = plugin.build(&BuildRequest { secrets: vec![variable("TOKEN", "hunter2")], ..request });
+    assert!(matches!(end, BuildEvent::Built { .. }), "{end:?}\n{log}");
+    built("eve", &format!("{APP}RUN --mount=type=secret,id=TOKEN {step}"));
+    let (end, log) = build("eve", &format!("{APP}RUN --mount=type=secret,id=TOKEN,required=true {step}"));
+    assert_eq!(failure(&end).0, Fault::Owner, "{log}");
 }

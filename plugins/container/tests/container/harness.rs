@@ -9,7 +9,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, ListImagesOptions, RemoveContainerOptions, RemoveImageOptions,
@@ -22,17 +21,13 @@ use spaceport_backend_protocol::{
 };
 use spaceport_container::network::{Fence, NetworkConfig};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+
+use crate::engine::Engine;
 
 /// How long anything may take here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Time between two looks at what nobody announces.
 const LOOK: Duration = Duration::from_millis(50);
-/// Where the Engine listens.
-const ENGINE: &str = "/var/run/docker.sock";
-/// Must be there: set where the tests have to be run.
-const NEEDED: &str = "SPACEPORT_NEEDS_DOCKER";
-
 /// Plugins of this process so far.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
@@ -43,28 +38,6 @@ pub(crate) struct Plugin {
     engine: Engine,
     arguments: Vec<String>,
     child: Child,
-}
-
-/// The Engine, as the tests look at it.
-pub(crate) struct Engine {
-    runtime: Runtime,
-    docker: Docker,
-}
-
-impl Engine {
-    fn connect() -> Result<Self, String> {
-        let runtime = Runtime::new().unwrap();
-        let docker = runtime.block_on(async {
-            let docker = Docker::connect_with_unix(ENGINE, 60, bollard::API_DEFAULT_VERSION)?;
-            docker.negotiate_version().await
-        });
-        Ok(Self { docker: docker.map_err(|error| error.to_string())?, runtime })
-    }
-
-    /// Something asked of the Engine itself.
-    pub(crate) fn ask<T>(&self, question: impl AsyncFnOnce(&Docker) -> T) -> T {
-        self.runtime.block_on(question(&self.docker))
-    }
 }
 
 /// The socket of the plugin in this folder.
@@ -80,32 +53,37 @@ impl Plugin {
 
     /// Starts one with these arguments.
     pub(crate) fn with(arguments: &[&str]) -> Option<Self> {
-        let engine = match Engine::connect() {
-            Ok(engine) => engine,
-            Err(error) if std::env::var_os(NEEDED).is_some() => {
-                panic!("{NEEDED} is set, and no engine answers: {error}")
-            }
-            Err(error) => {
-                eprintln!("skipped: no container engine answers here ({error})");
-                return None;
-            }
-        };
+        Some(Self::on(Engine::of_machine()?, arguments))
+    }
+
+    /// Starts one on an engine.
+    pub(crate) fn on(engine: Engine, arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("t{:x}x{number}", std::process::id());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let child = spawn(dir.path(), &namespace, &arguments);
+        let child = spawn(&engine, dir.path(), &namespace, &arguments);
         let plugin = Self { dir, namespace, engine, arguments, child };
         plugin.is_there();
         plugin.is_ready();
-        Some(plugin)
+        plugin
     }
 
     /// Kills it as the system would, and starts the next.
     pub(crate) fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Kills it; until [`Plugin::start_again`] there is none.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(self.dir.path(), &self.namespace, &self.arguments);
+    }
+
+    /// Starts the next.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&self.engine, self.dir.path(), &self.namespace, &self.arguments);
         self.is_there();
         self.is_ready();
     }
@@ -120,7 +98,8 @@ impl Plugin {
         eventually("the plugin listens", || std::os::unix::net::UnixStream::connect(self.socket()).ok());
     }
 
-    fn is_ready(&self) {
+    /// Waits until it can do something.
+    pub(crate) fn is_ready(&self) {
         let health = || self.call::<Health>(&Call::Health, b"").ok();
         eventually("the network rule has been tried", || (health() == Some(Health::Ready)).then_some(()));
     }
@@ -186,11 +165,16 @@ impl Plugin {
         let instance: Instance = self.call(&Call::Start, &encode(request)).unwrap();
         match instance.state {
             InstanceState::Running { address } => {
-                eventually("the app answers", || get(address, "/").filter(|answer| answer == "hello"));
+                eventually("the app answers", || self.get(address, "/").filter(|answer| answer == "hello"));
                 address
             }
             state => panic!("{state:?}\n{}", self.log(&request.id)),
         }
+    }
+
+    /// What an app answers; `None` if it does not.
+    pub(crate) fn get(&self, address: SocketAddr, target: &str) -> Option<String> {
+        self.engine.within(|| get(address, target))
     }
 
     pub(crate) fn stop(&self, id: &InstanceId) -> Instance {
@@ -248,6 +232,7 @@ impl Drop for Plugin {
         let _ = self.child.wait();
         let filter = self.filter();
         let (network, bridge) = (format!("spaceport-{}", self.namespace), format!("sp-{}", self.namespace));
+        let is_machines = self.engine.is_machines();
         self.engine.ask(async |docker| {
             let options = ListContainersOptions { all: true, filters: Some(filter.clone()), ..Default::default() };
             for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
@@ -261,13 +246,17 @@ impl Drop for Plugin {
             }
             // What it has of the fence, and its part in the rule for builds.
             let config = NetworkConfig { name: network, bridge: bridge.parse().unwrap(), ..NetworkConfig::default() };
+            if !is_machines {
+                return;
+            }
             let _ = Fence::new(docker.clone(), config, |_| ()).remove().await;
         });
     }
 }
 
-fn spawn(dir: &Path, namespace: &str, arguments: &Vec<String>) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_spaceport-container"))
+fn spawn(engine: &Engine, dir: &Path, namespace: &str, arguments: &Vec<String>) -> Child {
+    engine
+        .command(env!("CARGO_BIN_EXE_spaceport-container"))
         .arg("--socket")
         .arg(socket(dir))
         .args(["--namespace", namespace])

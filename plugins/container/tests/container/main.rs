@@ -7,7 +7,10 @@
 
 mod builds;
 mod conformance;
+mod devices;
+mod engine;
 mod hardening;
 mod harness;
 mod life;
 mod limits;
+mod restarts;

@@ -24,10 +24,15 @@ pub const INSIDE: &str = "probe-inside";
 
 /// How long an attempt waits for an answer: a network within one machine answers in less than a thousandth of it.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a datagram waits for one. The kernel does not tell of every one that is refused, so that silence is usual; the
+/// ledger knows.
+const SILENCE: Duration = Duration::from_millis(300);
 /// Attempts to reach what has to be reached.
 const TRIES: usize = 5;
 /// How long the other half waits for this one.
 const WHOLE: Duration = Duration::from_secs(30);
+/// A port, where none matters.
+const ANY_PORT: u16 = 80;
 /// What a listener says to whoever reaches it.
 const WORD: &[u8] = b"reached\n";
 /// Bytes of a request: there are some dozens of attempts.
@@ -207,6 +212,12 @@ fn reaches(to: SocketAddr) -> Outcome {
     }
 }
 
+/// Those that this host itself has a way for. What it has none for nobody can reach through it, and no rule is asked.
+pub(in crate::network) fn with_route(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    attempts.retain(|attempt| has_route(SocketAddr::new(attempt.to, ANY_PORT)));
+    attempts
+}
+
 /// Whether this network has a way there at all, which sends nothing. An error of the attempt itself would not tell: a router
 /// far behind an open fence may be the one that knows no way.
 fn has_route(to: SocketAddr) -> bool {
@@ -226,7 +237,7 @@ fn answers(to: SocketAddr) -> Outcome {
     let exchange = || -> io::Result<usize> {
         let socket = bound(to)?;
         socket.connect(to)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(SILENCE))?;
         socket.send(&QUESTION)?;
         socket.recv(&mut [0; 512])
     };

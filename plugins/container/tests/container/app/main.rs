@@ -6,8 +6,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -42,6 +43,14 @@ fn main() {
             thread::sleep(Duration::from_secs(1));
         },
         ["fail", text] => fail(text),
+        // Nothing here may be reached.
+        ["expect-unreached", ref all @ ..] => all.iter().for_each(|to| {
+            if connect(to) == "connected" {
+                fail(&format!("{to} was reached"));
+            }
+        }),
+        ["keep", file, text] => fs::write(file, text).unwrap_or_else(|error| fail(&format!("{file}: {error}"))),
+        ["bomb"] => bomb(),
         ["threads"] => println!("{} threads", threads()),
         _ => fail("what?"),
     }
@@ -126,15 +135,49 @@ fn act(path: &str, query: &str) -> String {
             }
             format!("{}", files.len())
         }
-        "/connect" => match query.to_socket_addrs().ok().and_then(|mut all| all.next()) {
-            None => "no such name".to_owned(),
-            Some(address) => match TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
-                Ok(_) => "connected".to_owned(),
-                Err(error) => format!("error: {error}"),
-            },
-        },
+        "/connect" => connect(query),
+        "/bomb" => {
+            thread::spawn(|| bomb());
+            "exploded".to_owned()
+        }
+        "/burn" => {
+            let end = Instant::now() + Duration::from_secs(query.parse().unwrap());
+            let burn = move || while Instant::now() < end {};
+            let threads: Vec<_> = (0..8).map(|_| thread::spawn(burn)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            "burnt".to_owned()
+        }
+        "/shm" => {
+            let mut file = fs::File::create("/dev/shm/x").unwrap();
+            let piece = vec![b'x'; 1 << 20];
+            let mut written = 0;
+            while file.write_all(&piece).is_ok() {
+                written += piece.len();
+            }
+            fs::remove_file("/dev/shm/x").unwrap();
+            format!("{written}")
+        }
         "/mounts" => fs::read_to_string("/proc/self/mounts").unwrap(),
         _ => "hello".to_owned(),
+    }
+}
+
+fn connect(to: &str) -> String {
+    match to.to_socket_addrs().ok().and_then(|mut all| all.next()) {
+        None => "no such name".to_owned(),
+        Some(address) => match TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+            Ok(_) => "connected".to_owned(),
+            Err(error) => format!("error: {error}"),
+        },
+    }
+}
+
+/// Starts itself again and again, as those do that it starts.
+fn bomb() -> ! {
+    let own = std::env::current_exe().unwrap();
+    let mut children = Vec::new();
+    loop {
+        children.extend(Command::new(&own).arg("bomb").spawn());
     }
 }
 
