@@ -136,6 +136,7 @@ impl App {
             tracing::info!(link, "nobody has an account here: whoever opens this link makes the first administrator");
         }
         let state = AppState::new(parts.control).with_rate_limits(config.rates).with_ssh(door);
+        let state = state.with_sign_up(config.sign_up);
         let (hub, control_runtime) = (hub_router(state), Handle::current());
         let shutdown = stop.clone();
         let edge = data_runtime.spawn(async move {

@@ -2,6 +2,7 @@
 //!
 //! Every mistake is reported at once; an unknown key is refused with the nearest known one.
 
+mod accounts;
 mod authority;
 mod backends;
 mod catalogue;
@@ -35,11 +36,12 @@ pub const HOST_RESERVE: Bytes = Bytes(2 << 30);
 /// Memory for answers that the edge keeps.
 const CACHE: Bytes = Bytes(256 << 20);
 /// Tables of the file; `hardware` and `storage` are lists of rows.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "http",
     "tls",
     "admin",
     "ssh",
+    "accounts",
     "limits",
     "rate_limits",
     "lifecycle",
@@ -62,6 +64,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// `[ssh]`: where git is served over SSH; `None`: nowhere.
     pub ssh: Option<SocketAddr>,
+    /// `[accounts] sign_up`: whether people make accounts for themselves.
+    pub sign_up: bool,
     /// `[limits]`, as far as they hold for single Spaces.
     pub limits: OperatorLimits,
     /// `[limits] cache`: memory for answers that the edge keeps.
@@ -149,6 +153,7 @@ impl Config {
         let tls = read_tls(&file, &mut findings);
         let admin_listen = read_admin(&file, &mut findings);
         let ssh = ssh::read(&file, &mut findings);
+        let sign_up = accounts::read(&file, &mut findings);
         let (limits, cache, visitors) = read_limits(&file, &mut findings);
         let rates = rates::read(&file, &mut findings);
         let sleep_after = read_lifecycle(&file, &mut findings);
@@ -165,6 +170,7 @@ impl Config {
             tls,
             admin_listen,
             ssh,
+            sign_up,
             limits,
             cache,
             visitors,

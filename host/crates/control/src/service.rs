@@ -22,6 +22,7 @@ mod git;
 mod git_tree;
 mod grants;
 mod hardware;
+mod joining;
 mod lfs;
 mod likes;
 mod listing;
@@ -93,6 +94,7 @@ pub use files::{FileContent, FolderEntry, FoundFile, Head};
 pub use first::FirstAdministrator;
 pub use git::GitPush;
 pub use grants::{GrantAnswer, SpaceGrant};
+pub use joining::Newcomer;
 pub use lfs::{LFS_PART, LargeFile, LfsAct, LfsAnswer, LfsTicket};
 pub use likes::LikeCount;
 pub use listing::{Listing, SortBy, SpaceFilter};
@@ -148,6 +150,8 @@ struct Inner {
     devices: oauth::DeviceRequests,
     /// By which the first administrator is made.
     first: first::FirstLink,
+    /// Accounts that people have made of late.
+    joined: joining::Joined,
     webhooks: Arc<Webhooks>,
     scans: Scans,
     /// By which changes to one Space happen one after the other; those that somebody holds or waits for.
@@ -195,6 +199,7 @@ impl Control {
             signing: OnceLock::new(),
             devices: oauth::DeviceRequests::default(),
             first: first::FirstLink::default(),
+            joined: joining::Joined::default(),
             webhooks,
             scans: Scans::default(),
             turns: parking_lot::Mutex::default(),

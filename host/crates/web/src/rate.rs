@@ -30,6 +30,9 @@ const MAX_COUNTED: usize = 100_000;
 
 /// Attempts to sign in from one address: what somebody needs who has forgotten which password it was, and useless to guess.
 const SIGN_INS: u32 = 30;
+/// Attempts to make an account from one address: what people behind one router need who look for a name that is free, each
+/// with a few; how many accounts come of them is bounded elsewhere.
+const SIGN_UPS: u32 = 60;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -59,6 +62,7 @@ enum Quota {
     Pages,
     Resolvers,
     SignIns,
+    SignUps,
 }
 
 /// Who is counted.
@@ -100,6 +104,7 @@ impl Rates {
             Quota::Pages => self.limits.pages,
             Quota::Resolvers => self.limits.resolvers,
             Quota::SignIns => SIGN_INS,
+            Quota::SignUps => SIGN_UPS,
         };
         let elapsed = self.started.elapsed().as_secs();
         let (window, reset) = (elapsed / WINDOW.as_secs(), WINDOW.as_secs() - elapsed % WINDOW.as_secs());
@@ -149,6 +154,7 @@ impl Quota {
             Self::Pages => "pages",
             Self::Resolvers => "resolvers",
             Self::SignIns => "sign-ins",
+            Self::SignUps => "sign-ups",
         }
     }
 }
@@ -198,6 +204,12 @@ pub(crate) async fn limit(State(app): State<AppState>, mut request: Request, nex
 /// Seconds that somebody must wait who has tried to sign in too often.
 pub(crate) fn wait_to_sign_in(app: &AppState, context: Option<&RequestContext>) -> Option<u64> {
     let standing = app.rates.count(address(context), Quota::SignIns);
+    standing.is_over.then_some(standing.reset)
+}
+
+/// The same for somebody who has tried to make an account.
+pub(crate) fn wait_to_sign_up(app: &AppState, context: Option<&RequestContext>) -> Option<u64> {
+    let standing = app.rates.count(address(context), Quota::SignUps);
     standing.is_over.then_some(standing.reset)
 }
 

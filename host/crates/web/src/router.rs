@@ -39,6 +39,8 @@ pub struct AppState {
     pub(crate) rates: Arc<Rates>,
     /// Where this host listens for SSH.
     pub(crate) ssh: Option<SshDoor>,
+    /// Whether people make accounts for themselves.
+    pub(crate) has_sign_up: bool,
 }
 
 impl AppState {
@@ -49,6 +51,7 @@ impl AppState {
             large_commits: Arc::new(Semaphore::new(LARGE_COMMITS)),
             rates: Arc::new(Rates::new(RateLimits::default())),
             ssh: None,
+            has_sign_up: false,
         }
     }
 
@@ -60,6 +63,11 @@ impl AppState {
     /// The same, telling where this host listens for SSH.
     pub fn with_ssh(self, ssh: Option<SshDoor>) -> Self {
         Self { ssh, ..self }
+    }
+
+    /// The same where people make accounts for themselves, or not.
+    pub fn with_sign_up(self, has_sign_up: bool) -> Self {
+        Self { has_sign_up, ..self }
     }
 }
 

@@ -138,6 +138,12 @@ impl TestHub {
         Self { control, routes, router, ada, bob, env, programs, builds, _dir: dir }
     }
 
+    /// The same where people make accounts for themselves.
+    pub(crate) fn with_sign_up(self) -> Self {
+        let router = hub_router(AppState::new(self.control.clone()).with_sign_up(true));
+        Self { router, ..self }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
     }

@@ -12,6 +12,7 @@ mod form;
 mod hardware;
 mod highlight;
 mod home;
+mod join;
 mod new_space;
 mod settings;
 mod setup;
@@ -56,10 +57,11 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route(assets::ROUTE, get(assets::file))
 }
 
-/// The pages on which people sign in and out, and see at which Spaces they have.
+/// The pages on which people sign in, up and out, and see at which Spaces they have.
 fn sign_in_routes() -> Router<AppState> {
     Router::new()
         .route("/login", get(sign_in::form).post(sign_in::submit))
+        .route("/join", get(join::form).post(join::submit))
         .route("/setup", get(setup::page).post(setup::submit))
         .route("/logout", get(sign_in::leaving).post(sign_in::leave))
         .route("/avatars/{param}", get(avatar::avatar))

@@ -17,7 +17,7 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-const RESERVED_NAMES: [&str; 23] = [
+pub(super) const RESERVED_NAMES: [&str; 24] = [
     "admin",
     "api",
     "assets",
@@ -27,6 +27,7 @@ const RESERVED_NAMES: [&str; 23] = [
     "git",
     "hardware",
     "healthz",
+    "join",
     "login",
     "logout",
     "metrics",
@@ -131,9 +132,7 @@ impl Accounts {
     pub(super) async fn insert_account(&self, batch: Batch, account: Account) -> ServiceResult<Account> {
         match self.db.commit(batch).await {
             Ok(_) => Ok(account),
-            Err(CommitError::Conflict { table: TableId::AccountNames, .. }) => {
-                Err(ServiceError::Conflict(format!("There is already an account named {:?}", account.name.as_str())))
-            }
+            Err(CommitError::Conflict { table: TableId::AccountNames, .. }) => Err(name_taken(&account.name)),
             Err(error) => Err(commit_failed(error)),
         }
     }
@@ -245,6 +244,11 @@ impl Accounts {
     pub fn account_by_id(&self, id: AccountId) -> ServiceResult<Option<Account>> {
         self.db.accounts().get(&id).map_err(read_failed)
     }
+}
+
+/// Why there can be no second account of a name.
+pub(super) fn name_taken(name: &OwnerName) -> ServiceError {
+    ServiceError::Conflict(format!("There is already an account named {:?}", name.as_str()))
 }
 
 /// The bytes of a new id: seconds first, so that ids sort by age, then randomness.

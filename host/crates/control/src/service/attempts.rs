@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use spaceport_core::lifecycle::Millis;
 use spaceport_core::name::OwnerName;
 use spaceport_db::Account;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Control;
 use super::error::{ServiceError, ServiceResult};
@@ -134,9 +134,7 @@ impl Control {
         password: &str,
         from: IpAddr,
     ) -> ServiceResult<Option<Account>> {
-        let busy = || ServiceError::Unavailable("Too many sign in at the same time: try again".to_owned());
-        let turn = tokio::time::timeout(PATIENCE, CHECKS.acquire()).await;
-        let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let _turn = self.password_turn().await?;
         let (key, now) = (name.as_str().to_ascii_lowercase(), self.inner.clock.now());
         self.inner.attempts.begin(&key, from, now).map_err(|wait| {
             let seconds = wait.div_ceil(1000);
@@ -149,6 +147,13 @@ impl Control {
             None => tracing::info!(name = name.as_str(), %from, "a wrong password"),
         }
         Ok(account)
+    }
+
+    /// The turn to hash a password, for as long as it is held.
+    pub(super) async fn password_turn(&self) -> ServiceResult<SemaphorePermit<'static>> {
+        let busy = || ServiceError::Unavailable("Too many sign in at the same time: try again".to_owned());
+        let turn = tokio::time::timeout(PATIENCE, CHECKS.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 }
 

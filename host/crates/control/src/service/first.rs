@@ -70,7 +70,7 @@ impl Control {
         self.begin_session(user, None).await.map(Some)
     }
 
-    fn has_users(&self) -> ServiceResult<bool> {
+    pub(super) fn has_users(&self) -> ServiceResult<bool> {
         Ok(self.accounts().list()?.iter().any(|account| account.kind == AccountKind::User))
     }
 }

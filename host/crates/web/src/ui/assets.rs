@@ -25,6 +25,7 @@ files! {
     JS "community.js",
     JS "files.js",
     JS "home.js",
+    JS "join.js",
     JS "live.js",
     JS "logs.js",
     JS "metrics.js",

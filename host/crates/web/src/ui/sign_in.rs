@@ -81,6 +81,8 @@ struct SignInPage<'a> {
     next: &'a str,
     name: &'a str,
     error: Option<&'a str>,
+    /// Whether people make accounts for themselves.
+    has_sign_up: bool,
 }
 
 #[derive(Template)]
@@ -101,7 +103,8 @@ fn ask(app: &AppState, VisitorSeed(seed): VisitorSeed, status: StatusCode, asked
     let (seed, cookie) = session::known_visitor(app, seed);
     let form = app.control.visitor_form_token(&seed);
     let Asked { next, name, error } = *asked;
-    let mut response = show_form(app, status, &SignInPage { chrome: Chrome::bare(), form, next, name, error });
+    let (chrome, has_sign_up) = (Chrome::bare(), app.has_sign_up);
+    let mut response = show_form(app, status, &SignInPage { chrome, form, next, name, error, has_sign_up });
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

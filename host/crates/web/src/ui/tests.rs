@@ -1,6 +1,7 @@
 //! What people see, as the markup has it; `tests/e2e` looks at it in a browser.
 
 mod admin;
+mod join;
 mod settings;
 mod setup;
 

@@ -66,6 +66,7 @@ const NO_ENTRY: &[(&str, &str)] = &[
     ("POST /oauth/consent", "a form: oauth/tests/log"),
     ("POST /login", "a form: oauth/tests/log"),
     ("POST /logout", "a form: oauth/tests/log"),
+    ("POST /join", "a form: ui/tests/join"),
     ("POST /setup", "a form: ui/tests/setup"),
     ("POST /settings/applications", "a form: oauth/tests/log"),
     ("DELETE /api/settings/sessions", "ends what browsers began: ui/tests/settings"),
