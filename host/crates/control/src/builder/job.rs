@@ -13,7 +13,7 @@ use spaceport_git::GitError;
 use tokio::time::timeout;
 
 use super::steps::{Steps, size};
-use super::{BuildOrder, BuildReport, Built};
+use super::{BuildOrder, BuildPhase, BuildReport, Built};
 use crate::checkouts::CheckoutError;
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
@@ -94,6 +94,7 @@ async fn wait_for_worker<'a>(
     steps: &Steps,
 ) -> Option<tokio::sync::SemaphorePermit<'a>> {
     let ahead = shared.builder.queue(order.build);
+    shared.builder.enter(shared, order.build, BuildPhase::Queued);
     if ahead > 0 {
         steps.say(format!("Waiting for {ahead} other {}", if ahead == 1 { "build" } else { "builds" }));
     }
@@ -109,6 +110,7 @@ async fn artifact(
     steps: &Steps,
 ) -> Result<Artifact, BuildFailure> {
     let backend = backend(shared, manifest)?;
+    shared.builder.enter(shared, order.build, BuildPhase::CheckingOut);
     let app = check_out(shared, order, manifest, steps).await?;
     let request = BuildRequest {
         space: order.space,
@@ -119,6 +121,7 @@ async fn artifact(
         clean: order.clean,
         log: steps.log(),
     };
+    shared.builder.enter(shared, order.build, BuildPhase::Building);
     backend.build(request).await
 }
 

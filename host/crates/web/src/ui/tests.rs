@@ -2,6 +2,7 @@
 
 mod admin;
 mod join;
+mod progress;
 mod settings;
 mod setup;
 
