@@ -12,10 +12,11 @@ mod steps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use spaceport_core::id::{BuildId, SpaceId};
-use spaceport_core::lifecycle::BuildFailure;
+use spaceport_core::lifecycle::{BuildFailure, Millis};
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
 use spaceport_core::revision::Oid;
@@ -75,6 +76,23 @@ struct Job {
     cancel: CancellationToken,
     lane: Option<Lane>,
     stand: Stand,
+    phase: BuildPhase,
+    begun_at: Millis,
+}
+
+/// What is done in a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildPhase {
+    /// Its README is read.
+    Reading,
+    /// It waits for a worker.
+    Queued,
+    /// The revision's files are written.
+    CheckingOut,
+    /// A backend makes of them what runs.
+    Building,
+    /// What was made is stored as a release.
+    Storing,
 }
 
 /// What a build takes that is not light.
@@ -112,14 +130,15 @@ impl Builder {
 
     /// Starts a build; `done` is told how it ends, unless it is cancelled. The log of the build before is gone when this
     /// returns.
-    pub(crate) fn start(
+    pub(crate) fn start<F: Future<Output = ()> + Send>(
         &self,
         shared: &Arc<Shared>,
         order: BuildOrder,
-        done: impl FnOnce(BuildReport) + Send + 'static,
+        done: impl FnOnce(BuildReport) -> F + Send + 'static,
     ) {
-        let cancel = shared.closing.child_token();
-        let job = Job { space: order.space, cancel: cancel.clone(), lane: None, stand: Stand::Light };
+        let (cancel, begun_at) = (shared.closing.child_token(), shared.clock.now());
+        let (stand, phase) = (Stand::Light, BuildPhase::Reading);
+        let job = Job { space: order.space, cancel: cancel.clone(), lane: None, stand, phase, begun_at };
         self.jobs.lock().by_build.insert(order.build, job);
         let log = shared.logs.begin_build(order.space);
         let shared_too = shared.clone();
@@ -129,10 +148,16 @@ impl Builder {
                 () = cancel.cancelled() => None,
                 report = job::run(&shared_too, &order, log) => Some(report),
             };
-            shared_too.builder.jobs.lock().by_build.remove(&order.build);
             if let Some(report) = ended {
-                done(report);
+                match report.outcome {
+                    Ok(_) => shared_too.builder.built(&shared_too, &order, begun_at),
+                    Err(_) => shared_too.builder.cancel(order.build),
+                }
+                shared_too.builder.tell_waiting(&shared_too);
+                done(report).await;
             }
+            shared_too.builder.cancel(order.build);
+            shared_too.builder.tell_waiting(&shared_too);
         });
     }
 
@@ -140,6 +165,43 @@ impl Builder {
     pub(crate) fn cancel(&self, build: BuildId) {
         if let Some(job) = self.jobs.lock().by_build.remove(&build) {
             job.cancel.cancel();
+        }
+    }
+
+    /// What is done in the build of a Space, and when that began.
+    pub(crate) fn progress(&self, space: SpaceId) -> Option<(BuildPhase, Millis)> {
+        let jobs = self.jobs.lock();
+        jobs.by_build.values().find(|job| job.space == space).map(|job| (job.phase, job.begun_at))
+    }
+
+    /// Goes on with a build, as those who watch its Space see.
+    fn enter(&self, shared: &Shared, build: BuildId, phase: BuildPhase) {
+        let space = self.jobs.lock().by_build.get_mut(&build).map(|job| {
+            job.phase = phase;
+            if phase == BuildPhase::Storing {
+                job.stand = Stand::Light;
+            }
+            job.space
+        });
+        if let Some(space) = space {
+            shared.tell(space, |_| ());
+        }
+    }
+
+    /// A build has made something, which is to be stored yet.
+    fn built(&self, shared: &Shared, order: &BuildOrder, begun_at: Millis) {
+        let took = shared.clock.now().saturating_sub(begun_at);
+        shared.tell(order.space, |member| member.last_build.store(took.max(1), Ordering::Relaxed));
+        self.enter(shared, order.build, BuildPhase::Storing);
+    }
+
+    /// Tells those who watch a Space whose build waits that its place in the queue may be another.
+    fn tell_waiting(&self, shared: &Shared) {
+        let is_waiting = |job: &&Job| matches!(job.stand, Stand::Waiting(_));
+        let waiting: Vec<SpaceId> =
+            self.jobs.lock().by_build.values().filter(is_waiting).map(|job| job.space).collect();
+        for space in waiting {
+            shared.tell(space, |_| ());
         }
     }
 
@@ -163,7 +225,8 @@ impl Builder {
     pub(crate) fn counts(&self) -> (usize, usize) {
         let jobs = self.jobs.lock();
         let waiting = jobs.by_build.values().filter(|job| matches!(job.stand, Stand::Waiting(_))).count();
-        (waiting, jobs.by_build.len() - waiting)
+        let stored = jobs.by_build.values().filter(|job| job.phase == BuildPhase::Storing).count();
+        (waiting, jobs.by_build.len() - waiting - stored)
     }
 
     /// Puts a build at the end of the queue for a worker; how many are ahead of it, workers at work not counted while one

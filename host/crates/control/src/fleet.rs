@@ -13,6 +13,7 @@ mod wake;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use spaceport_core::egress::EgressPolicy;
@@ -29,6 +30,7 @@ use spaceport_db::{Batch, Db, KeyStore};
 use spaceport_git::{Repo, Repos};
 use tokio::sync::watch;
 
+use crate::builder::BuildPhase;
 use crate::logs::{LogKind, LogReader};
 use crate::metrics::RequestCounts;
 use crate::ports::{Backend, BackendPlugins, Clock, Usage};
@@ -104,6 +106,8 @@ pub struct FleetView {
     pub state: State,
     /// What the world sees.
     pub stage: Stage,
+    /// When the stage became this; `None`: before the host started.
+    pub since: Option<Millis>,
     /// Larger with every change of the view, over all Spaces and starts of this process.
     pub generation: u64,
     /// Configuration of the newest built revision; before the first, of what was read last.
@@ -237,6 +241,17 @@ impl Fleet {
         let mut view = self.shared().member(space)?.view.borrow().clone();
         view.queue_position = self.shared().builder.queue_position(space);
         Some(view)
+    }
+
+    /// What is done in the build of a Space, and when that began.
+    pub(crate) fn build(&self, space: SpaceId) -> Option<(BuildPhase, Millis)> {
+        self.shared().builder.progress(space)
+    }
+
+    /// How long the last build of a Space took that came to something, if there was one since the host started.
+    pub(crate) fn last_build(&self, space: SpaceId) -> Option<Duration> {
+        let took = self.shared().member(space)?.last_build.load(Ordering::Relaxed);
+        (took > 0).then(|| Duration::from_millis(took))
     }
 
     /// Configuration of the newest built revision of a Space; before the first, of what was read last.

@@ -74,6 +74,7 @@ use crate::scans::Scans;
 use crate::webhooks::Webhooks;
 use attempts::Attempts;
 
+pub use crate::builder::BuildPhase;
 pub use crate::lfs::LargeContent;
 pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
 pub(crate) use accounts::new_id;

@@ -135,6 +135,7 @@ impl Owned {
         FleetView {
             stage: state.stage(sdk == Sdk::Static),
             state,
+            since: None,
             generation: shared.next_generation(),
             manifest: self.manifest.clone(),
             hardware: self.live().map(|live| live.hardware.clone()),
@@ -248,9 +249,11 @@ impl<'a> Supervisor<'a> {
                 };
                 let member = self.member.clone();
                 let shared = Arc::downgrade(self.shared);
-                let done = move |report| {
-                    if let Some(shared) = shared.upgrade() {
-                        member.post(&shared, Input::BuildEnded { build, report: Box::new(report) });
+                let done = move |report| async move {
+                    let Some(shared) = shared.upgrade() else { return };
+                    let ended = Input::BuildEnded { build, report: Box::new(report) };
+                    if let Err(error) = member.ask(&shared, ended).await {
+                        tracing::warn!(space_id = %member.space, %error, "the end of a build could not be dealt with");
                     }
                 };
                 self.shared.builder.start(self.shared, order, done);
@@ -319,7 +322,12 @@ impl<'a> Supervisor<'a> {
             };
             self.shared.routes.update(led_here(added), &led_here(removed));
         }
-        self.member.view.send_replace(self.own.view(self.member.space, self.shared));
+        let mut view = self.own.view(self.member.space, self.shared);
+        view.since = {
+            let before = self.member.view.borrow();
+            if before.stage == view.stage { before.since } else { Some(self.shared.clock.now()) }
+        };
+        self.member.view.send_replace(view);
         self.schedule();
     }
 }

@@ -37,7 +37,7 @@ use tower::ServiceExt;
 use crate::router::{AppState, hub_router};
 
 /// Longest wait for a stage.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A hub with the user `ada`, her token with the role `write`, and a token of `bob`.
 pub(crate) struct TestHub {

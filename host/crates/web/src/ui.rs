@@ -16,6 +16,7 @@ mod join;
 mod new_space;
 mod settings;
 mod setup;
+mod shown;
 mod sign_in;
 mod space;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::router::AppState;
 pub(crate) use consent::{consent_page, refusal_page};
 pub(crate) use device::{DeviceAsked, device_answered, device_page};
 pub(crate) use form::see_other;
+pub(crate) use shown::Shown;
 
 /// Everything for people, where errors are pages, too.
 pub(crate) fn routes(state: &AppState) -> Router<AppState> {

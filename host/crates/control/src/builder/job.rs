@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::request::request;
 use super::site;
 use super::steps::{Steps, size};
-use super::{BuildOrder, BuildReport, Built, Lane};
+use super::{BuildOrder, BuildPhase, BuildReport, Built, Lane};
 use crate::checkouts::{CheckoutError, FileList};
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
@@ -109,6 +109,7 @@ async fn wait_for_worker<'a>(
     steps: &Steps,
 ) -> Option<tokio::sync::SemaphorePermit<'a>> {
     let ahead = shared.builder.queue(order.build, lane);
+    shared.builder.enter(shared, order.build, BuildPhase::Queued);
     if ahead > 0 {
         steps.say(format!("Waiting for {ahead} other {}", if ahead == 1 { "build" } else { "builds" }));
     }
@@ -129,7 +130,9 @@ async fn artifact(
     let backend = backend(shared, manifest)?;
     let (app, files) = check_out(shared, order, steps).await?;
     require_entry(&files, manifest)?;
-    backend.build(request(shared, order, manifest, app, steps)?).await
+    let request = request(shared, order, manifest, app, steps)?;
+    shared.builder.enter(shared, order.build, BuildPhase::Building);
+    backend.build(request).await
 }
 
 fn backend<'a>(shared: &'a Shared, manifest: &Manifest) -> Result<&'a Arc<dyn Backend>, BuildFailure> {
@@ -143,6 +146,7 @@ pub(super) async fn check_out(
     order: &BuildOrder,
     steps: &Steps,
 ) -> Result<(Mount, Arc<FileList>), BuildFailure> {
+    shared.builder.enter(shared, order.build, BuildPhase::CheckingOut);
     let checkouts = &shared.checkouts;
     let failed = |error: CheckoutError| match error {
         CheckoutError::Git(error) => git_failure(order, &error),

@@ -14,10 +14,10 @@ use spaceport_core::manifest::Manifest;
 use spaceport_core::revision::Oid;
 use spaceport_git::{Author, Change, CommitError, CommitSpec, FileMode, RepoPath};
 
-use super::BuildOrder;
 use super::job::{build_error, check_out, git_failure, host_failure};
 use super::request::request;
 use super::steps::{Steps, size};
+use super::{BuildOrder, BuildPhase};
 use crate::checkouts::CheckoutError;
 use crate::fleet::Shared;
 use crate::ports::{Artifact, Mount};
@@ -56,6 +56,7 @@ pub(super) async fn build(
     let folder = folder.map_err(|error| host_failure(order, &error))?;
     let mut request = request(shared, order, manifest, app, steps)?;
     request.site = Some(folder.path.clone());
+    shared.builder.enter(shared, order.build, BuildPhase::Building);
     let built = match backend.build(request).await {
         Ok(_) => keep(shared, order, manifest, &folder, steps).await,
         Err(failure) => Err(failure),

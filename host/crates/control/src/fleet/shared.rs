@@ -73,6 +73,14 @@ impl Shared {
         self.members.read().get(&space).cloned()
     }
 
+    /// Does something with a Space that is no change of its state, and wakes those who watch it.
+    pub(crate) fn tell(&self, space: SpaceId, with: impl FnOnce(&Member)) {
+        if let Some(member) = self.member(space) {
+            with(&member);
+            member.view.send_modify(|_| ());
+        }
+    }
+
     /// Every Space.
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         self.members.read().values().cloned().collect()

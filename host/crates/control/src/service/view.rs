@@ -16,6 +16,7 @@ use spaceport_git::TreeEntry;
 use super::Control;
 use super::files::Head;
 use super::likes::LikeCount;
+use crate::builder::BuildPhase;
 use crate::publish::sleep_after;
 
 /// A Space with what its repository and its runtime say.
@@ -68,6 +69,12 @@ pub struct RuntimeView {
     pub error_message: Option<String>,
     /// Builds that are ahead of its own.
     pub queue_position: Option<usize>,
+    /// For how long the stage has been this, as far as that is known.
+    pub stage_age: Option<Duration>,
+    /// What is done in its build, and how long ago that began.
+    pub build: Option<(BuildPhase, Duration)>,
+    /// How long the last build took that came to something, as far as that is known.
+    pub last_build: Option<Duration>,
     /// Changes with every change of the state.
     pub generation: u64,
 }
@@ -94,6 +101,9 @@ impl Control {
         let fleet = self.inner.fleet.state(space.id);
         let manifest: Option<Arc<Manifest>> = fleet.as_ref().and_then(|view| view.manifest.clone());
         let sdk = manifest.map_or(space.sdk, |manifest| manifest.sdk);
+        let now = self.inner.clock.now();
+        let age = |since: Millis| Duration::from_millis(now.saturating_sub(since));
+        let build = self.inner.fleet.build(space.id);
         RuntimeView {
             // A Space that the fleet does not know any more is on its way out.
             stage: fleet.as_ref().map_or(Stage::Deleting, |view| view.stage),
@@ -106,6 +116,9 @@ impl Control {
             revision: fleet.as_ref().and_then(|view| view.state.served_revision()),
             error_message: fleet.as_ref().and_then(|view| view.error_message().map(str::to_owned)),
             queue_position: fleet.as_ref().and_then(|view| view.queue_position),
+            stage_age: fleet.as_ref().and_then(|view| view.since).map(age),
+            build: build.map(|(phase, begun_at)| (phase, age(begun_at))),
+            last_build: self.inner.fleet.last_build(space.id),
             generation: fleet.as_ref().map_or(0, |view| view.generation),
         }
     }

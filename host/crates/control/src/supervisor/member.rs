@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -37,6 +37,8 @@ pub(crate) struct Member {
     pub(crate) waiters: AtomicUsize,
     /// A visit was posted and not yet handled.
     pub(crate) is_visited: AtomicBool,
+    /// How long its last build that came to something took, in milliseconds; 0: none has since the host started.
+    pub(crate) last_build: AtomicU64,
     inbox: Mutex<Inbox>,
     owned: tokio::sync::Mutex<Owned>,
 }
@@ -138,6 +140,7 @@ impl Member {
             tally: Mutex::default(),
             waiters: AtomicUsize::new(0),
             is_visited: AtomicBool::new(false),
+            last_build: AtomicU64::new(0),
             inbox: Mutex::default(),
             owned: tokio::sync::Mutex::new(owned),
         })

@@ -21,6 +21,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::extract::{Param, QueryPairs, SpaceAt};
 use crate::router::AppState;
 use crate::sse::event_stream;
+use crate::ui::Shown;
 
 /// A line of a log, as clients read it.
 #[derive(Serialize)]
@@ -114,26 +115,44 @@ impl From<LogLine> for LogEvent {
     }
 }
 
+/// The runtime as an event; for pages with what they show of it.
+#[derive(Serialize, Clone, PartialEq)]
+struct RuntimeEvent {
+    #[serde(flatten)]
+    runtime: Runtime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<Shown>,
+}
+
 /// The runtime, now and after every change of it.
 pub(crate) async fn events(
     State(app): State<AppState>,
     listener: Listener,
     SpaceAt(path): SpaceAt,
+    query: QueryPairs,
 ) -> ApiResult<Response> {
     let actor = listener.actor.clone();
     let space = app.control.space(&actor, &path, Action::See).map_err(told_to(&actor))?.id;
     let changes = app.control.changes(&actor, &path).map_err(told_to(&actor))?;
-    let control = app.control.clone();
-    let runtimes = stream::unfold((changes, true), move |(mut changes, is_first)| {
+    let (control, is_shown) = (app.control.clone(), query.is_set("shown"));
+    let runtimes = stream::unfold((changes, None), move |(mut changes, mut last)| {
         let (control, actor, path) = (control.clone(), actor.clone(), path.clone());
         async move {
-            if !is_first && changes.changed().await.is_err() {
-                return None;
+            loop {
+                if last.is_some() && changes.changed().await.is_err() {
+                    return None;
+                }
+                changes.mark_unchanged();
+                // Ends when the Space is gone, or no longer to be seen.
+                let runtime = control.runtime(&actor, &path).ok()?;
+                let shown = is_shown.then(|| Shown::of(&runtime));
+                let event = Some(RuntimeEvent { runtime: Runtime::from(&runtime), shown });
+                // What has changed may be of no interest to who listens.
+                if event != last {
+                    last.clone_from(&event);
+                    return Some((event?, (changes, last)));
+                }
             }
-            changes.mark_unchanged();
-            // Ends when the Space is gone, or no longer to be seen.
-            let runtime = control.runtime(&actor, &path).ok()?;
-            Some((Runtime::from(&runtime), (changes, false)))
         }
     });
     Ok(event_stream(move || listener.may(&app, Action::See, space), runtimes))

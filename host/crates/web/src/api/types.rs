@@ -21,7 +21,7 @@ pub(crate) struct Setting {
 }
 
 /// How a Space runs.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Runtime {
     stage: &'static str,
@@ -42,20 +42,20 @@ pub(crate) struct Runtime {
     queue_position: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq)]
 struct HardwareState {
     current: Option<String>,
     requested: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq)]
 struct Replicas {
     requested: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq)]
 struct Domain {
     domain: String,
     stage: &'static str,

@@ -9,6 +9,7 @@ use spaceport_core::name::SpacePath;
 use spaceport_core::permission::{Actor, User};
 
 use super::GitRefusal;
+use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::extract::Param;
 use crate::middleware::ActorNote;
@@ -24,7 +25,8 @@ const REMOTE_AUTH: &str = "RemoteAuth";
 /// Who makes the request: by a token, as a bearer or as the password of any user, or by a user's name and password.
 pub(crate) struct GitCaller(pub(crate) Actor);
 
-/// Who asks about large files: in the same ways, or by a pass for the files of this repository, as those have who came by SSH.
+/// Who asks about large files: in the same ways, by the session of a page, or by a pass for the files of this repository, as
+/// those have who came by SSH.
 pub(crate) struct LfsCaller(pub(crate) Actor);
 
 /// `{owner}/{name}` of the address, with `.git` after it or without.
@@ -66,6 +68,11 @@ impl FromRequestParts<AppState> for LfsCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, GitRefusal> {
         let sent = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            // A page of ours, by its session.
+            let Caller(actor) = Caller::from_request_parts(parts, state).await?;
+            return Ok(Self(actor));
+        }
         let Some((_, pass)) = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(REMOTE_AUTH)) else {
             let GitCaller(actor) = GitCaller::from_request_parts(parts, state).await?;
             return Ok(Self(actor));

@@ -2,7 +2,7 @@
 
 use crate::api;
 use crate::document::Kind::{A, Anything, Integer, Many, Number, Switch, Text};
-use crate::document::shapes::space::{LOG_LINE, MINUTE, PREVIEW, READING, RELEASE, RUNTIME};
+use crate::document::shapes::space::{LOG_LINE, MINUTE, PREVIEW, READING, RELEASE, RUNTIME, RUNTIME_EVENT};
 use crate::document::{About, Described, Field, needs, takes, takes_null};
 
 /// A ref that is run beside the Space.
@@ -74,7 +74,11 @@ fn watched(routes: Described) -> Described {
         )
         .get(
             "/api/spaces/{owner}/{name}/events",
-            About::one("How a Space runs, now and after every change.").events(A(&RUNTIME)),
+            About::one("How a Space runs, now and after every change.").events(A(&RUNTIME_EVENT)).query([takes(
+                "shown",
+                Switch,
+                "Also what pages show of it, in words.",
+            )]),
             api::running::events,
         )
         .get(

@@ -33,6 +33,7 @@ files! {
     JS "page.js",
     JS "settings.js",
     JS "space.js",
+    JS "upload.js",
 }
 
 /// In front of their names. Scripts import each other by relative address.

@@ -2,8 +2,8 @@
 
 use spaceport_control::service::SpaceView;
 use spaceport_core::space::Visibility;
-use spaceport_core::stage::Stage;
 
+use super::shown::StageBadge;
 use crate::api::time::iso;
 
 /// Colours that a front matter may name; the style has each.
@@ -54,40 +54,6 @@ pub(super) struct Card {
     pub(super) likes: u64,
     /// When it was changed last.
     pub(super) updated_at: String,
-}
-
-/// A stage as it is shown.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StageBadge(pub(super) Stage);
-
-impl StageBadge {
-    /// In words.
-    pub(super) fn words(self) -> &'static str {
-        match self.0 {
-            Stage::NoAppFile => "No app file",
-            Stage::ConfigError => "Config error",
-            Stage::Building => "Building",
-            Stage::BuildError => "Build error",
-            Stage::AppStarting => "Starting",
-            Stage::Running => "Running",
-            Stage::RunningBuilding => "Running, building",
-            Stage::RunningAppStarting => "Running, restarting",
-            Stage::RuntimeError => "Runtime error",
-            Stage::Sleeping => "Sleeping",
-            Stage::Paused => "Paused",
-            Stage::Deleting => "Deleting",
-        }
-    }
-
-    /// How it looks.
-    pub(super) fn mood(self) -> &'static str {
-        match self.0 {
-            Stage::Running => "good",
-            Stage::Building | Stage::AppStarting | Stage::RunningBuilding | Stage::RunningAppStarting => "busy",
-            Stage::ConfigError | Stage::BuildError | Stage::RuntimeError => "bad",
-            Stage::NoAppFile | Stage::Sleeping | Stage::Paused | Stage::Deleting => "idle",
-        }
-    }
 }
 
 impl Card {

@@ -17,6 +17,7 @@ use spaceport_core::stage::Stage;
 
 use super::card::Card;
 use super::chrome::{Chrome, Reader, show};
+use super::shown::{Shown, is_starting};
 use crate::error::ApiResult;
 use crate::extract::SpaceAt;
 use crate::router::AppState;
@@ -29,6 +30,8 @@ const SHORT_ID: usize = 7;
 /// The head of a Space's pages.
 pub(super) struct SpaceHead {
     pub(super) card: Card,
+    /// What happens in it now.
+    shown: Shown,
     /// Its name without its owner.
     pub(super) name: String,
     pub(super) app_url: String,
@@ -59,6 +62,7 @@ impl SpaceHead {
         };
         Ok(Self {
             card: Card::of(view),
+            shown: Shown::of(&view.runtime),
             name: space.path.name.to_string(),
             frame_url,
             app_url,
@@ -99,11 +103,8 @@ impl SpaceHead {
 struct AppPage {
     chrome: Chrome,
     head: SpaceHead,
-    /// Whether its app answers, at once or after waking.
-    is_served: bool,
     reason: Reason,
     message: Option<String>,
-    queue_position: Option<usize>,
     is_empty: bool,
     is_paused: bool,
 }
@@ -124,10 +125,8 @@ pub(crate) async fn app_page(
     let stage = view.runtime.stage;
     let page = AppPage {
         head: SpaceHead::of(&app, &visitor, &view, "App")?,
-        is_served: is_served(stage),
         reason: reason(stage),
-        message: view.runtime.error_message.clone(),
-        queue_position: view.runtime.queue_position,
+        message: view.runtime.error_message.clone().filter(|_| !is_starting(stage)),
         is_empty: stage == Stage::NoAppFile,
         is_paused: stage == Stage::Paused,
         chrome,
@@ -148,11 +147,6 @@ fn isolation(view: &SpaceView) -> Option<HeaderValue> {
     let may_be_embedded = wants("cross-origin-resource-policy") == Some("cross-origin");
     let policy = wants("cross-origin-embedder-policy").filter(|policy| *policy != "unsafe-none" && may_be_embedded)?;
     HeaderValue::from_str(policy).ok()
-}
-
-/// Whether a visit is answered by the app.
-fn is_served(stage: Stage) -> bool {
-    matches!(stage, Stage::Running | Stage::RunningBuilding | Stage::RunningAppStarting | Stage::Sleeping)
 }
 
 fn reason(stage: Stage) -> Reason {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod join;
+mod progress;
 mod settings;
 mod setup;
 
@@ -109,6 +110,27 @@ async fn a_page_acts_by_the_api_as_who_is_signed_in() {
     browser.site = "same-site";
     browser.call(Method::DELETE, "/api/spaces/ada/page/like", None).await.expect(401);
     assert!(browser.get("/spaces/ada/page").await.text().contains("aria-pressed=\"true\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_sends_a_large_file_by_itself_as_who_is_signed_in() {
+    let hub = TestHub::start().await;
+    hub.create("page", "static").await;
+    let (oid, path) = ("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", "/spaces/ada/page/info/lfs");
+    let asked = json!({ "operation": "upload", "transfers": ["basic"], "objects": [{ "oid": oid, "size": 5 }] });
+    let mut browser = Browser::signed_in(&hub, &hub.ada).await;
+    let batch = format!("{path}/objects/batch");
+    browser.site = "cross-site";
+    browser.call(Method::POST, &batch, Some(asked.clone())).await.expect(401);
+    browser.site = "same-origin";
+    let answer = browser.call(Method::POST, &batch, Some(asked.clone())).await.expect(200).json();
+    let href = answer["objects"][0]["actions"]["upload"]["href"].as_str().unwrap();
+    let sent = Request::put(href.strip_prefix("http://hub.test").unwrap()).body(Body::from("hello")).unwrap();
+    hub.send(sent).await.expect(200);
+    let again = browser.call(Method::POST, &batch, Some(asked.clone())).await.expect(200).json();
+    assert!(again["objects"][0].get("actions").is_none(), "{again}");
+    let stranger = Browser::signed_in(&hub, &hub.bob).await.call(Method::POST, &batch, Some(asked)).await;
+    stranger.expect(403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

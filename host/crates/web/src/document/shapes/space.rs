@@ -61,6 +61,37 @@ pub(crate) const RUNTIME: Shape = Shape {
     ],
 };
 
+/// How a Space runs, as it is told to who listens.
+pub(crate) const RUNTIME_EVENT: Shape = Shape {
+    name: "RuntimeEvent",
+    fields: &[
+        has("stage", Text),
+        has("hardware", A(&RUNTIME_HARDWARE)),
+        has_null("storage", Text),
+        may_null("gcTimeout", Number),
+        has("replicas", A(&REPLICAS)),
+        may("devMode", Switch),
+        may("domains", Many(&A(&DOMAIN))),
+        may("sha", Text),
+        may("errorMessage", Text),
+        may("queuePosition", Number),
+        may("shown", A(&SHOWN)),
+    ],
+};
+
+const SHOWN: Shape = Shape {
+    name: "RuntimeShown",
+    fields: &[
+        has("words", Text),
+        has("mood", Text),
+        has("isServed", Switch),
+        has_null("doing", Text),
+        has_null("elapsed", Number),
+        has_null("usual", Text),
+        has_null("notice", Text),
+    ],
+};
+
 const RUNTIME_HARDWARE: Shape =
     Shape { name: "RuntimeHardware", fields: &[has_null("current", Text), has_null("requested", Text)] };
 const REPLICAS: Shape = Shape { name: "Replicas", fields: &[has("requested", Number), may("current", Number)] };

@@ -1,7 +1,6 @@
 // The list of Spaces: searched as one types, its badges kept as things are.
 
 import { tellTimes } from './page.js';
-import { show } from './live.js';
 
 const TYPING_PAUSE = 250;
 const REFRESH = 10000;
@@ -44,6 +43,7 @@ setInterval(async () => {
   const fresh = await fetched(location.href).catch(() => undefined);
   for (const card of fresh?.querySelectorAll('.card') ?? []) {
     const here = document.querySelector(`.card[data-space="${CSS.escape(card.dataset.space)}"] .badge`);
-    show(here, card.querySelector('.badge').dataset.stage);
+    const now = card.querySelector('.badge');
+    if (here && here.dataset.stage !== now.dataset.stage) here.replaceWith(now);
   }
 }, REFRESH);

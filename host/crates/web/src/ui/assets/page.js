@@ -71,7 +71,8 @@ export function onSubmit(form, work) {
   form?.addEventListener('submit', async (event) => {
     event.preventDefault();
     const told = form.querySelector('.error');
-    const buttons = [...form.querySelectorAll('button')].filter((button) => !button.disabled);
+    // What cancels the work stays of use while it is done.
+    const buttons = [...form.querySelectorAll('button:not([data-cancel])')].filter((button) => !button.disabled);
     buttons.forEach((button) => { button.disabled = true; });
     try {
       await work(new FormData(form), event.submitter);

@@ -1,12 +1,11 @@
 // The head of every page of a Space, and the frame of its app.
 
 import { attempt, call, notice, onSubmit } from './page.js';
-import { follow, show } from './live.js';
+import { follow, goOn, show, tell } from './live.js';
 
 const head = document.querySelector('[data-space]');
 const path = head.dataset.space;
 const api = `/api/spaces/${path}`;
-const SERVED = ['RUNNING', 'RUNNING_BUILDING', 'RUNNING_APP_STARTING', 'SLEEPING'];
 
 const frame = document.getElementById('app');
 if (frame) {
@@ -33,14 +32,18 @@ if (frame) {
 
 let first;
 let served;
+goOn();
 follow(path, (runtime) => {
+  const { shown } = runtime;
   const badge = document.querySelector('#stage .badge');
-  const changed = show(badge, runtime.stage);
-  const state = `${runtime.stage} ${runtime.errorMessage ?? ''}`;
+  const changed = show(badge, runtime.stage, shown);
+  tell(shown);
+  // What a start waits for is told above, and is no other reason.
+  const state = `${runtime.stage} ${shown.notice ? '' : runtime.errorMessage ?? ''}`;
   first ??= state;
   // A page that tells why there is no app turns into the app, or into another reason.
   const gap = document.getElementById('not-served');
-  if (gap && (SERVED.includes(runtime.stage) || changed || state !== first)) location.reload();
+  if (gap && (shown.isServed || changed || state !== first)) location.reload();
   // Whoever works on the app sees it change; who uses it goes on with what they have.
   if (frame?.dataset.author !== undefined && runtime.stage === 'RUNNING') {
     served ??= runtime.sha;
