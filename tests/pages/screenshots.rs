@@ -66,7 +66,7 @@ fn the_pages_that_the_readme_shows() {
     }
     let book = spaceport_tests::TestSpace::named(&host, "rust-guestbook", "");
     book.post("/storage", json!({ "tier": "small" }));
-    book.post("/variables", json!({ "key": "SPACE_NOTE", "value": "be kind", "description": "Shown above the form" }));
+    book.post("/variables", json!({ "key": "MODE", "value": "open", "description": "Who may sign: open, or closed" }));
     book.reaches("RUNNING");
     for (name, message) in [("Grace", "It+answers+before+I+have+let+go+of+the+key."), ("Alan", "Still+running%3F")] {
         let form = format!("name={name}&message={message}");
@@ -91,7 +91,7 @@ fn the_pages_that_the_readme_shows() {
     browser.holds("document.getElementById('lines').childElementCount >= 3");
     take(&browser, "logs");
     browser.open(&format!("{hub}/spaces/ada/rust-guestbook/settings"));
-    browser.shows("#settings", "SPACE_NOTE");
+    browser.shows("#settings", "MODE");
     browser.run("document.querySelector('[data-form=storage]').previousElementSibling.scrollIntoView()");
     take(&browser, "settings");
     browser.open(&format!("{hub}/admin/hardware"));
