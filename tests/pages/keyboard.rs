@@ -72,7 +72,7 @@ fn a_space_is_made_and_opened_by_keyboard_only() {
     browser.press(&Key::Tab);
     type_at(&browser, "[data-form=variables] [name=value]", "green");
     browser.press(&Key::Enter);
-    browser.shows("#settings td", "COLOUR");
+    browser.shows("#settings td code", "COLOUR");
 }
 
 /// Types into a field that has the focus already.

@@ -1,5 +1,6 @@
 //! On a telephone: no page is wider than the window, and what is on it can be used.
 
+use fantoccini::key::Key;
 use serde_json::json;
 
 use crate::browser::Browser;
@@ -46,6 +47,7 @@ fn menus_and_dialogs_fit_on_a_telephone() {
     browser.open(&format!("{}/spaces/ada/tour", host.hub()));
     browser.click("header.top .menu summary");
     is_within(&browser, "header.top .menu ul");
+    browser.press(&Key::Escape);
     browser.click("#space-menu summary");
     is_within(&browser, "#space-menu ul");
     browser.click_words("Duplicate");

@@ -17,7 +17,7 @@ fn a_new_space_turns_into_its_app_when_it_is_pushed() {
     browser.arrives(&format!("{}/spaces/ada/first", host.hub()));
     browser.shows("#stage .badge", "No app file");
     browser.shows("#not-served", "This page turns into the app by itself");
-    browser.shows("#not-served pre", &format!("git clone {}/spaces/ada/first", host.hub()));
+    browser.shows("#not-served code", &format!("git clone {}/spaces/ada/first", host.hub()));
 
     let clone = git::clone(&host, "first", "clone");
     git::commit(&host, &clone, "app.wasm", guest("hello"));

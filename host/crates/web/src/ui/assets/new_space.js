@@ -25,14 +25,12 @@ async function check() {
   form.elements.name.setCustomValidity('taken' in told.dataset ? 'This name is taken' : '');
 }
 
-for (const event of ['input', 'change']) {
-  form.addEventListener(event, (changed) => {
-    if (!['owner', 'name'].includes(changed.target.name)) return;
-    form.elements.name.setCustomValidity('');
-    clearTimeout(waiting);
-    waiting = setTimeout(check, TYPING_PAUSE);
-  });
-}
+form.addEventListener('input', ({ target }) => {
+  if (!['owner', 'name'].includes(target.name)) return;
+  form.elements.name.setCustomValidity('');
+  clearTimeout(waiting);
+  waiting = setTimeout(check, TYPING_PAUSE);
+});
 
 onSubmit(form, async (data) => {
   const body = Object.fromEntries([...data].filter(([, value]) => value !== ''));
