@@ -19,6 +19,7 @@ use crate::owners;
 use crate::plugin::Plugin;
 use crate::program::say;
 use crate::refusal::refuse;
+use crate::versions::{TooOld, too_old};
 
 /// The ports of the rule that is tried at the start, before the host has said which.
 const PORTS: [u16; 3] = [80, 443, 8080];
@@ -34,7 +35,9 @@ pub(crate) struct Guard {
     pub(crate) devices: Devices,
     /// Held as long as it is tried: a look must not put a rule back that a start has just changed.
     rule: tokio::sync::Mutex<Rule>,
-    /// Why the rule does not hold.
+    /// What of the engine is too old.
+    old: Mutex<TooOld>,
+    /// Why nothing can be started.
     problem: Mutex<Option<String>>,
 }
 
@@ -52,6 +55,7 @@ impl Guard {
             fence: OnceCell::new(),
             devices: Devices::new(devices),
             rule: tokio::sync::Mutex::new(Rule { ports: PORTS.to_vec(), allow }),
+            old: Mutex::default(),
             problem: Mutex::new(problem),
         }
     }
@@ -67,7 +71,9 @@ impl Guard {
         if let Some(new) = new {
             *rule = new;
         }
+        let refused = self.old.lock().refused.clone();
         let outcome = match self.fence.get_or_try_init(|| async { fence(docker.clone(), names) }).await {
+            Ok(_) if refused.is_some() => Err(refused.unwrap_or_default()),
             Ok(fence) => fence.hold(&rule.ports, &rule.allow).await.map_err(|error| error.to_string()),
             Err(words) => Err(words),
         };
@@ -136,6 +142,9 @@ async fn look(plugin: &Plugin, looked: &mut Option<Instant>) -> Result<(), Error
     owners::settle(plugin, &docker).await?;
     if looked.is_none_or(|at| at.elapsed() >= DEVICES_EVERY) {
         *looked = Some(Instant::now());
+        let old = too_old(&docker.version().await?);
+        let before = std::mem::replace(&mut *plugin.guard.old.lock(), old.clone());
+        old.notes.iter().filter(|note| !before.notes.contains(note)).for_each(|note| say(note));
         owners::find(plugin, &docker).await?;
     }
     // What goes wrong with it is told where it is tried, and everybody else asks for it again.

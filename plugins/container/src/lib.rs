@@ -13,6 +13,7 @@
 //! disk       what containers have written, and their end when it is too much
 //! guard      what has to hold before anything starts: the fence
 //! owners     whose GPU is whose
+//! versions   which engines are too old
 //! turn       what several plugins on one machine change one at a time
 //! engine     the connection to the Engine, and what its refusals mean
 //! ```
@@ -37,5 +38,6 @@ mod program;
 mod refusal;
 mod serve;
 mod turn;
+mod versions;
 
 pub use program::main;

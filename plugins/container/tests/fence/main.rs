@@ -115,7 +115,7 @@ async fn a_container_asks_for_names_and_answers_the_host_and_reaches_nothing_of_
 
     let (answered, refused, served) = container.within(move || {
         let served = TcpListener::bind(own).unwrap();
-        (asks_for_a_name(), TcpStream::connect_timeout(&at_host, PATIENCE), served)
+        (asks_for_a_name("127.0.0.11"), TcpStream::connect_timeout(&at_host, PATIENCE), served)
     });
     let reached = TcpStream::connect_timeout(&own, PATIENCE);
     drop(served);
@@ -124,7 +124,11 @@ async fn a_container_asks_for_names_and_answers_the_host_and_reaches_nothing_of_
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     reached.unwrap();
     // Whatever the answer is (there may be no such name), the question went all the way; 2 is the word for one that did not.
-    assert_ne!(answered.unwrap(), 2, "the engine's resolver could not ask on");
+    match answered {
+        Ok(answer) => assert_ne!(answer, 2, "the engine's resolver could not ask on"),
+        Err(_) if !has_resolver() => println!("not tried: this machine's name server does not answer"),
+        Err(error) => panic!("the engine's resolver does not answer: {error}"),
+    }
 }
 
 #[tokio::test]
@@ -183,12 +187,19 @@ async fn what_is_narrower_stays_so_however_often_it_is_looked_at() {
     fence.remove().await.unwrap();
 }
 
-/// The answer's code of the engine's resolver to a question for an address.
-fn asks_for_a_name() -> io::Result<u8> {
+/// Whether this machine's first name server answers.
+fn has_resolver() -> bool {
+    let conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let first = conf.lines().find_map(|line| line.strip_prefix("nameserver "));
+    first.is_some_and(|server| asks_for_a_name(server.trim()).is_ok())
+}
+
+/// The answer's code of a resolver to a question for an address.
+fn asks_for_a_name(resolver: &str) -> io::Result<u8> {
     const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    socket.send_to(QUESTION, "127.0.0.11:53")?;
+    socket.send_to(QUESTION, (resolver, 53))?;
     let mut answer = [0; 512];
     socket.recv(&mut answer)?;
     Ok(answer[3] & 0xf)
