@@ -57,6 +57,9 @@ impl Clock for ManualClock {
     }
 }
 
+/// Names with their values.
+type Pairs = Vec<(String, String)>;
+
 /// A backend that runs nothing. The text of the app file says how an app behaves: `unbuildable`, `unstartable` and
 /// `mute` fail at build, launch and probe, `without a host` at build through the host; anything else answers with that text.
 pub(crate) struct FakeBackend {
@@ -73,7 +76,7 @@ pub(crate) struct FakeBackend {
     /// Whether it runs containers too, and builds web sites; and the hardware that it refuses, with its words.
     pub(crate) containers: Mutex<Option<Vec<(&'static str, &'static str)>>>,
     /// What was built last was given: variables, then secrets.
-    pub(crate) given: Mutex<(Vec<(String, String)>, Vec<(String, String)>)>,
+    pub(crate) given: Mutex<(Pairs, Pairs)>,
     /// Free GPUs: a launch on hardware with one takes one.
     pub(crate) gpus: Arc<AtomicU64>,
     /// Instances that the host has let run on.
