@@ -66,6 +66,11 @@ impl ContainerHost {
         self.lines(&["ps", "--quiet", "--no-trunc"])
     }
 
+    /// The images that were built for its Spaces.
+    pub fn images(&self) -> Vec<String> {
+        self.lines(&["images", "--quiet", "--no-trunc"])
+    }
+
     /// The backend's process, if there is one.
     pub fn plugin(&self) -> Option<i32> {
         let is_it = |pid: &i32| {

@@ -27,6 +27,10 @@ const BASE_CONFIG: &str = r#"
 [ssh]
 listen = "127.0.0.1:0"
 
+# Who wants containers says so: each host that has them takes a network of the engine's.
+[containers]
+enabled = false
+
 [[hardware]]
 name = "test-half"
 vcpu = 0.5

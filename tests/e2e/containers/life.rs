@@ -52,7 +52,7 @@ fn a_space_sleeps_without_a_container_and_is_woken_without_a_build() {
     let space = host.push("sleeper", app("", ""));
     host.brings(&space, "RUNNING");
     let before = who(&space);
-    let images = docker(&["images", "--quiet", "--no-trunc"]);
+    let images = host.images();
     space.post("/pause", json!({}));
     assert!(wait::until(PATIENCE, || host.containers().is_empty().then_some(())).is_some(), "it is paused");
     space.post("/restart", json!({}));
@@ -65,7 +65,7 @@ fn a_space_sleeps_without_a_container_and_is_woken_without_a_build() {
     assert!(page.status == 200 || page.status == 503, "{}", page.text());
     who(&space);
     assert_eq!(host.containers().len(), 1);
-    assert_eq!(docker(&["images", "--quiet", "--no-trunc"]), images);
+    assert_eq!(host.images(), images);
 }
 
 #[test]
