@@ -159,6 +159,26 @@ async fn only_one_process_opens_it() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_process_has_just_begun_to_start_is_waited_for() {
+    let home = Home::new();
+    drop(home.open());
+    let path = home.path("store/lock");
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    std::thread::scope(|scope| {
+        let opened = scope.spawn(|| home.try_open(OnDamage::Refuse).map(drop));
+        // Two have the file open once the second looks whether it is free.
+        let is_it = |fd: &std::fs::DirEntry| std::fs::read_link(fd.path()).is_ok_and(|file| file == path);
+        let holders = || std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter(is_it).count();
+        while holders() < 2 && !opened.is_finished() {
+            std::thread::yield_now();
+        }
+        drop(lock);
+        opened.join().unwrap().unwrap();
+    });
+}
+
+#[tokio::test]
 async fn a_foreign_master_key_is_refused() {
     let mut home = Home::new();
     drop(home.open());
@@ -264,7 +284,8 @@ async fn the_index_falls_back_to_memory_when_sled_fails() {
     assert_eq!(db.spaces().scan().unwrap().len(), 2);
     drop(db);
     // The failed index is closed by a thread that nobody waits for.
-    let lock = std::fs::File::open(home.path("store/sled/db")).unwrap();
+    let path = home.path("store/sled/db");
+    let lock = std::fs::File::open(&path).unwrap();
     lock.lock().unwrap();
     drop(lock);
     assert_eq!(home.open().1.index, IndexReport::CaughtUp(5));
