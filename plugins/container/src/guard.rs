@@ -13,6 +13,7 @@ use spaceport_backend_protocol::{Egress, ErrorCode, Health, Refusal};
 use tokio::sync::OnceCell;
 
 use crate::devices::{Devices, DevicesConfig};
+use crate::instances::list;
 use crate::names::Names;
 use crate::network::{CHECK_EVERY, Fence, NetworkConfig};
 use crate::owners;
@@ -25,6 +26,9 @@ use crate::versions::{TooOld, too_old};
 const PORTS: [u16; 3] = [80, 443, 8080];
 /// Time between two looks for devices: asking NVIDIA's library may load a driver.
 const DEVICES_EVERY: Duration = Duration::from_secs(60);
+
+/// Longest wait for an engine that is to take the network back.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// Time between two looks for an engine that is away.
 const AWAY: Duration = Duration::from_secs(1);
@@ -99,6 +103,17 @@ pub(crate) async fn hold(plugin: &Plugin, docker: &Docker, egress: &Egress) -> R
     let rule = Rule { ports: egress.ports.clone(), allow };
     let held = plugin.guard.hold(docker, &plugin.names, Some(rule)).await;
     held.map_err(|words| refuse(ErrorCode::Unavailable, &words))
+}
+
+/// Gives the network back when nothing is left in it: an engine has few. Whatever fails leaves it to the next plugin.
+pub(crate) async fn leave(plugin: &Plugin) {
+    let given_back = async {
+        let fence = plugin.guard.fence.get()?;
+        let left = list(plugin).await.ok()?;
+        if left.instances.is_empty() { fence.leave().await.ok() } else { None }
+    };
+    // Nobody waits for it.
+    let _ = tokio::time::timeout(LEAVE, given_back).await;
 }
 
 /// Looks for ever whether all holds, and at once when the engine was started anew.

@@ -8,7 +8,7 @@
 //!
 //! Invariant: nothing is started under rules that were not seen to hold. [`Fence::hold`] puts them in place and then tries
 //! everything that must fail, from inside containers on that network ([`probe`]); one attempt that gets through, and there
-//! is no network for Spaces but a sentence on what got through. The rules stay when the plugin ends, since Spaces go on
+//! is no network for Spaces but a sentence on what got through. The rules stay when the plugin ends, as long as Spaces go on
 //! running; that somebody removed them meanwhile is noticed by whoever holds them again and again.
 
 mod builds;
@@ -207,18 +207,25 @@ impl Fence {
         self.is_in_doubt.store(true, Ordering::Release);
     }
 
-    /// Takes network and rules away. For the end of the installation; Spaces must be gone.
-    pub async fn remove(&self) -> Result<(), Unfenced> {
-        let mut state = self.state.lock().await;
-        state.standing = None;
+    /// Takes the network of Spaces and its rules away; Spaces must be gone. The rule for builds stays: what has just begun there
+    /// may not have heard yet that nobody waits for it.
+    pub async fn leave(&self) -> Result<(), Unfenced> {
+        self.state.lock().await.standing = None;
         stage::clear(&self.docker, &self.config.bridge).await?;
         engine::remove(&self.docker, &self.config.name).await?;
+        nft::apply(&Behind::Spaces(self.config.bridge.clone()).remove()).await
+    }
+
+    /// Takes all away, for the end of the installation.
+    pub async fn remove(&self) -> Result<(), Unfenced> {
+        self.leave().await?;
+        let mut state = self.state.lock().await;
         if let Some(bridge) = self.builds_on().await? {
             let part = self.part(&mut state, bridge)?;
             let resolvers = self.config.resolvers();
             part.leave(&resolvers).await?;
         }
-        nft::apply(&Behind::Spaces(self.config.bridge.clone()).remove()).await
+        Ok(())
     }
 
     /// Puts all in place, and tries it.

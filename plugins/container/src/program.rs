@@ -53,11 +53,13 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     let plugin = Arc::new(Plugin::new(arguments));
     tokio::spawn(disk::watch(plugin.clone()));
     tokio::spawn(guard::watch(plugin.clone()));
-    tokio::select! {
-        outcome = serve::listen(listener, plugin) => outcome,
+    let outcome = tokio::select! {
+        outcome = serve::listen(listener, plugin.clone()) => outcome,
         () = end_of_input() => Ok(()),
         _ = term.recv() => Ok(()),
-    }
+    };
+    guard::leave(&plugin).await;
+    outcome
 }
 
 /// Nothing ever comes on standard input; at its end the host is gone. It is a pipe, and reading it blocks: a thread of its

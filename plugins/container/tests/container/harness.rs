@@ -69,6 +69,16 @@ impl Plugin {
         plugin
     }
 
+    /// Whether the engine has its network, which then has its rules.
+    pub(crate) fn has_network(&self) -> bool {
+        let name = format!("spaceport-{}", self.namespace);
+        let found = self.engine.ask(async |docker| docker.inspect_network(&name, None).await.is_ok());
+        let table = format!("spaceport_sp_{}", self.namespace);
+        let rules = Command::new("nft").args(["list", "table", "inet", &table]).output().unwrap();
+        assert_eq!(rules.status.success(), found, "{}", String::from_utf8_lossy(&rules.stderr));
+        found
+    }
+
     /// Kills it as the system would, and starts the next.
     pub(crate) fn kill_and_start_again(&mut self) {
         self.kill();

@@ -28,6 +28,19 @@ fn an_instance_outlives_its_plugin_and_the_next_one_finds_it() {
 }
 
 #[test]
+fn a_plugin_that_ends_gives_the_network_back_unless_something_runs_in_it() {
+    let Some(mut plugin) = Plugin::start() else { return };
+    let request = start_request("a-1", &plugin.app());
+    plugin.start_app(&request);
+    assert_eq!(plugin.leave(), Some(0));
+    assert!(plugin.has_network());
+    plugin.start_again();
+    plugin.remove(&request.id);
+    assert_eq!(plugin.leave(), Some(0));
+    assert!(!plugin.has_network());
+}
+
+#[test]
 fn however_often_and_by_whomever_a_start_is_asked_for_there_is_one_container() {
     let Some(mut plugin) = Plugin::start() else { return };
     let request = start_request("a-1", &plugin.app());
