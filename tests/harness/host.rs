@@ -236,6 +236,11 @@ impl TestHost {
         self.ready["hub"].as_str().unwrap().to_owned()
     }
 
+    /// The address of a page.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.hub())
+    }
+
     /// `localhost:PORT`.
     pub fn domain(&self) -> String {
         self.ready["domain"].as_str().unwrap().to_owned()

@@ -58,7 +58,7 @@ fn check(who: As, start: &str) {
     let host = tour::host();
     let Some(browser) = Browser::start() else { return };
     if who == As::Administrator {
-        browser.open(&format!("{}/login", host.hub()));
+        browser.open(&host.at("/login"));
         browser.sign_in("", host.token());
         browser.finds("header .menu");
     }
@@ -72,7 +72,7 @@ fn check(who: As, start: &str) {
     let more = MORE.iter().copied().filter(|_| who == As::Administrator).chain(["/spaces/ada/absent"]);
     let mut found = Vec::new();
     for path in pages.chain(more).filter(|path| is_asked(path)) {
-        browser.open(&format!("{}{path}", host.hub()));
+        browser.open(&host.at(path));
         browser.finds("main h1");
         browser.run(&axe);
         // In the dark the colours are others, and nothing else is.

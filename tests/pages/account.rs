@@ -16,7 +16,7 @@ fn a_link_makes_the_first_administrator_who_signs_out_and_in_again() {
     browser.fill("[name=password]", PASSWORD);
     browser.fill("[name=again]", PASSWORD);
     browser.click("main .primary");
-    browser.arrives(&format!("{}/settings/tokens", host.hub()));
+    browser.arrives(&host.at("/settings/tokens"));
     browser.shows("header .menu summary", "grace");
     browser.finds("header a[href='/admin']");
 
@@ -47,4 +47,23 @@ fn first_link(host: &TestHost) -> String {
     let at = log.find(&start).unwrap_or_else(|| panic!("no {start} in\n{log}"));
     let link = &log[at..];
     link[..link.find(|c: char| c == '"' || c.is_whitespace()).unwrap_or(link.len())].to_owned()
+}
+
+#[test]
+fn somebody_makes_an_account_and_is_told_which_names_are_free() {
+    let host = TestHost::start_with("[accounts]\nsign_up = true\n");
+    let Some(browser) = Browser::start() else { return };
+    browser.open(&host.at("/login"));
+    browser.click_words("Make one");
+    for (name, words) in [("ada", "already an account"), ("admin", "reserved"), ("grace", "grace is free.")] {
+        browser.fill("[name=name]", name);
+        browser.shows("#name-note", words);
+    }
+    browser.fill("[name=email]", "grace@example.org");
+    browser.fill("[name=password]", PASSWORD);
+    browser.fill("[name=again]", "another one");
+    browser.holds("!document.getElementById('join').checkValidity()");
+    browser.fill("[name=again]", PASSWORD);
+    browser.click("main .primary");
+    browser.shows("header .menu summary", "grace");
 }

@@ -47,7 +47,7 @@ impl Browser {
     #[track_caller]
     pub fn signed_in(host: &TestHost) -> Option<Self> {
         let browser = Self::start()?;
-        browser.open(&format!("{}/login", host.hub()));
+        browser.open(&host.at("/login"));
         browser.sign_in("", host.token());
         browser.finds("header .menu");
         Some(browser)

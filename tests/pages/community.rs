@@ -9,13 +9,13 @@ fn a_discussion_is_opened_commented_on_and_closed() {
     let host = TestHost::start();
     host.push("site", Files::site(&[("index.html", "<head></head>hello")])).reaches("RUNNING");
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/site", host.hub()));
+    browser.open(&host.at("/spaces/ada/site"));
     browser.click_words("Community");
     browser.click_words("New discussion");
     browser.fill("#new-discussion [name=title]", "It is too small");
     browser.fill("#new-discussion [name=description]", "Can it be **larger**?");
     browser.click("#new-discussion .primary");
-    browser.arrives(&format!("{}/spaces/ada/site/discussions/1", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/site/discussions/1"));
     browser.shows(".talk", "Can it be larger?");
     browser.finds(".talk p:not(.soft) strong");
     browser.fill("[name=comment]", "It is *now*.");
@@ -38,7 +38,7 @@ fn a_pull_request_is_merged() {
     space.reaches("RUNNING");
     space.propose("A better page", &Files::default().with("index.html", page("proposed")));
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/site/discussions", host.hub()));
+    browser.open(&host.at("/spaces/ada/site/discussions"));
     browser.click_words("A better page");
     browser.shows(".patch .added:not(.file)", "proposed");
     browser.shows(".patch .removed:not(.file)", "before");
@@ -46,6 +46,6 @@ fn a_pull_request_is_merged() {
     browser.shows("#discussion .badge", "merged");
     browser.click_words("App");
     browser.until("what was merged in the app", || space.get("/").text().contains("proposed").then_some(()));
-    browser.open(&format!("{}/spaces/ada/site", host.hub()));
+    browser.open(&host.at("/spaces/ada/site"));
     browser.app_shows("h1", "proposed");
 }

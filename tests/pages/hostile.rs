@@ -65,7 +65,7 @@ fn what_users_write_is_text() {
         ("/spaces/ada/odd/logs", "#lines"),
         ("/login?next=javascript:window.ran=1", "form"),
     ] {
-        browser.open(&format!("{}{path}", host.hub()));
+        browser.open(&host.at(path));
         browser.finds(css);
         if !path.starts_with("/login") && !path.contains("search") && !path.ends_with(".js") {
             browser.shows(css, "window.ran");

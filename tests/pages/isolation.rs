@@ -30,8 +30,8 @@ fn an_app_shares_memory_with_its_threads_on_its_page() {
     let Some(browser) = Browser::signed_in(&host) else { return };
     browser.open(&format!("http://{}/", threads.authority));
     browser.shows("#said", "together 42");
-    browser.open(&format!("{}/spaces/ada/threads", host.hub()));
+    browser.open(&host.at("/spaces/ada/threads"));
     browser.app_shows("#said", "together 42");
-    browser.open(&format!("{}/spaces/ada/plain", host.hub()));
+    browser.open(&host.at("/spaces/ada/plain"));
     browser.app_shows("#said", "not isolated");
 }

@@ -24,7 +24,7 @@ const FOCUS: &str = "(() => {
 fn a_space_is_made_and_opened_by_keyboard_only() {
     let host = TestHost::start();
     let Some(browser) = Browser::start() else { return };
-    browser.open(&format!("{}/login", host.hub()));
+    browser.open(&host.at("/login"));
     // The first field has the focus.
     browser.press(&Key::Tab);
     type_at(&browser, "[name=secret]", host.token());
@@ -35,13 +35,13 @@ fn a_space_is_made_and_opened_by_keyboard_only() {
     assert_eq!(browser.value("document.activeElement.className"), "skip", "the first step is past the head");
     go_to(&browser, "header a[href='/new-space']");
     browser.press(&Key::Enter);
-    browser.arrives(&format!("{}/new-space", host.hub()));
+    browser.arrives(&host.at("/new-space"));
     browser.holds("document.activeElement.name === 'name'");
     type_at(&browser, "[name=name]", "by-hand");
     browser.shows("#name-note", "ada/by-hand is free");
     go_to(&browser, "#new-space .primary");
     browser.press(&Key::Enter);
-    browser.arrives(&format!("{}/spaces/ada/by-hand", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/by-hand"));
     browser.app_shows("body", "This is your new static Space");
 
     let clone = git::clone(&host, "by-hand", "clone");
@@ -52,7 +52,7 @@ fn a_space_is_made_and_opened_by_keyboard_only() {
     browser.press(&Key::Enter);
     go_to(&browser, ".card .cover");
     browser.press(&Key::Enter);
-    browser.arrives(&format!("{}/spaces/ada/by-hand", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/by-hand"));
     browser.app_shows("h1", "Opened");
 
     // A menu, and a dialog of it; Escape leads back.
@@ -66,7 +66,7 @@ fn a_space_is_made_and_opened_by_keyboard_only() {
     browser.holds("!document.querySelector('#duplicate').open");
     go_to(&browser, "nav.tabs a[href$='/settings']");
     browser.press(&Key::Enter);
-    browser.arrives(&format!("{}/spaces/ada/by-hand/settings", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/by-hand/settings"));
     go_to(&browser, "[data-form=variables] [name=key]");
     type_at(&browser, "[data-form=variables] [name=key]", "COLOUR");
     browser.press(&Key::Tab);

@@ -10,7 +10,7 @@ fn the_log_is_shown_as_it_is_written_and_searched() {
     let space = host.run_guest("app", "env", "");
     assert_eq!(space.get("/?say=before+it+was+opened").status, 200);
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/app/logs", host.hub()));
+    browser.open(&host.at("/spaces/ada/app/logs"));
     browser.shows("#lines", "before it was opened");
     for word in ["red", "green"] {
         assert_eq!(space.get(&format!("/?say=now+{word}")).status, 200);

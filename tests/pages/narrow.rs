@@ -22,13 +22,13 @@ fn no_page_scrolls_sideways_on_a_telephone() {
     let mut wide = Vec::new();
     for who in [As::Anybody, As::Administrator] {
         if who == As::Administrator {
-            browser.open(&format!("{}/login", host.hub()));
+            browser.open(&host.at("/login"));
             browser.sign_in("", host.token());
             browser.finds("header .menu");
         }
         let more = MORE.iter().filter(|_| who == As::Administrator);
         for path in PAGES.iter().filter(|(_, by)| *by == who).map(|(path, _)| path).chain(more) {
-            browser.open(&format!("{}{path}", host.hub()));
+            browser.open(&host.at(path));
             browser.finds("main h1");
             // A page that is wider makes such a window show more of it, and all of it smaller.
             if browser.value("[innerWidth, document.documentElement.scrollWidth]") != json!([WIDTH, WIDTH]) {
@@ -44,7 +44,7 @@ fn menus_and_dialogs_fit_on_a_telephone() {
     let host = tour::host();
     let Some(browser) = Browser::signed_in(&host) else { return };
     browser.set_width(Some(WIDTH));
-    browser.open(&format!("{}/spaces/ada/tour", host.hub()));
+    browser.open(&host.at("/spaces/ada/tour"));
     browser.click("header.top .menu summary");
     is_within(&browser, "header.top .menu ul");
     browser.press(&Key::Escape);

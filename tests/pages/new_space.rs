@@ -14,7 +14,7 @@ fn a_new_space_turns_into_its_app_when_it_is_pushed() {
     browser.shows("#name-note", "ada/first is free");
     browser.click("[name=sdk][value=wasm]");
     browser.click("#new-space .primary");
-    browser.arrives(&format!("{}/spaces/ada/first", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/first"));
     browser.shows("#stage .badge", "No app file");
     browser.shows("#not-served", "This page turns into the app by itself");
     browser.shows("#not-served code", &format!("git clone {}/spaces/ada/first", host.hub()));
@@ -25,7 +25,7 @@ fn a_new_space_turns_into_its_app_when_it_is_pushed() {
     browser.app_shows("body", "hello");
     browser.shows("#stage .badge", "Running");
 
-    browser.open(&format!("{}/new-space", host.hub()));
+    browser.open(&host.at("/new-space"));
     browser.fill("[name=name]", "first");
     browser.shows("#name-note", "ada/first is there already");
     browser.click("#new-space .primary");
@@ -41,7 +41,7 @@ fn whoever_works_on_a_site_sees_each_push_and_others_keep_what_they_have() {
     space.reaches("RUNNING");
     let (Some(author), Some(visitor)) = (Browser::signed_in(&host), Browser::start()) else { return };
     for browser in [&author, &visitor] {
-        browser.open(&format!("{}/spaces/ada/site", host.hub()));
+        browser.open(&host.at("/spaces/ada/site"));
         browser.app_shows("h1", "before");
         browser.run("window.isTheSamePage = true");
     }
@@ -58,7 +58,7 @@ fn the_stage_is_told_as_it_changes() {
     let host = TestHost::start();
     let space = host.run_guest("app", "hello", "");
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/app/logs?log=build", host.hub()));
+    browser.open(&host.at("/spaces/ada/app/logs?log=build"));
     browser.shows("#stage .badge", "Running");
     browser.run("window.isTheSamePage = true");
     browser.click("#space-menu summary");

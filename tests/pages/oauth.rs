@@ -65,7 +65,7 @@ fn a_user_signs_in_at_a_space_and_takes_it_back() {
     browser.shows("#who", "nobody");
     browser.click("#in");
     browser.shows("#who", "grace");
-    browser.open(&format!("{}/settings/applications", host.hub()));
+    browser.open(&host.at("/settings/applications"));
     browser.shows("main", "ada/who");
     browser.click("main form button");
     browser.holds("!document.querySelector('main').textContent.includes('ada/who')");

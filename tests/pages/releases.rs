@@ -15,7 +15,7 @@ fn an_earlier_release_is_rolled_back_to() {
     space.reaches("RUNNING");
     space.serves(&space.push(site("second")));
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/site", host.hub()));
+    browser.open(&host.at("/spaces/ada/site"));
     browser.app_shows("h1", "second");
     browser.click_words("Releases");
     browser.shows("tbody tr:first-child", "Live");
@@ -31,7 +31,7 @@ fn a_space_is_duplicated_and_the_private_copy_is_shown_to_its_owner() {
     let space = host.push("site", site("copied"));
     space.reaches("RUNNING");
     let Some(browser) = Browser::signed_in(&host) else { return };
-    browser.open(&format!("{}/spaces/ada/site", host.hub()));
+    browser.open(&host.at("/spaces/ada/site"));
     browser.click("#space-menu summary");
     browser.click_words("Duplicate");
     browser.excuse("the server responded with a status of 409");
@@ -39,7 +39,7 @@ fn a_space_is_duplicated_and_the_private_copy_is_shown_to_its_owner() {
     browser.finds("#duplicate .error:not([hidden])");
     browser.fill("#duplicate [name=name]", "copy");
     browser.click("#duplicate .primary");
-    browser.arrives(&format!("{}/spaces/ada/copy", host.hub()));
+    browser.arrives(&host.at("/spaces/ada/copy"));
     browser.shows(".space-head .badge", "private");
     browser.app_shows("h1", "copied");
     let copy = spaceport_tests::TestSpace::named(&host, "copy", ".static");

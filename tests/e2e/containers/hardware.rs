@@ -78,6 +78,8 @@ fn a_declared_gpu_has_one_owner_and_the_next_waits_in_words() {
         runtime["errorMessage"].as_str().is_some_and(|text| text.contains("waiting for 1 t4 GPU")).then_some(())
     });
     assert!(waits.is_some(), "{}", second.runtime());
+    let meanwhile = second.get("/").json();
+    assert_eq!(meanwhile["environment"]["ACCELERATOR"], "none", "it serves as before meanwhile");
     first.post("/pause", json!({}));
     let has_it = wait::until(PATIENCE * 2, || {
         let answer = second.get("/");

@@ -21,11 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use spaceport_backend_protocol::{
-    BuildEvent, BuildRequest, ErrorCode, Fault, InstanceId, InstanceState, LogLine, Retain,
-};
+use spaceport_backend_protocol::{BuildEvent, BuildRequest, Fault, InstanceId, InstanceState, LogLine, Retain};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::client::BuildStep;
 use crate::{CallError, State, Supervisor, Up};
@@ -44,11 +42,6 @@ const STATS_EVERY: Duration = Duration::from_secs(10);
 const STRAY: Duration = Duration::from_secs(60);
 /// How long a build or a start waits for a backend that is starting or down: a restart of it takes less.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Pause between two tries to start what waits for a device.
-const DEVICE_PAUSE: Duration = Duration::from_millis(500);
-/// How long a device that an earlier instance of the same owner gives up is waited for.
-const HANDOVER: Duration = Duration::from_secs(60);
-
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -152,26 +145,10 @@ impl Instances {
     async fn start_anew(&self, up: &Up, id: InstanceId, order: Order) -> Result<Running, StartError> {
         let twice = || StartError::Refused("this launch was started already".to_owned());
         let guard = Guard::claim(&self.inner, id.clone(), order.witness.clone()).ok_or_else(twice)?;
-        let has_device = order.hardware.gpu.is_some();
-        let request = order.request(id);
-        let give_up = Instant::now() + HANDOVER;
-        loop {
-            let started = up.client.start(&request).await.map(|instance| instance.state);
-            match started {
-                Ok(InstanceState::Running { address }) => return Ok(Running::begin(guard, address, None)),
-                Ok(InstanceState::Exited { reason, .. }) => {
-                    return Err(StartError::Ended(reason.to_string()));
-                }
-                Err(CallError::Refused { refusal, .. }) if refusal.error == ErrorCode::Busy => {
-                    // What the owner has runs until its successor does, unless both need the same device.
-                    let hands_over = has_device && self.inner.hand_over(guard.id());
-                    if !hands_over || Instant::now() >= give_up {
-                        return Err(StartError::Taken(refusal.message.to_string()));
-                    }
-                    sleep(DEVICE_PAUSE).await;
-                }
-                Err(error) => return Err(StartError::of_call(error)),
-            }
+        match up.client.start(&order.request(id)).await.map(|instance| instance.state) {
+            Ok(InstanceState::Running { address }) => Ok(Running::begin(guard, address, None)),
+            Ok(InstanceState::Exited { reason, .. }) => Err(StartError::Ended(reason.to_string())),
+            Err(error) => Err(StartError::of_call(error)),
         }
     }
 }
@@ -202,20 +179,6 @@ impl Inner {
 
     fn is_claimed(&self, id: &InstanceId) -> bool {
         self.claims.lock().contains_key(id)
-    }
-
-    /// Lets every other instance of the same owner go, so that its device becomes free; whether there is one.
-    fn hand_over(&self, to: &InstanceId) -> bool {
-        let Some(label) = Label::parse(to) else { return false };
-        let claims: Vec<(InstanceId, Arc<Claim>)> =
-            self.claims.lock().iter().map(|(id, claim)| (id.clone(), claim.clone())).collect();
-        let is_elder = |id: &InstanceId| id != to && Label::parse(id).is_some_and(|found| found.is_of_owner(&label));
-        let mut found = false;
-        for (_, claim) in claims.into_iter().filter(|(id, _)| is_elder(id)) {
-            found = true;
-            claim.end("it gives its device to the one that takes its place".to_owned());
-        }
-        found
     }
 
     /// Removes an instance that nobody stands for. One that cannot be removed now is found again as a stray.

@@ -74,10 +74,21 @@ struct Jobs {
 struct Job {
     space: SpaceId,
     cancel: CancellationToken,
-    lane: Option<Lane>,
-    stand: Stand,
+    /// What it takes, and its turn; a smaller number came earlier.
+    lane: Option<(Lane, u64)>,
     phase: BuildPhase,
     begun_at: Millis,
+}
+
+impl Job {
+    fn is_waiting(&self) -> bool {
+        self.phase == BuildPhase::Queued
+    }
+
+    /// Whether it has a worker of this lane, or waits for one.
+    fn is_in(&self, lane: Lane) -> bool {
+        self.lane.is_some_and(|(own, _)| own == lane) && self.phase != BuildPhase::Storing
+    }
 }
 
 /// What is done in a build.
@@ -104,17 +115,6 @@ enum Lane {
     Containers,
 }
 
-/// Where a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    /// In the light lane, or before it.
-    Light,
-    /// Waits for a worker; a smaller number came earlier.
-    Waiting(u64),
-    /// Has a worker.
-    Working,
-}
-
 impl Builder {
     /// A builder with this many workers for what needs a compiler.
     pub(crate) fn new(workers: usize) -> Self {
@@ -137,8 +137,7 @@ impl Builder {
         done: impl FnOnce(BuildReport) -> F + Send + 'static,
     ) {
         let (cancel, begun_at) = (shared.closing.child_token(), shared.clock.now());
-        let (stand, phase) = (Stand::Light, BuildPhase::Reading);
-        let job = Job { space: order.space, cancel: cancel.clone(), lane: None, stand, phase, begun_at };
+        let job = Job { space: order.space, cancel: cancel.clone(), lane: None, phase: BuildPhase::Reading, begun_at };
         self.jobs.lock().by_build.insert(order.build, job);
         let log = shared.logs.begin_build(order.space);
         let shared_too = shared.clone();
@@ -148,16 +147,15 @@ impl Builder {
                 () = cancel.cancelled() => None,
                 report = job::run(&shared_too, &order, log) => Some(report),
             };
+            let builder = &shared_too.builder;
             if let Some(report) = ended {
                 match report.outcome {
-                    Ok(_) => shared_too.builder.built(&shared_too, &order, begun_at),
-                    Err(_) => shared_too.builder.cancel(order.build),
+                    Ok(_) => builder.built(&shared_too, &order, begun_at),
+                    Err(_) => builder.forget(&shared_too, order.build),
                 }
-                shared_too.builder.tell_waiting(&shared_too);
                 done(report).await;
             }
-            shared_too.builder.cancel(order.build);
-            shared_too.builder.tell_waiting(&shared_too);
+            builder.forget(&shared_too, order.build);
         });
     }
 
@@ -166,6 +164,12 @@ impl Builder {
         if let Some(job) = self.jobs.lock().by_build.remove(&build) {
             job.cancel.cancel();
         }
+    }
+
+    /// A build is over.
+    fn forget(&self, shared: &Shared, build: BuildId) {
+        self.jobs.lock().by_build.remove(&build);
+        self.tell_waiting(shared);
     }
 
     /// What is done in the build of a Space, and when that began.
@@ -178,9 +182,6 @@ impl Builder {
     fn enter(&self, shared: &Shared, build: BuildId, phase: BuildPhase) {
         let space = self.jobs.lock().by_build.get_mut(&build).map(|job| {
             job.phase = phase;
-            if phase == BuildPhase::Storing {
-                job.stand = Stand::Light;
-            }
             job.space
         });
         if let Some(space) = space {
@@ -193,13 +194,13 @@ impl Builder {
         let took = shared.clock.now().saturating_sub(begun_at);
         shared.tell(order.space, |member| member.last_build.store(took.max(1), Ordering::Relaxed));
         self.enter(shared, order.build, BuildPhase::Storing);
+        self.tell_waiting(shared);
     }
 
     /// Tells those who watch a Space whose build waits that its place in the queue may be another.
     fn tell_waiting(&self, shared: &Shared) {
-        let is_waiting = |job: &&Job| matches!(job.stand, Stand::Waiting(_));
         let waiting: Vec<SpaceId> =
-            self.jobs.lock().by_build.values().filter(is_waiting).map(|job| job.space).collect();
+            self.jobs.lock().by_build.values().filter(|job| job.is_waiting()).map(|job| job.space).collect();
         for space in waiting {
             shared.tell(space, |_| ());
         }
@@ -208,23 +209,16 @@ impl Builder {
     /// How many builds are ahead of a Space's own while that waits for a worker.
     pub(crate) fn queue_position(&self, space: SpaceId) -> Option<usize> {
         let jobs = self.jobs.lock();
-        let (lane, own) = jobs.by_build.values().find_map(|job| match job.stand {
-            Stand::Waiting(turn) if job.space == space => Some((job.lane, turn)),
-            _ => None,
-        })?;
-        let is_ahead = |job: &&Job| match job.stand {
-            _ if job.lane != lane => false,
-            Stand::Waiting(turn) => turn < own,
-            Stand::Working => true,
-            Stand::Light => false,
-        };
+        let (lane, own) = jobs.by_build.values().find(|job| job.space == space && job.is_waiting())?.lane?;
+        let is_ahead =
+            |job: &&Job| job.is_in(lane) && (!job.is_waiting() || job.lane.is_some_and(|(_, turn)| turn < own));
         Some(jobs.by_build.values().filter(is_ahead).count())
     }
 
     /// Builds that wait for a worker, and builds under way.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let jobs = self.jobs.lock();
-        let waiting = jobs.by_build.values().filter(|job| matches!(job.stand, Stand::Waiting(_))).count();
+        let waiting = jobs.by_build.values().filter(|job| job.is_waiting()).count();
         let stored = jobs.by_build.values().filter(|job| job.phase == BuildPhase::Storing).count();
         (waiting, jobs.by_build.len() - waiting - stored)
     }
@@ -235,10 +229,10 @@ impl Builder {
         let mut jobs = self.jobs.lock();
         let turn = jobs.next_turn;
         jobs.next_turn += 1;
-        let ahead = jobs.by_build.values().filter(|job| job.lane == Some(lane)).count();
+        let ahead = jobs.by_build.values().filter(|job| job.is_in(lane)).count();
         if let Some(job) = jobs.by_build.get_mut(&build) {
-            job.lane = Some(lane);
-            job.stand = Stand::Waiting(turn);
+            job.lane = Some((lane, turn));
+            job.phase = BuildPhase::Queued;
         }
         if ahead < self.workers { 0 } else { ahead }
     }
@@ -247,12 +241,6 @@ impl Builder {
         match lane {
             Lane::Components => &self.components,
             Lane::Containers => &self.containers,
-        }
-    }
-
-    fn begin_work(&self, build: BuildId) {
-        if let Some(job) = self.jobs.lock().by_build.get_mut(&build) {
-            job.stand = Stand::Working;
         }
     }
 }

@@ -146,26 +146,43 @@ pub struct Usage {
 pub struct LaunchError {
     /// Why, in a sentence for the owner.
     pub message: String,
-    /// Whose fault it is.
-    pub blame: Blame,
-    /// Whether it is only that another Space has what this one needs: asked again, it may be had.
-    pub is_taken: bool,
+    /// What can be done about it.
+    pub cause: Cause,
+}
+
+/// Why an app cannot be started, by what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The app, or what its owner has set, is at fault.
+    App,
+    /// This host is at fault.
+    Host,
+    /// Nobody is: another Space has what this one needs. Asked again, it may be had.
+    Taken,
 }
 
 impl LaunchError {
     /// The app, or what its owner has set, is at fault.
     pub fn app(message: impl Into<String>) -> Self {
-        Self { message: message.into(), blame: Blame::App, is_taken: false }
+        Self { message: message.into(), cause: Cause::App }
     }
 
     /// This host is at fault.
     pub fn host(message: impl Into<String>) -> Self {
-        Self { message: message.into(), blame: Blame::Host, is_taken: false }
+        Self { message: message.into(), cause: Cause::Host }
+    }
+
+    /// Whose fault it is.
+    pub(crate) fn blame(&self) -> Blame {
+        match self.cause {
+            Cause::App => Blame::App,
+            Cause::Host | Cause::Taken => Blame::Host,
+        }
     }
 
     /// What it needs is another Space's for now.
     pub fn taken(message: impl Into<String>) -> Self {
-        Self { is_taken: true, ..Self::host(message) }
+        Self { message: message.into(), cause: Cause::Taken }
     }
 }
 

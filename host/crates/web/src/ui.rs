@@ -21,6 +21,7 @@ mod sign_in;
 mod space;
 #[cfg(test)]
 mod tests;
+mod visitor;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

@@ -11,21 +11,22 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for a connection to an instance that has just been started.
 const CONNECT: Duration = Duration::from_secs(1);
-/// First pause between two tries: an app that starts at once is not kept waiting.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Shortest pause between two tries: an app that starts at once is not kept waiting.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause: an app that fetches its models for minutes is not worn down.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// A pause is this part of the time so far: no app is kept waiting for longer than that part of what it took itself.
+const PART: u32 = 20;
 
 /// Asks for the front page until there is an answer, whatever it is.
 pub(super) async fn answers(address: SocketAddr) {
-    let mut pause = FIRST_PAUSE;
+    let began = Instant::now();
     while ask(address).await.is_none() {
-        sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        sleep((began.elapsed() / PART).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
     }
 }
 

@@ -87,6 +87,7 @@ async fn build(shared: &Arc<Shared>, order: &BuildOrder, steps: &Steps) -> Build
             _heavy = wait_for_worker(shared, order, lane, steps).await;
         }
     }
+    shared.builder.enter(shared, order.build, BuildPhase::CheckingOut);
     let deadline = if lane == Some(Lane::Containers) { usual.max(CONTAINER_DEADLINE) } else { usual };
     let outcome = limited(deadline, artifact(shared, order, &manifest, steps)).await;
     BuildReport { manifest: Some(manifest), outcome: outcome.map(|artifact| Built { artifact, front_matter }) }
@@ -109,13 +110,11 @@ async fn wait_for_worker<'a>(
     steps: &Steps,
 ) -> Option<tokio::sync::SemaphorePermit<'a>> {
     let ahead = shared.builder.queue(order.build, lane);
-    shared.builder.enter(shared, order.build, BuildPhase::Queued);
+    shared.tell(order.space, |_| ());
     if ahead > 0 {
         steps.say(format!("Waiting for {ahead} other {}", if ahead == 1 { "build" } else { "builds" }));
     }
-    let worker = shared.builder.workers(lane).acquire().await.ok();
-    shared.builder.begin_work(order.build);
-    worker
+    shared.builder.workers(lane).acquire().await.ok()
 }
 
 async fn artifact(
@@ -146,7 +145,6 @@ pub(super) async fn check_out(
     order: &BuildOrder,
     steps: &Steps,
 ) -> Result<(Mount, Arc<FileList>), BuildFailure> {
-    shared.builder.enter(shared, order.build, BuildPhase::CheckingOut);
     let checkouts = &shared.checkouts;
     let failed = |error: CheckoutError| match error {
         CheckoutError::Git(error) => git_failure(order, &error),

@@ -17,7 +17,7 @@ use super::token::TokenText;
 use crate::ports::Clock;
 
 /// Names that addresses of the hub need for themselves.
-pub(super) const RESERVED_NAMES: [&str; 24] = [
+const RESERVED_NAMES: [&str; 24] = [
     "admin",
     "api",
     "assets",

@@ -15,7 +15,7 @@ use spaceport_core::permission::TokenRole;
 use spaceport_db::{Account, AccountEmail, AccountKind, AuditActor, Batch, PasswordHash};
 
 use super::Control;
-use super::accounts::{RESERVED_NAMES, blocking, name_taken};
+use super::accounts::{blocking, name_taken};
 use super::audit::{Act, record};
 use super::error::{ServiceError, ServiceResult};
 use super::password::hash_password;
@@ -73,16 +73,24 @@ impl Joined {
 }
 
 impl Control {
-    /// Names that nobody can have.
-    pub fn reserved_names(&self) -> &'static [&'static str] {
-        &RESERVED_NAMES
+    /// Whether a name can be somebody's who comes now: the name, or why not.
+    pub fn check_new_user(&self, name: &str) -> ServiceResult<OwnerName> {
+        Ok(self.new_user(name)?.name)
+    }
+
+    /// An account of a name that can be had. Who is faster is settled when it is stored.
+    fn new_user(&self, name: &str) -> ServiceResult<Account> {
+        let name: OwnerName = name.parse().map_err(|error: InvalidName| ServiceError::Invalid(error.to_string()))?;
+        let account = self.accounts().new_account(name, AccountKind::User)?;
+        if self.accounts().account(&account.name).is_ok() {
+            return Err(name_taken(&account.name));
+        }
+        Ok(account)
     }
 
     /// Makes an account for whoever asks at an address (of IPv6, the network that one customer has), and signs them in.
     /// Whether people may is for the caller to know.
     pub async fn join(&self, newcomer: &Newcomer<'_>, from: IpAddr) -> ServiceResult<NewSession> {
-        let name: OwnerName =
-            newcomer.name.parse().map_err(|error: InvalidName| ServiceError::Invalid(error.to_string()))?;
         let address: EmailAddress =
             newcomer.email.parse().map_err(|error: InvalidEmail| ServiceError::Invalid(error.to_string()))?;
         if !self.has_users()? {
@@ -95,7 +103,7 @@ impl Control {
             let message = "Too many accounts were made in the last hour: try again later".to_owned();
             ServiceError::TooSoon { message, seconds: wait.div_ceil(1000) }
         })?;
-        let made = self.make_account(name, address, newcomer.password).await;
+        let made = self.make_account(newcomer.name, address, newcomer.password).await;
         if made.is_err() {
             self.inner.joined.give_back(from, now);
         }
@@ -106,13 +114,10 @@ impl Control {
     }
 
     /// The account, its address and their entry in the audit log, in one step.
-    async fn make_account(&self, name: OwnerName, address: EmailAddress, password: &str) -> ServiceResult<Account> {
-        let (db, accounts, now) = (&self.inner.db, self.accounts(), self.inner.clock.now());
-        let account = accounts.new_account(name, AccountKind::User)?;
-        // A name that is taken costs no hash; who is faster is settled when it is stored.
-        if accounts.account(&account.name).is_ok() {
-            return Err(name_taken(&account.name));
-        }
+    async fn make_account(&self, name: &str, address: EmailAddress, password: &str) -> ServiceResult<Account> {
+        let (db, now) = (&self.inner.db, self.inner.clock.now());
+        // A name that cannot be had costs no hash.
+        let account = self.new_user(name)?;
         let hash = {
             let _turn = self.password_turn().await?;
             let password = password.to_owned();
@@ -125,7 +130,7 @@ impl Control {
         let by = AuditActor::User(account.id, account.name.to_string());
         let act = Act::new("user.create").to(&account.name).with("admin", false).with("by", "sign-up");
         record(db, now, by, act, &mut batch);
-        accounts.insert_account(batch, account).await
+        self.accounts().insert_account(batch, account).await
     }
 }
 

@@ -159,9 +159,9 @@ impl Supervisor<'_> {
                 self.take_in(running);
                 Event::Started { instance }
             }
-            Err(LaunchError { message, blame, .. }) => {
-                self.say(&format!("===== Start failed: {message} =====")).await;
-                Event::StartFailed { instance, message, blame }
+            Err(error) => {
+                self.say(&format!("===== Start failed: {error} =====")).await;
+                Event::StartFailed { instance, blame: error.blame(), message: error.message }
             }
         };
         let could_fall_back = falls_back(&self.own.state);

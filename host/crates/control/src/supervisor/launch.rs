@@ -24,7 +24,7 @@ use super::probe::probe;
 use crate::builder::commit_of;
 use crate::fleet::{Shared, no_failure_if_ending};
 use crate::logs::LogKind;
-use crate::ports::{Artifact, Backend, FileList, LaunchError, LaunchRequest, Mount, Upstream};
+use crate::ports::{Artifact, Backend, Cause, FileList, LaunchError, LaunchRequest, Mount, Upstream};
 use crate::secrets::{SecretsError, secrets};
 use crate::service::oauth_settings;
 
@@ -137,7 +137,7 @@ async fn start(
 ) -> Result<Result<Arc<dyn Upstream>, LaunchError>, Elapsed> {
     loop {
         match timeout(startup, backend.launch(request.clone())).await? {
-            Err(LaunchError { is_taken: true, message, .. }) => {
+            Err(LaunchError { cause: Cause::Taken, message }) => {
                 member.post(shared, Input::Waits { instance, message });
                 tokio::time::sleep(LOOK).await;
             }

@@ -29,6 +29,7 @@ files! {
     JS "live.js",
     JS "logs.js",
     JS "metrics.js",
+    JS "name.js",
     JS "new_space.js",
     JS "page.js",
     JS "settings.js",

@@ -1,11 +1,32 @@
 //! Pages with a form, and going on from one.
 
+use std::fmt::Display;
+
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::chrome::show;
 use crate::router::AppState;
+
+/// What is said of a name while somebody thinks of it.
+pub(super) struct NameNote {
+    pub(super) words: String,
+    /// Whether it cannot be had.
+    pub(super) is_taken: bool,
+}
+
+impl NameNote {
+    /// It can be had.
+    pub(super) fn free(name: &impl Display) -> Self {
+        Self { words: format!("{name} is free."), is_taken: false }
+    }
+
+    /// It cannot, as these words say.
+    pub(super) fn taken(words: String) -> Self {
+        Self { words, is_taken: true }
+    }
+}
 
 /// A page with a question of this hub. Nothing of it is kept.
 pub(super) fn show_form(app: &AppState, status: StatusCode, page: &impl Template) -> Response {

@@ -3,17 +3,18 @@
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use spaceport_control::service::{Newcomer, ServiceError};
 
 use super::chrome::Chrome;
-use super::form::{see_other, show_form};
+use super::form::NameNote;
+use super::visitor::{PASSWORDS_DIFFER, VisitorForm, show_visitor_form, signed_in, too_many};
 use crate::edge::RequestContext;
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{Form, QueryPairs};
+use crate::extract::QueryPairs;
 use crate::rate::{network_of, wait_to_sign_up};
 use crate::router::AppState;
-use crate::session::{self, VisitorSeed, own_path};
+use crate::session::{VisitorSeed, own_path};
 
 #[derive(Template)]
 #[template(path = "join.html")]
@@ -21,59 +22,55 @@ struct JoinPage<'a> {
     chrome: Chrome,
     /// What makes the form one of this page's.
     form: String,
-    /// Names that nobody can have, for the script that looks at what is typed.
-    reserved: String,
+    note: Option<NameNote>,
     next: &'a str,
     name: &'a str,
     email: &'a str,
     error: Option<String>,
 }
 
-/// What was typed, and what was wrong with it.
+/// What was typed, and what is to be said of it.
+#[derive(Default)]
 struct Asked<'a> {
     next: &'a str,
     name: &'a str,
     email: &'a str,
+    note: Option<NameNote>,
     error: Option<String>,
 }
 
 /// The form.
 pub(super) async fn form(State(app): State<AppState>, seed: VisitorSeed, query: QueryPairs) -> ApiResult<Response> {
     check_allowed(&app)?;
-    let asked = Asked { next: &own_path(query.get("next")), name: "", email: "", error: None };
-    Ok(ask(&app, seed, StatusCode::OK, asked))
+    let note = query.get("name").map(|name| match app.control.check_new_user(name.trim()) {
+        Ok(name) => NameNote::free(&name),
+        Err(error) => NameNote::taken(error.to_string()),
+    });
+    Ok(ask(&app, seed, StatusCode::OK, Asked { next: &own_path(query.get("next")), note, ..Asked::default() }))
 }
 
 /// Makes the account, signs in with it, and goes on to where the visitor wanted to.
 pub(super) async fn submit(
     State(app): State<AppState>,
     context: Option<Extension<RequestContext>>,
-    VisitorSeed(seed): VisitorSeed,
-    headers: HeaderMap,
-    Form(form): Form,
+    form: ApiResult<VisitorForm>,
 ) -> ApiResult<Response> {
     check_allowed(&app)?;
-    let get = |name: &str| form.get(name).unwrap_or_default();
-    session::check_visitor_form(&headers, &app, seed.as_deref().unwrap_or_default(), get("form"))?;
-    let (name, email, next) = (get("name").trim(), get("email").trim(), own_path(form.get("next")));
+    let form = form?;
+    let (name, email, next) = (form.get("name").trim(), form.get("email").trim(), own_path(Some(form.get("next"))));
     let again = |status, error: String| {
-        ask(&app, VisitorSeed(seed.clone()), status, Asked { next: &next, name, email, error: Some(error) })
+        ask(&app, form.seed(), status, Asked { next: &next, name, email, note: None, error: Some(error) })
     };
     let context = context.as_ref().map(|Extension(context)| context);
     if let Some(seconds) = wait_to_sign_up(&app, context) {
-        let message = format!("Too many attempts: try again in {seconds} seconds.");
-        return Ok(again(StatusCode::TOO_MANY_REQUESTS, message));
+        return Ok(again(StatusCode::TOO_MANY_REQUESTS, too_many(seconds)));
     }
-    if get("password") != get("again") {
-        return Ok(again(StatusCode::BAD_REQUEST, "The two passwords differ".to_owned()));
+    if form.get("password") != form.get("again") {
+        return Ok(again(StatusCode::BAD_REQUEST, PASSWORDS_DIFFER.to_owned()));
     }
-    let newcomer = Newcomer { name, email, password: get("password") };
+    let newcomer = Newcomer { name, email, password: form.get("password") };
     match app.control.join(&newcomer, network_of(context)).await {
-        Ok(new) => {
-            let mut response = see_other(&next);
-            response.headers_mut().append(header::SET_COOKIE, session::session_cookie(&app, &new));
-            Ok(response)
-        }
+        Ok(new) => Ok(signed_in(&app, &new, &next)),
         Err(error @ (ServiceError::Invalid(_) | ServiceError::Conflict(_))) => {
             Ok(again(StatusCode::BAD_REQUEST, error.to_string()))
         }
@@ -87,15 +84,8 @@ fn check_allowed(app: &AppState) -> ApiResult<()> {
     if app.has_sign_up { Ok(()) } else { Err(ApiError::not_found()) }
 }
 
-fn ask(app: &AppState, VisitorSeed(seed): VisitorSeed, status: StatusCode, asked: Asked<'_>) -> Response {
-    let (seed, cookie) = session::known_visitor(app, seed);
-    let form = app.control.visitor_form_token(&seed);
-    let Asked { next, name, email, error } = asked;
-    let reserved = app.control.reserved_names().join(" ");
-    let mut response =
-        show_form(app, status, &JoinPage { chrome: Chrome::bare(), form, reserved, next, name, email, error });
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+fn ask(app: &AppState, seed: VisitorSeed, status: StatusCode, asked: Asked<'_>) -> Response {
+    let Asked { next, name, email, note, error } = asked;
+    let chrome = Chrome::bare();
+    show_visitor_form(app, seed, status, |form| JoinPage { chrome, form, note, next, name, email, error })
 }

@@ -10,7 +10,7 @@ use spaceport_core::permission::Actor;
 
 use super::card::VISIBILITIES;
 use super::chrome::{Chrome, Reader, show};
-use super::form::see_other;
+use super::form::{NameNote, see_other};
 use super::hardware::{Flavor, flavors};
 use crate::api::catalogue::TEMPLATE_TAG;
 use crate::error::ApiResult;
@@ -42,15 +42,7 @@ struct NewSpacePage {
     hardware: Vec<Flavor>,
     /// The template that was asked for.
     template: String,
-    /// What is to be said of the name that was asked about.
-    name: Option<Name>,
-}
-
-/// A name that somebody thinks of.
-struct Name {
-    path: SpacePath,
-    /// A Space that the visitor may see has it, or had it and is found by it.
-    is_taken: bool,
+    note: Option<NameNote>,
 }
 
 /// The form.
@@ -65,13 +57,17 @@ pub(crate) async fn form(
     let tagged = SpaceFilter { tags: vec![TEMPLATE_TAG.to_owned()], ..SpaceFilter::default() };
     let templates = app.control.spaces(&visitor.actor, &tagged)?;
     let about = |kind: &str| KINDS.iter().find(|(name, _)| *name == kind).map_or("By a plugin of this host", |it| it.1);
-    let name = match wanted(&query) {
-        Some(path) => Some(Name { is_taken: app.control.view(&visitor.actor, &path, None).await.is_ok(), path }),
+    let note = match wanted(&query) {
+        // A Space that the visitor may see has it, or had it and is found by it.
+        Some(path) => Some(match app.control.view(&visitor.actor, &path, None).await {
+            Ok(_) => NameNote::taken(format!("{path} is there already.")),
+            Err(_) => NameNote::free(&path),
+        }),
         None => None,
     };
     let page = NewSpacePage {
         chrome,
-        name,
+        note,
         owners,
         kinds: app.control.kinds().into_iter().map(|kind| (kind.clone(), about(&kind))).collect(),
         licences: LICENCES,

@@ -3,17 +3,17 @@
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use spaceport_control::service::{FirstAdministrator, ServiceError};
 
 use super::chrome::Chrome;
-use super::form::{see_other, show_form};
+use super::visitor::{PASSWORDS_DIFFER, VisitorForm, show_visitor_form, signed_in};
 use crate::edge::RequestContext;
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{Form, QueryPairs};
+use crate::extract::QueryPairs;
 use crate::rate::wait_to_sign_in;
 use crate::router::AppState;
-use crate::session::{self, VisitorSeed};
+use crate::session::VisitorSeed;
 
 /// Where one goes from here: programs sign in with a token.
 const NEXT: &str = "/settings/tokens";
@@ -46,25 +46,16 @@ pub(super) async fn page(
 pub(super) async fn submit(
     State(app): State<AppState>,
     context: Option<Extension<RequestContext>>,
-    VisitorSeed(seed): VisitorSeed,
-    headers: HeaderMap,
-    Form(form): Form,
+    form: VisitorForm,
 ) -> ApiResult<Response> {
-    let get = |name: &str| form.get(name).unwrap_or_default();
-    session::check_visitor_form(&headers, &app, seed.as_deref().unwrap_or_default(), get("form"))?;
-    check_link(&app, context, get("token"))?;
-    let (name, password) = (get("name").trim(), get("password"));
-    let again = |status, error: String| ask(&app, VisitorSeed(seed.clone()), status, (get("token"), name), Some(error));
-    if password != get("again") {
-        return Ok(again(StatusCode::BAD_REQUEST, "The two passwords differ".to_owned()));
+    check_link(&app, context, form.get("token"))?;
+    let (token, name, password) = (form.get("token"), form.get("name").trim(), form.get("password"));
+    let again = |status, error: String| ask(&app, form.seed(), status, (token, name), Some(error));
+    if password != form.get("again") {
+        return Ok(again(StatusCode::BAD_REQUEST, PASSWORDS_DIFFER.to_owned()));
     }
-    let wanted = FirstAdministrator { shown: get("token"), name, password };
-    match app.control.create_first_administrator(&wanted).await {
-        Ok(Some(new)) => {
-            let mut response = see_other(NEXT);
-            response.headers_mut().append(header::SET_COOKIE, session::session_cookie(&app, &new));
-            Ok(response)
-        }
+    match app.control.create_first_administrator(&FirstAdministrator { shown: token, name, password }).await {
+        Ok(Some(new)) => Ok(signed_in(&app, &new, NEXT)),
         Ok(None) => Err(no_link()),
         Err(error @ (ServiceError::Invalid(_) | ServiceError::Conflict(_))) => {
             Ok(again(StatusCode::BAD_REQUEST, error.to_string()))
@@ -92,16 +83,10 @@ fn no_link() -> ApiError {
 
 fn ask(
     app: &AppState,
-    VisitorSeed(seed): VisitorSeed,
+    seed: VisitorSeed,
     status: StatusCode,
     (token, name): (&str, &str),
     error: Option<String>,
 ) -> Response {
-    let (seed, cookie) = session::known_visitor(app, seed);
-    let form = app.control.visitor_form_token(&seed);
-    let mut response = show_form(app, status, &SetupPage { chrome: Chrome::bare(), token, form, name, error });
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+    show_visitor_form(app, seed, status, |form| SetupPage { chrome: Chrome::bare(), token, form, name, error })
 }

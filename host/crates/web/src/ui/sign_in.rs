@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::chrome::Chrome;
 use super::form::{see_other, show_form};
+use super::visitor::{VisitorForm, show_visitor_form, signed_in, too_many};
 use crate::edge::RequestContext;
 use crate::error::ApiResult;
 use crate::extract::{Form, QueryPairs};
@@ -23,30 +24,22 @@ pub(crate) async fn form(State(app): State<AppState>, seed: VisitorSeed, query: 
 pub(crate) async fn submit(
     State(app): State<AppState>,
     context: Option<Extension<RequestContext>>,
-    VisitorSeed(seed): VisitorSeed,
-    headers: HeaderMap,
-    Form(form): Form,
+    form: VisitorForm,
 ) -> ApiResult<Response> {
-    let seed = seed.unwrap_or_default();
-    session::check_visitor_form(&headers, &app, &seed, form.get("form").unwrap_or_default())?;
-    let (name, next) = (form.get("name").unwrap_or_default().trim(), own_path(form.get("next")));
+    let (name, next) = (form.get("name").trim(), own_path(Some(form.get("next"))));
     let again = |status, error: &str| {
         let asked = Asked { next: &next, name, error: Some(error) };
-        ask(&app, VisitorSeed(Some(seed.clone())), status, &asked)
+        ask(&app, form.seed(), status, &asked)
     };
     let context = context.as_ref().map(|Extension(context)| context);
     if let Some(seconds) = wait_to_sign_in(&app, context) {
-        let message = format!("Too many attempts: try again in {seconds} seconds.");
-        return Ok(again(StatusCode::TOO_MANY_REQUESTS, &message));
+        return Ok(again(StatusCode::TOO_MANY_REQUESTS, &too_many(seconds)));
     }
-    let Some(new) = app.control.sign_in(name, form.get("secret").unwrap_or_default(), network_of(context)).await?
-    else {
+    let Some(new) = app.control.sign_in(name, form.get("secret"), network_of(context)).await? else {
         let message = "This user name and password, or this token, are not right.";
         return Ok(again(StatusCode::UNAUTHORIZED, message));
     };
-    let mut response = see_other(&next);
-    response.headers_mut().append(header::SET_COOKIE, session::session_cookie(&app, &new));
-    Ok(response)
+    Ok(signed_in(&app, &new, &next))
 }
 
 /// Asks whether to sign out: following a link changes nothing.
@@ -99,14 +92,8 @@ struct Asked<'a> {
     error: Option<&'a str>,
 }
 
-fn ask(app: &AppState, VisitorSeed(seed): VisitorSeed, status: StatusCode, asked: &Asked<'_>) -> Response {
-    let (seed, cookie) = session::known_visitor(app, seed);
-    let form = app.control.visitor_form_token(&seed);
+fn ask(app: &AppState, seed: VisitorSeed, status: StatusCode, asked: &Asked<'_>) -> Response {
     let Asked { next, name, error } = *asked;
     let (chrome, has_sign_up) = (Chrome::bare(), app.has_sign_up);
-    let mut response = show_form(app, status, &SignInPage { chrome, form, next, name, error, has_sign_up });
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+    show_visitor_form(app, seed, status, |form| SignInPage { chrome, form, next, name, error, has_sign_up })
 }

@@ -1,7 +1,7 @@
 //! Spaces and how they run.
 
 use super::super::Kind::{A, Amount, Anything, Integer, Key, Many, Moment, Number, Object, OneOf, Switch, Text};
-use super::super::{Shape, has, has_null, may, may_null, needs, takes_null};
+use super::super::{Field, Shape, has, has_null, may, may_null, needs, takes_null};
 
 /// Who may see a Space.
 pub(crate) const VISIBILITY: super::super::Kind = OneOf(&["public", "protected", "private"]);
@@ -45,38 +45,27 @@ const SIBLING: Shape = Shape {
 const SIBLING_LFS: Shape =
     Shape { name: "SiblingLfs", fields: &[has("sha256", Text), has("size", Number), has("pointerSize", Number)] };
 
-pub(crate) const RUNTIME: Shape = Shape {
-    name: "Runtime",
-    fields: &[
-        has("stage", Text),
-        has("hardware", A(&RUNTIME_HARDWARE)),
-        has_null("storage", Text),
-        may_null("gcTimeout", Number),
-        has("replicas", A(&REPLICAS)),
-        may("devMode", Switch),
-        may("domains", Many(&A(&DOMAIN))),
-        may("sha", Text),
-        may("errorMessage", Text),
-        may("queuePosition", Number),
-    ],
-};
+pub(crate) const RUNTIME: Shape = Shape { name: "Runtime", fields: &RUNTIME_FIELDS };
+
+const RUNTIME_FIELDS: [Field; 10] = [
+    has("stage", Text),
+    has("hardware", A(&RUNTIME_HARDWARE)),
+    has_null("storage", Text),
+    may_null("gcTimeout", Number),
+    has("replicas", A(&REPLICAS)),
+    may("devMode", Switch),
+    may("domains", Many(&A(&DOMAIN))),
+    may("sha", Text),
+    may("errorMessage", Text),
+    may("queuePosition", Number),
+];
 
 /// How a Space runs, as it is told to who listens.
-pub(crate) const RUNTIME_EVENT: Shape = Shape {
-    name: "RuntimeEvent",
-    fields: &[
-        has("stage", Text),
-        has("hardware", A(&RUNTIME_HARDWARE)),
-        has_null("storage", Text),
-        may_null("gcTimeout", Number),
-        has("replicas", A(&REPLICAS)),
-        may("devMode", Switch),
-        may("domains", Many(&A(&DOMAIN))),
-        may("sha", Text),
-        may("errorMessage", Text),
-        may("queuePosition", Number),
-        may("shown", A(&SHOWN)),
-    ],
+pub(crate) const RUNTIME_EVENT: Shape = Shape { name: "RuntimeEvent", fields: &RUNTIME_EVENT_FIELDS };
+
+const RUNTIME_EVENT_FIELDS: [Field; 11] = {
+    let [a, b, c, d, e, f, g, h, i, j] = RUNTIME_FIELDS;
+    [a, b, c, d, e, f, g, h, i, j, may("shown", A(&SHOWN))]
 };
 
 const SHOWN: Shape = Shape {

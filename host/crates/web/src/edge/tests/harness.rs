@@ -378,3 +378,18 @@ pub(super) fn says(headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> 
 pub(super) fn full(body: impl Into<Bytes>) -> Body {
     Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
 }
+
+/// What comes on a connection, up to and with this text.
+pub(super) async fn read_until(stream: &mut tokio::net::TcpStream, what: &str) -> String {
+    let mut received = String::new();
+    let reading = async {
+        while !received.contains(what) {
+            let mut buffer = [0; 1024];
+            let length = stream.read(&mut buffer).await.unwrap();
+            assert!(length > 0, "closed after {received:?}");
+            received.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("no {what:?}"));
+    received
+}

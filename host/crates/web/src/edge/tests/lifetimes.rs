@@ -7,7 +7,7 @@ use http::Response;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use spaceport_control::ports::Body;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 
 use super::harness::*;
@@ -41,20 +41,6 @@ fn two_parts(front: &Front) -> TwoParts {
         async { Ok(response) }
     });
     TwoParts { space, told, alive }
-}
-
-async fn read_until(stream: &mut tokio::net::TcpStream, what: &str) -> String {
-    let mut received = String::new();
-    let reading = async {
-        while !received.contains(what) {
-            let mut buffer = [0; 1024];
-            let length = stream.read(&mut buffer).await.unwrap();
-            assert!(length > 0, "closed after {received:?}");
-            received.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
-        }
-    };
-    tokio::time::timeout(PATIENCE, reading).await.expect("the bytes arrive");
-    received
 }
 
 #[tokio::test]

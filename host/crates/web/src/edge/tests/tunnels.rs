@@ -109,20 +109,6 @@ fn handshake(host: &str, path: &str, protocol: &str) -> String {
     )
 }
 
-async fn read_until(stream: &mut TcpStream, what: &str) -> String {
-    let mut received = String::new();
-    let reading = async {
-        while !received.contains(what) {
-            let mut buffer = [0; 1024];
-            let length = stream.read(&mut buffer).await.unwrap();
-            assert!(length > 0, "closed after {received:?}");
-            received.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
-        }
-    };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("no {what:?}"));
-    received
-}
-
 /// A visitor who has a WebSocket.
 async fn connected(front: &Front, space: &Space) -> TcpStream {
     let mut stream = front.connect().await;

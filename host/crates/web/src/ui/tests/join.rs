@@ -28,7 +28,16 @@ async fn who_makes_an_account_is_signed_in_and_led_to_where_they_came_from() {
     assert!(sign_in.text().contains("href=\"/join?next=/spaces/ada/page%3Fx%3D1%26y\""), "{}", sign_in.text());
     let page = browser.get("/join?next=/spaces/ada/page?x%3D1%26y").await.expect(200);
     assert_eq!(page.header("cache-control"), Some("no-store"));
-    assert!(page.text().contains("data-reserved=\"admin api "), "{}", page.text());
+    for (name, is_taken, words) in [
+        ("ada", true, "There is already an account named &#34;ada&#34;"),
+        ("Admin", true, "is reserved"),
+        ("no name", true, "is no valid name"),
+        (" cyd", false, "cyd is free."),
+    ] {
+        let told = browser.get(&format!("/join?name={}", name.replace(' ', "%20"))).await.expect(200);
+        assert_eq!(told.text().contains("data-taken"), is_taken, "{name}: {}", told.text());
+        assert!(told.text().contains(words), "{name}: {}", told.text());
+    }
     let form = filled(&page, " cyd ", "cyd@example.org", PASSWORD, PASSWORD);
     let next = location(&browser.send("/join", &form).await);
     assert_eq!(next, "/spaces/ada/page?x=1&y");
