@@ -7,7 +7,8 @@
 //!
 //! Invariants: a request touches no database and waits for no lock that another request holds across an await; whatever a
 //! request holds (guards, permits, the guest's call) is dropped with its body; nothing a visitor sends is believed beyond
-//! its own request; a body that fails in the middle is never ended cleanly. Neighbours: `spaceport_control::routes` is all
+//! its own request; a body that fails in the middle is never ended cleanly; a request is read to its end (`upload`), so
+//! that its answer arrives and its connection goes on. Neighbours: `spaceport_control::routes` is all
 //! that is shared with the control plane; [`Platform`] is the door to the rest of it.
 
 pub mod config;
@@ -41,6 +42,7 @@ mod stall;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod upload;
 
 use std::sync::Arc;
 

@@ -28,6 +28,7 @@ use super::config::Deadlines;
 use super::io::GuardedIo;
 use super::proxy;
 use super::server::Shared;
+use super::upload::Upload;
 
 /// Read and write buffer of an HTTP/1.1 connection: holds the largest request line we take (64 KiB) with its headers.
 const H1_BUFFER: usize = 128 << 10;
@@ -106,7 +107,14 @@ impl Peer {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A response has left or was given up.
+    /// What nobody wants of a request's body is still read.
+    pub(super) fn begin_rest(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        // What came of it since the answer was out is no head.
+        self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    /// A response has left or was given up, or the rest of a request has come.
     pub(super) fn end_request(&self) {
         self.idle_since.store(self.elapsed_ms(), Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -285,7 +293,7 @@ impl Service<Request<Incoming>> for Visitor {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        proxy::dispatch(&self.shared, &self.peer, request)
+        proxy::dispatch(&self.shared, &self.peer, Upload::of(request, &self.peer))
     }
 }
 

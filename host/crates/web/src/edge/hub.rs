@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use http::Response;
 use http::header;
-use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::body::EdgeBody;
@@ -16,6 +15,7 @@ use super::headers;
 use super::proxy::Visit;
 use super::request_body::{BodyWatch, WatchedBody};
 use super::server::Shared;
+use super::upload::Upload;
 use crate::middleware::RequestId;
 
 /// Runs a request through the hub's router on the control runtime. A visitor who leaves ends the response, not the
@@ -23,9 +23,9 @@ use crate::middleware::RequestId;
 pub(super) async fn answer(
     shared: Arc<Shared>,
     mut visit: Visit,
-    request: http::Request<Incoming>,
+    request: http::Request<Upload>,
 ) -> Response<EdgeBody> {
-    let (mut parts, incoming) = request.into_parts();
+    let (mut parts, upload) = request.into_parts();
     headers::clean_request(&mut parts.headers);
     headers::set_forwarded(&mut parts.headers, &visit);
     // The hub writes its own line, which knows routes and actors.
@@ -38,7 +38,7 @@ pub(super) async fn answer(
     });
     // Sizes are the handlers' affair; silence is ours.
     let idle = shared.edge.config.deadlines.body_idle;
-    let body = Body::new(WatchedBody::new(incoming, u64::MAX, idle, Arc::new(BodyWatch::default())));
+    let body = Body::new(WatchedBody::new(upload, u64::MAX, idle, Arc::new(BodyWatch::default())));
     let answer = shared.hub.clone().oneshot(Request::from_parts(parts, body));
     let answer = shared.hub_runtime.spawn(shared.tasks.track_future(answer));
     match answer.await {

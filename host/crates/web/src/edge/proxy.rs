@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use spaceport_control::routes::{EntryHeaders, RouteEntry, RouteSlot};
 use spaceport_core::space::Visibility;
 
@@ -25,6 +24,7 @@ use super::refusal::Refusal;
 use super::route::{Authority, Destination, check_framing, check_target};
 use super::server::Shared;
 use super::tunnel::Tunnel;
+use super::upload::Upload;
 use kept::{Asked, Shelf};
 
 /// One request, from its head to the head of its answer.
@@ -84,7 +84,7 @@ impl Site {
 }
 
 /// Answers a request at once if it can, or says how to wait for the answer.
-pub(super) fn dispatch(shared: &Arc<Shared>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
+pub(super) fn dispatch(shared: &Arc<Shared>, peer: &Arc<Peer>, request: Request<Upload>) -> Answer {
     let edge = &shared.edge;
     let mut visit = Visit::open(edge, peer, &request);
     let (authority, slot) = match find(edge, &request) {
@@ -108,7 +108,7 @@ pub(super) fn dispatch(shared: &Arc<Shared>, peer: &Arc<Peer>, request: Request<
     Answer::Later(Box::pin(space::answer(edge.clone(), visit, slot, site, request, kept)))
 }
 
-fn asked(request: &Request<Incoming>) -> Asked<'_> {
+fn asked(request: &Request<Upload>) -> Asked<'_> {
     let has_body = !request.body().is_end_stream();
     Asked { method: request.method(), uri: request.uri(), headers: request.headers(), has_body }
 }

@@ -12,3 +12,4 @@ mod logging;
 mod routing;
 mod smuggling;
 mod tunnels;
+mod uploads;

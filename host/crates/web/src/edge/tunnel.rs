@@ -13,7 +13,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use spaceport_core::fault::Fault;
@@ -21,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::body::Ledger;
+use super::upload::Upload;
 
 /// Bytes that one direction holds at most: several frames of a chat, and little beside a connection's other buffers.
 const PIECE: usize = 8 << 10;
@@ -43,7 +43,7 @@ pub(super) struct Tunnel {
 
 impl Wish {
     /// The wish of a request, if it has one that can be passed on. Any other is an ordinary request.
-    pub(super) fn take(request: &mut Request<Incoming>) -> Option<Self> {
+    pub(super) fn take(request: &mut Request<Upload>) -> Option<Self> {
         let headers = request.headers();
         let mut protocols = headers.get_all(header::UPGRADE).iter();
         let (Some(protocol), None) = (protocols.next(), protocols.next()) else { return None };

@@ -11,7 +11,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
 use spaceport_control::ports::{Body, Mount, Upstream};
 use spaceport_control::routes::{RouteEntry, RouteSlot, RouteTarget};
 use spaceport_core::fault::Fault;
@@ -25,6 +24,7 @@ use crate::edge::pass::Pass;
 use crate::edge::refusal::Refusal;
 use crate::edge::request_body::{BodyCut, BodyWatch, WatchedBody};
 use crate::edge::tunnel::{Tunnel, Wish};
+use crate::edge::upload::Upload;
 use crate::edge::{Edge, Hops, WakeRefusal};
 
 use super::kept::{Lookup, Shelf};
@@ -44,7 +44,7 @@ pub(super) async fn answer(
     mut visit: Visit,
     slot: Arc<RouteSlot>,
     site: Site,
-    mut request: Request<Incoming>,
+    mut request: Request<Upload>,
     kept: Option<Lookup>,
 ) -> Response<EdgeBody> {
     let entry = slot.entry.load_full();
@@ -91,7 +91,7 @@ impl Route<'_> {
         &mut self,
         visit: &mut Visit,
         site: &Site,
-        request: Request<Incoming>,
+        request: Request<Upload>,
         kept: Option<Lookup>,
     ) -> Result<Answered, Refusal> {
         let edge = self.edge;
@@ -125,13 +125,13 @@ impl Route<'_> {
         &mut self,
         visit: &Visit,
         site: &Site,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
         hops: u8,
     ) -> Result<Answered, Refusal> {
         let wish = if self.entry.sdk.is_container() { Wish::take(&mut request) } else { None };
-        let (mut parts, incoming) = request.into_parts();
+        let (mut parts, upload) = request.into_parts();
         let wants = Wants::of(&parts.method, &parts.headers);
-        let may_store = wants.is_some() && incoming.is_end_stream() && !headers::has_own_authorization(&parts.headers);
+        let may_store = wants.is_some() && upload.is_end_stream() && !headers::has_own_authorization(&parts.headers);
         prepare(&mut parts, visit, site);
         if let Some(wish) = &wish {
             wish.put(&mut parts.headers);
@@ -144,7 +144,7 @@ impl Route<'_> {
             }
         }
         let mut parts = GuestRequest::new(parts, hops);
-        let (app, mut response) = self.call(&mut parts, incoming).await?;
+        let (app, mut response) = self.call(&mut parts, upload).await?;
         if let (Some(wish), StatusCode::SWITCHING_PROTOCOLS) = (wish, response.status()) {
             let tunnel = wish.granted(&mut response, |headers| headers::clean_response(headers, site.host()))?;
             let response = response.map(|_| EdgeBody::empty());
@@ -179,16 +179,12 @@ impl Route<'_> {
 
     /// Calls the Space, waking it if it sleeps. A request without a body whose instance was stopped under it is called
     /// again: a guest that was stopped before it answered has promised nothing.
-    async fn call(
-        &mut self,
-        request: &mut GuestRequest,
-        incoming: Incoming,
-    ) -> Result<(Mount, Response<Body>), Refusal> {
-        if !incoming.is_end_stream() {
+    async fn call(&mut self, request: &mut GuestRequest, upload: Upload) -> Result<(Mount, Response<Body>), Refusal> {
+        if !upload.is_end_stream() {
             let (upstream, app) = self.live().await?;
             let (limit, idle) = (self.edge.config.max_request_body, self.edge.config.deadlines.body_idle);
             let watch = Arc::new(BodyWatch::default());
-            let body = WatchedBody::new(incoming, limit, idle, watch.clone()).boxed_unsync();
+            let body = WatchedBody::new(upload, limit, idle, watch.clone()).boxed_unsync();
             return Ok((app, call_watched(&*upstream, request.only(body), &watch, limit).await?));
         }
         if !request.method.is_safe() {
