@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::available_parallelism;
 
 use crate::packages;
 use crate::progress::{say, step};
@@ -23,7 +24,7 @@ pub(crate) const SYSTEM: [&str; 6] = ["git", "git-lfs", "openssh-client", "gcc",
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     step("build the components", || crate::guests::build(&workspace, &SYSTEM).map(drop))?;
-    step("build the host", || workspace.build_host())?;
+    step("build the host and the tests", || workspace.build_tests())?;
     let python = step("install the clients", || Python::install(&workspace))?;
     let has_containers = step("get a container engine", || crate::containers::ensure(&workspace))?;
     if args.is_empty() {
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         step("lint the guest crates", || crate::guests::lint(&workspace))?;
         step("check the dependencies", || crate::deny::check(&workspace))?;
         step("check the documentation", || document(&workspace))?;
+        step("check the host as it is shipped", || check_shipped(&workspace))?;
         step("test the examples in the documentation", || test_examples(&workspace))?;
         step("test the guest crates", || crate::guests::test(&workspace))?;
     }
@@ -64,6 +66,13 @@ fn document(workspace: &Workspace) -> anyhow::Result<()> {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--release", "--quiet", "--no-deps", "--document-private-items", "--workspace"]);
     run_program(with_guests(doc.env("RUSTDOCFLAGS", DOCUMENT), workspace))
+}
+
+/// The tests' host has features of its dependencies that the tests alone ask for; it is to compile without them.
+fn check_shipped(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut check = workspace.cargo();
+    check.args(["check", "--release", "--quiet", "--package", "spaceport", "--package", "spaceport-container"]);
+    run_program(with_guests(&mut check, workspace))
 }
 
 /// Those that the runner of the tests leaves out.
@@ -99,7 +108,11 @@ fn test(workspace: &Workspace, python: &Python, has_containers: bool, args: &[St
         }
     }
     if has_nextest(workspace) {
-        cargo.args(["nextest", "run", "--cargo-profile", "release", "--workspace", "--no-fail-fast"]);
+        let threads = available_parallelism().map_or(1, usize::from);
+        let threads = threads + threads.div_ceil(2);
+        cargo.args(["nextest", "run", "--cargo-profile", "release", "--workspace", "--no-fail-fast", "--test-threads"]);
+        // Most tests wait, for a process, a timer or a page: half as many more than there are processors keep those busy.
+        cargo.arg(threads.to_string());
         let filters: Vec<String> = left_out.iter().map(|(filter, _)| format!("not ({filter})")).collect();
         if !filters.is_empty() {
             cargo.args(["--filterset", &filters.join(" & ")]);

@@ -54,9 +54,18 @@ impl Workspace {
 
     /// Builds the host with its container backend, and leaves them at `target/release/spaceport` and beside it.
     pub(crate) fn build_host(&self) -> anyhow::Result<()> {
+        self.build(&["--package", "spaceport", "--package", "spaceport-container"])
+    }
+
+    /// The same with every test. Dependencies are compiled once, with what the tests want of them as well (tokio's clock that
+    /// can be stopped); the host alone would need most of them a second time, without that.
+    pub(crate) fn build_tests(&self) -> anyhow::Result<()> {
+        self.build(&["--workspace", "--bins", "--tests"])
+    }
+
+    fn build(&self, what: &[&str]) -> anyhow::Result<()> {
         let mut cargo = self.cargo();
-        cargo.args(["build", "--release", "--package", "spaceport", "--package", "spaceport-container"]);
-        cargo.env("SPACEPORT_GUESTS", self.guests());
+        cargo.args(["build", "--release"]).args(what).env("SPACEPORT_GUESTS", self.guests());
         run_program(&mut cargo)?;
         put(&self.target.join("release/spaceport-container"), &self.container())?;
         put(&self.target.join("release/spaceport"), &self.spaceport())
