@@ -146,7 +146,7 @@ fn processes_of_a_build_are_counted_and_an_app_beside_it_answers() {
     let address = plugin.start_app(&start_request("innocent", &plugin.app()));
     let (end, log) = plugin.build(&plugin.docker_build(&format!("{APP}RUN [\"/app\", \"threads\"]\nCMD [\"/app\"]\n")));
     assert!(matches!(end, BuildEvent::Built { .. }), "{end:?}\n{log}");
-    let words = log.lines().find(|line| line.ends_with(" threads")).unwrap();
+    let Some(words) = log.lines().find(|line| line.ends_with(" threads")) else { panic!("{log}") };
     let threads: u64 = words.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
     assert!((1000..=8192).contains(&threads), "{words}");
     assert_eq!(get(address, "/").as_deref(), Some("hello"));

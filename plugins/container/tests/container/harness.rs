@@ -163,10 +163,13 @@ impl Plugin {
         artifact
     }
 
-    /// The request to build an image of this file, beside which lies the app.
+    /// The request to build an image of this file, beside which lies the app. What an earlier run built is not known to be the
+    /// same: a step that the engine remembers would not be tried.
     pub(crate) fn docker_build(&self, dockerfile: &str) -> BuildRequest {
         let files = tempfile::tempdir_in(self.dir.path()).unwrap().keep();
         fs::copy(app(), files.join("app")).unwrap();
+        let mut app = fs::OpenOptions::new().append(true).open(files.join("app")).unwrap();
+        write!(app, "{}", self.dir.path().display()).unwrap();
         fs::write(files.join("Dockerfile"), dockerfile).unwrap();
         build_request(Recipe::Docker, &files)
     }
