@@ -51,6 +51,17 @@ pub(super) struct Findings {
     known: BTreeSet<Word>,
 }
 
+/// Files by which every GPU of NVIDIA's is used: they tell none from another.
+const OF_ALL: [&str; 4] = ["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset"];
+
+/// A declared device as its files, all of which have to be there.
+fn by_nodes(declared: &Declared, exists: &impl Fn(&Path) -> bool) -> Result<Way, String> {
+    match declared.nodes.iter().find(|node| !exists(node)) {
+        None => Ok(Way::Nodes(declared.nodes.clone())),
+        Some(node) => Err(format!("the declared device {} is not there: {} is missing", declared.id, node.display())),
+    }
+}
+
 impl Device {
     pub(super) fn described(&self) -> protocol::Device {
         protocol::Device { id: self.id.clone(), kind: self.kind.clone(), memory_bytes: self.memory_bytes }
@@ -80,7 +91,7 @@ impl Findings {
             };
             let position = described.iter().position(of_gpu);
             let described = position.map(|position| described.remove(position));
-            found.add_gpu(&gpu, described.as_ref(), declared, engine);
+            found.add_gpu(&gpu, described.as_ref(), declared, engine, &exists);
         }
         for device in described {
             found.add_described(&device, declared, engine);
@@ -91,9 +102,18 @@ impl Findings {
         found
     }
 
-    fn add_gpu(&mut self, gpu: &Gpu, described: Option<&Described>, declared: &[Declared], engine: EngineCan) {
+    fn add_gpu(
+        &mut self,
+        gpu: &Gpu,
+        described: Option<&Described>,
+        declared: &[Declared],
+        engine: EngineCan,
+        exists: &impl Fn(&Path) -> bool,
+    ) {
         let is_it = |declared: &&Declared| {
-            declared.id.as_str() == gpu.uuid || described.is_some_and(|it| it.is_called(declared.id.as_str()))
+            declared.id.as_str() == gpu.uuid
+                || described.is_some_and(|it| it.is_called(declared.id.as_str()))
+                || gpu.node.iter().any(|node| declared.nodes.contains(node))
         };
         let declared = declared.iter().find(is_it);
         self.known.extend(declared.map(|declared| declared.id.clone()));
@@ -107,6 +127,9 @@ impl Findings {
             _ if gpu.is_divided => Err(unusable("it is divided into parts (MIG), which have to be declared")),
             _ if engine.nvidia_runtime => Ok(Way::Nvidia(gpu.uuid.clone())),
             Some(described) if engine.cdi => Ok(Way::Cdi(described.name().to_owned())),
+            _ if let Some(declared) = declared.filter(|declared| !declared.nodes.is_empty()) => {
+                by_nodes(declared, exists)
+            }
             _ => Err(unusable("the container engine has neither NVIDIA's runtime nor a description of it for CDI")),
         };
         let memory_bytes = declared.map_or(gpu.memory_bytes, |declared| declared.memory_bytes);
@@ -138,18 +161,15 @@ impl Findings {
         if declared.nodes.is_empty() {
             return self.refuse(kind, format!("the declared device {id} is not there"));
         }
-        let way = match declared.nodes.iter().find(|node| !exists(node)) {
-            None => Ok(Way::Nodes(declared.nodes.clone())),
-            Some(node) => Err(format!("the declared device {id} is not there: {} is missing", node.display())),
-        };
-        self.add(id, kind, declared.memory_bytes, way, declared.nodes.clone());
+        self.add(id, kind, declared.memory_bytes, by_nodes(declared, exists), declared.nodes.clone());
     }
 
-    fn add(&mut self, id: Word, kind: Word, memory_bytes: u64, way: Result<Way, String>, nodes: Vec<PathBuf>) {
+    fn add(&mut self, id: Word, kind: Word, memory_bytes: u64, way: Result<Way, String>, mut nodes: Vec<PathBuf>) {
         let way = match way {
             Ok(way) => way,
             Err(reason) => return self.refuse(kind, reason),
         };
+        nodes.retain(|node| !OF_ALL.iter().any(|of_all| node == Path::new(of_all)));
         if self.devices.iter().any(|device| device.id == id) || nodes.iter().any(|node| self.nodes.contains(node)) {
             self.notes.push(format!("the device {id} is there under another name already"));
             return;

@@ -1,9 +1,12 @@
-//! GPUs, as far as a machine without any can have them: devices that are declared, each a file of the kernel's.
+//! GPUs: as far as a machine without any can have them, devices that are declared, each a file of the kernel's; and the real
+//! one where there is one.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use spaceport_backend_protocol::{
-    Ask, Call, Description, ErrorCode, Gpu, Hardware, Instance, InstanceState, Refusal, StartRequest, encode,
+    Ask, BuildEvent, Call, Description, ErrorCode, Gpu, Hardware, Instance, InstanceState, Refusal, StartRequest,
+    encode,
 };
 
 use crate::harness::{Plugin, eventually, hardware, start_request};
@@ -130,4 +133,56 @@ fn a_device_that_is_not_there_is_no_reason_for_anybody_else_to_wait() {
     assert!(refused.message.as_str().contains("t4"), "{refused}");
     plugin.start_app(&plain);
     eventually("nothing is left of it", || (plugin.containers() == 1).then_some(()));
+}
+
+/// By which an NVIDIA GPU is used.
+const GPU_NODES: [&str; 3] = ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"];
+/// Its maker's program, with the library that it loads by itself.
+const GPU_PROGRAM: [&str; 2] = ["nvidia-smi", "libnvidia-ml.so.1"];
+
+/// What a command says, or nothing.
+fn output_of(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The program with all that it loads, at their places; `None` where there is no such GPU.
+fn gpu_files() -> Option<Vec<PathBuf>> {
+    let [program, library] = GPU_PROGRAM;
+    let found = output_of(&format!(
+        "file=$(command -v {program}) && echo $file && ldd $file | grep -o '/[^ ]*'; ldconfig -p | sed -n 's/.*{library}.* => //p'"
+    ));
+    let is_there = GPU_NODES.iter().all(|node| Path::new(node).exists()) && found.contains(library);
+    is_there.then(|| found.lines().map(PathBuf::from).collect())
+}
+
+#[test]
+fn a_real_gpu_is_in_the_container_that_has_it_and_in_no_other() {
+    let Some(files) = gpu_files() else { return eprintln!("skipped: this machine has no NVIDIA GPU") };
+    if crate::engine::Engine::of_machine().is_none() {
+        return;
+    }
+    let nodes = GPU_NODES.map(|node| format!(",node={node}")).concat();
+    let plugin = Plugin::with(&["--device", &format!("id=gpu0,kind=t4,memory=16000000000{nodes}")]).unwrap();
+    let request = plugin.docker_build("FROM scratch\nCOPY root /\nCMD [\"/bin/nvidia-smi\", \"-L\"]\n");
+    let root = Path::new(request.files.as_str()).join("root");
+    for file in &files {
+        let name =
+            if file.ends_with(GPU_PROGRAM[0]) { Path::new("bin/nvidia-smi") } else { file.strip_prefix("/").unwrap() };
+        std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        std::fs::copy(file, root.join(name)).unwrap();
+    }
+    let (end, log) = plugin.build(&request);
+    let BuildEvent::Built { artifact, .. } = end else { panic!("{end:?}\n{log}") };
+    let without = start_request("without", &artifact);
+    let with = with_gpu(&StartRequest { id: "with".parse().unwrap(), ..without.clone() }, "t4");
+    let said = [with, without].map(|request| {
+        start(&plugin, &request).unwrap();
+        plugin.end_of(&request.id);
+        plugin.log(&request.id)
+    });
+    let there = output_of("nvidia-smi -L");
+    println!("with: {}without: {}", said[0], said[1]);
+    assert!(said[0].contains(there.lines().next().unwrap()), "{}", said[0]);
+    assert!(!said[1].contains("GPU 0"), "{}", said[1]);
 }

@@ -67,9 +67,26 @@ fn one_gpu_is_one_device_whoever_tells_of_it() {
     assert!(by_runtime.notes[0].contains("nvidia.com/gpu=7"), "{:?}", by_runtime.notes);
     let by_cdi = found(&gpus, described(), &[], CDI);
     assert_eq!(ways(&by_cdi), [("GPU-a".into(), "t4".into(), Way::Cdi("nvidia.com/gpu=0".into()))]);
-    let again = found(&gpus, described(), &[declared("mine", "t4", &["/dev/nvidia0"])], RUNTIME);
-    assert_eq!(again.devices.len(), 1, "{:?}", again.notes);
-    assert!(again.notes.iter().any(|note| note.contains("mine")), "{:?}", again.notes);
+    let again = found(&gpus, described(), &[declared("mine", "t4x", &["/dev/nvidia0"])], RUNTIME);
+    assert_eq!(ways(&again), [("GPU-a".into(), "t4x".into(), Way::Nvidia("GPU-a".into()))]);
+}
+
+#[test]
+fn what_the_engine_cannot_hand_out_goes_as_the_files_that_are_declared() {
+    let gpus = [gpu("GPU-a", "Tesla T4", 0), gpu("GPU-b", "Tesla T4", 1)];
+    let files = [["/dev/nvidia0", "/dev/nvidiactl"], ["/dev/nvidia1", "/dev/nvidiactl"]];
+    let all = [declared("first", "t4", &files[0]), declared("GPU-b", "t4", &files[1])];
+    let findings = found(&gpus, Description::default(), &all, NEITHER);
+    let way = |files: &[&str]| Way::Nodes(files.iter().map(PathBuf::from).collect());
+    assert_eq!(
+        ways(&findings),
+        [("GPU-a".into(), "t4".into(), way(&files[0])), ("GPU-b".into(), "t4".into(), way(&files[1]))]
+    );
+    assert_eq!(findings.notes, [""; 0]);
+    let missing = [declared("first", "t4", &["/dev/nvidia0", "/dev/missing"])];
+    let findings = found(&gpus[..1], Description::default(), &missing, NEITHER);
+    assert_eq!(findings.devices, []);
+    assert!(findings.notes[0].contains("/dev/missing"), "{:?}", findings.notes);
 }
 
 #[test]
