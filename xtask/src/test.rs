@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use crate::packages;
 use crate::progress::{say, step};
-use crate::workspace::{Workspace, run_program};
+use crate::workspace::{HOST, Workspace, run_program};
 
 /// Clients of the Hub, exactly as their users install them: the newest, with a client of OpenID providers, and an older one
 /// with the client of Gradio apps, which does not go with the newest.
@@ -71,7 +71,7 @@ fn document(workspace: &Workspace) -> anyhow::Result<()> {
 /// The tests' host has features of its dependencies that the tests alone ask for; it is to compile without them.
 fn check_shipped(workspace: &Workspace) -> anyhow::Result<()> {
     let mut check = workspace.cargo();
-    check.args(["check", "--release", "--quiet", "--package", "spaceport", "--package", "spaceport-container"]);
+    check.args(["check", "--release", "--quiet"]).args(HOST);
     run_program(with_guests(&mut check, workspace))
 }
 

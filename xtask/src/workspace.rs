@@ -8,6 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+/// What the host is: its program, and that of its container backend.
+pub(crate) const HOST: [&str; 4] = ["--package", "spaceport", "--package", "spaceport-container"];
+
 /// The checkout and its target folder.
 pub(crate) struct Workspace {
     /// The checkout.
@@ -54,7 +57,7 @@ impl Workspace {
 
     /// Builds the host with its container backend, and leaves them at `target/release/spaceport` and beside it.
     pub(crate) fn build_host(&self) -> anyhow::Result<()> {
-        self.build(&["--package", "spaceport", "--package", "spaceport-container"])
+        self.build(&HOST)
     }
 
     /// The same with every test. Dependencies are compiled once, with what the tests want of them as well (tokio's clock that

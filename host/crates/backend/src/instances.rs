@@ -42,6 +42,7 @@ const STATS_EVERY: Duration = Duration::from_secs(10);
 const STRAY: Duration = Duration::from_secs(60);
 /// How long a build or a start waits for a backend that is starting or down: a restart of it takes less.
 const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {

@@ -172,17 +172,17 @@ impl LaunchError {
         Self { message: message.into(), cause: Cause::Host }
     }
 
+    /// What it needs is another Space's for now.
+    pub fn taken(message: impl Into<String>) -> Self {
+        Self { message: message.into(), cause: Cause::Taken }
+    }
+
     /// Whose fault it is.
     pub(crate) fn blame(&self) -> Blame {
         match self.cause {
             Cause::App => Blame::App,
             Cause::Host | Cause::Taken => Blame::Host,
         }
-    }
-
-    /// What it needs is another Space's for now.
-    pub fn taken(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: Cause::Taken }
     }
 }
 

@@ -5,10 +5,10 @@
 //! `headers` cleans both directions, `respond` turns what the Space said into what the visitor asked for (ranges,
 //! conditions, compression), and the ledger in `body` counts and logs when the last byte is out.
 //!
-//! Invariants: a request touches no database and waits for no lock that another request holds across an await; whatever a
-//! request holds (guards, permits, the guest's call) is dropped with its body; nothing a visitor sends is believed beyond
-//! its own request; a body that fails in the middle is never ended cleanly; a request is read to its end (`upload`), so
-//! that its answer arrives and its connection goes on. Neighbours: `spaceport_control::routes` is all
+//! Invariants: a request touches no database and waits for no lock that another request holds across an await; whatever
+//! a request holds (guards, permits, the guest's call) is dropped with its body; nothing a visitor sends is believed
+//! beyond its own request; a body that fails in the middle is never ended cleanly; a request is read to its end
+//! (`upload`), so that its answer arrives and its connection goes on. Neighbours: `spaceport_control::routes` is all
 //! that is shared with the control plane; [`Platform`] is the door to the rest of it.
 
 pub mod config;

@@ -113,7 +113,8 @@ impl Findings {
         let is_it = |declared: &&Declared| {
             declared.id.as_str() == gpu.uuid
                 || described.is_some_and(|it| it.is_called(declared.id.as_str()))
-                || gpu.node.iter().any(|node| declared.nodes.contains(node))
+                // The parts of a divided one have its file as well.
+                || !gpu.is_divided && gpu.node.iter().any(|node| declared.nodes.contains(node))
         };
         let declared = declared.iter().find(is_it);
         self.known.extend(declared.map(|declared| declared.id.clone()));
@@ -161,14 +162,18 @@ impl Findings {
         if declared.nodes.is_empty() {
             return self.refuse(kind, format!("the declared device {id} is not there"));
         }
-        self.add(id, kind, declared.memory_bytes, by_nodes(declared, exists), declared.nodes.clone());
+        self.add(id, kind, declared.memory_bytes, by_nodes(declared, exists), Vec::new());
     }
 
+    /// Adds a device that is had in such a way, and known by these files and those of its way.
     fn add(&mut self, id: Word, kind: Word, memory_bytes: u64, way: Result<Way, String>, mut nodes: Vec<PathBuf>) {
         let way = match way {
             Ok(way) => way,
             Err(reason) => return self.refuse(kind, reason),
         };
+        if let Way::Nodes(own) = &way {
+            nodes.extend(own.iter().cloned());
+        }
         nodes.retain(|node| !OF_ALL.iter().any(|of_all| node == Path::new(of_all)));
         if self.devices.iter().any(|device| device.id == id) || nodes.iter().any(|node| self.nodes.contains(node)) {
             self.notes.push(format!("the device {id} is there under another name already"));

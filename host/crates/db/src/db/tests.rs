@@ -284,8 +284,7 @@ async fn the_index_falls_back_to_memory_when_sled_fails() {
     assert_eq!(db.spaces().scan().unwrap().len(), 2);
     drop(db);
     // The failed index is closed by a thread that nobody waits for.
-    let path = home.path("store/sled/db");
-    let lock = std::fs::File::open(&path).unwrap();
+    let lock = std::fs::File::open(home.path("store/sled/db")).unwrap();
     lock.lock().unwrap();
     drop(lock);
     assert_eq!(home.open().1.index, IndexReport::CaughtUp(5));

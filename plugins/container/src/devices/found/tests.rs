@@ -83,6 +83,15 @@ fn what_the_engine_cannot_hand_out_goes_as_the_files_that_are_declared() {
         [("GPU-a".into(), "t4".into(), way(&files[0])), ("GPU-b".into(), "t4".into(), way(&files[1]))]
     );
     assert_eq!(findings.notes, [""; 0]);
+    // Files that are declared together are had together, once.
+    let both = [declared("both", "t4", &["/dev/nvidia0", "/dev/nvidia1"])];
+    let findings = found(&gpus, Description::default(), &both, NEITHER);
+    assert_eq!(ways(&findings), [("GPU-a".into(), "t4".into(), way(&["/dev/nvidia0", "/dev/nvidia1"]))]);
+    // A part of a divided one is declared with the file of the whole.
+    let divided = Gpu { is_divided: true, ..gpu("GPU-m", "NVIDIA A100-SXM4-40GB", 3) };
+    let part = ["/dev/nvidia3", "/dev/nvidia-caps/nvidia-cap21"];
+    let findings = found(&[divided], Description::default(), &[declared("part", "a100", &part)], NEITHER);
+    assert_eq!(ways(&findings), [("part".into(), "a100".into(), way(&part))]);
     let missing = [declared("first", "t4", &["/dev/nvidia0", "/dev/missing"])];
     let findings = found(&gpus[..1], Description::default(), &missing, NEITHER);
     assert_eq!(findings.devices, []);

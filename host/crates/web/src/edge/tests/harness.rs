@@ -380,7 +380,7 @@ pub(super) fn full(body: impl Into<Bytes>) -> Body {
 }
 
 /// What comes on a connection, up to and with this text.
-pub(super) async fn read_until(stream: &mut tokio::net::TcpStream, what: &str) -> String {
+pub(super) async fn read_until(stream: &mut TcpStream, what: &str) -> String {
     let mut received = String::new();
     let reading = async {
         while !received.contains(what) {
