@@ -51,9 +51,11 @@ struct Open {
     output: Option<Output>,
     input: Option<mpsc::Sender<Bytes>>,
     protocol: Option<String>,
-    /// Tells what runs on it that it is closed.
+    /// Tells what runs on it that the client has closed it.
     closed: CancellationToken,
     _closes: DropGuard,
+    /// Told by what ran on it: it is closed by this side, and the client's answer to that is not heard of.
+    ended: CancellationToken,
 }
 
 impl Client {
@@ -106,9 +108,12 @@ impl Client {
             running: self.progress.run(),
         };
         tokio::spawn(async move {
-            tokio::select! {
-                () = job.run() => {}
-                () = closed.cancelled() => {}
+            let ended = tokio::select! {
+                ended = job.run() => Some(ended),
+                () = closed.cancelled() => None,
+            };
+            if let Some((output, status)) = ended {
+                output.end(status).await;
             }
         });
         true
@@ -197,20 +202,22 @@ impl Handler for Client {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
+        self.channels.retain(|_, open| !open.ended.is_cancelled());
         if self.channels.len() >= CHANNELS {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
         let id = channel.id();
-        let closed = CancellationToken::new();
+        let (closed, ended) = (CancellationToken::new(), CancellationToken::new());
         // What the client sends comes by `data`, below: the other way in is left to nobody.
         let (_, output) = channel.split();
         let open = Open {
-            output: Some(Output::new(output)),
+            output: Some(Output::new(output, ended.clone().drop_guard())),
             input: None,
             protocol: None,
             _closes: closed.clone().drop_guard(),
             closed,
+            ended,
         };
         self.channels.insert(id, open);
         reply.accept().await;

@@ -61,8 +61,8 @@ impl From<ServiceError> for Ended {
 }
 
 impl Job {
-    /// Runs it to its end and tells the client how it went.
-    pub(crate) async fn run(self) {
+    /// Runs it to its end: the status that the client is to be told, and where.
+    pub(crate) async fn run(self) -> (Output, u32) {
         let Self { control, address, user, command, protocol, input, output, running } = self;
         let started = Instant::now();
         let name = user.as_ref().map(|user| user.name.to_string()).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Job {
         };
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(actor = name, space, program, client = %address, status, ms, "git over SSH");
-        output.end(status).await;
+        (output, status)
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use russh::ChannelWriteHalf;
 use russh::server::Msg;
 use tokio::time::timeout;
+use tokio_util::sync::DropGuard;
 
 use crate::limits::STALL;
 
@@ -15,16 +16,20 @@ const STDERR: u32 = 1;
 pub(crate) struct Gone;
 
 /// A channel, for whoever answers on it.
-pub(crate) struct Output(ChannelWriteHalf<Msg>);
+pub(crate) struct Output {
+    channel: ChannelWriteHalf<Msg>,
+    /// Its place among the channels of the connection, given back with this.
+    place: DropGuard,
+}
 
 impl Output {
-    pub(crate) fn new(channel: ChannelWriteHalf<Msg>) -> Self {
-        Self(channel)
+    pub(crate) fn new(channel: ChannelWriteHalf<Msg>, place: DropGuard) -> Self {
+        Self { channel, place }
     }
 
     /// Sends what the client's program reads.
     pub(crate) async fn data(&self, bytes: Bytes) -> Result<(), Gone> {
-        match timeout(STALL, self.0.data_bytes(bytes)).await {
+        match timeout(STALL, self.channel.data_bytes(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -33,7 +38,7 @@ impl Output {
     /// Sends what the client's user reads.
     pub(crate) async fn say(&self, text: &str) -> Result<(), Gone> {
         let text = Bytes::from(format!("{}\n", text.trim_end()));
-        match timeout(STALL, self.0.extended_data_bytes(STDERR, text)).await {
+        match timeout(STALL, self.channel.extended_data_bytes(STDERR, text)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -41,10 +46,13 @@ impl Output {
 
     /// Ends the channel as a program does that exits with this status.
     pub(crate) async fn end(self, status: u32) {
+        let Self { channel, place } = self;
         let end = async {
-            self.0.eof().await?;
-            self.0.exit_status(status).await?;
-            self.0.close().await
+            channel.eof().await?;
+            channel.exit_status(status).await?;
+            // A client that has heard of the end may open the next one.
+            drop(place);
+            channel.close().await
         };
         // A client that reads nothing is ended by others.
         let _ = timeout(STALL, end).await;

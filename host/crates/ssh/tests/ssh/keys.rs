@@ -80,7 +80,7 @@ async fn a_connection_carries_several_commands_and_no_more_than_it_may() {
     said(&mut host.ssh(&["absent"], &run)).await.refused(&["Permission denied"]);
     held.pop().unwrap().kill().await.unwrap();
     until("one has ended", || host.workers() == 9).await;
-    // The place is free once both sides have closed the channel, which is after the command has ended.
+    // A command has ended before its channel is closed.
     let mut next = crate::harness::piped(&mut host.ssh(&[], &run));
     let another_runs = || {
         if next.try_wait().unwrap().is_some() {
@@ -89,6 +89,24 @@ async fn a_connection_carries_several_commands_and_no_more_than_it_may() {
         host.workers() == 10
     };
     until("another runs in its place", another_runs).await;
+    master.kill().await.unwrap();
+    host.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_carries_one_command_after_another_for_as_long_as_it_lasts() {
+    let (host, clone) = Host::with_clone("site").await;
+    let socket = host.path("shared").display().to_string();
+    let mut master =
+        host.ssh(&["ada"], &["-M", "-S", &socket, "-N", "git@127.0.0.1"]).kill_on_drop(true).spawn().unwrap();
+    until("the connection is there", || host.path("shared").exists()).await;
+    // One that may not share has no key to sign in with.
+    let shared = format!("ssh -F none -o BatchMode=yes -S {socket}");
+    for _ in 0..12 {
+        said(&mut host.ssh(&[], &["-S", &socket, "git@127.0.0.1"])).await.refused(&["Hi ada!"]);
+        let mut git = host.git_command("absent", &clone, &["ls-remote", "--exit-code"]);
+        said(git.env("GIT_SSH_COMMAND", &shared)).await.ok();
+    }
     master.kill().await.unwrap();
     host.nothing_is_left().await;
 }
