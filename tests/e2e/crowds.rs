@@ -7,11 +7,14 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use spaceport_tests::neighbour::Neighbour;
 use spaceport_tests::{Answer, TestHost, TestSpace, raw, wait};
 
 /// Connections that send no whole head.
 const SLOW: usize = 1500;
+/// Connections that come while the host has no time to accept one.
+const AT_ONCE: usize = 500;
 /// Connections that wait for nothing.
 const IDLE: usize = 10_000;
 /// Memory of the host for each of these, in bytes: 28 KiB were measured, most of it hyper's buffers for both directions.
@@ -24,6 +27,19 @@ const WAITERS: usize = 256;
 const OVERLOAD: Duration = Duration::from_secs(3);
 /// Patience for what takes a moment.
 const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_crowd_that_comes_at_once_is_not_sent_away_to_try_again() {
+    let host = TestHost::start();
+    let address = host.address();
+    let process = Pid::from_raw(i32::try_from(host.pid()).unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    // Whom the system has no place for is heard of again after a second.
+    let came: Vec<_> = (0..AT_ONCE).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(900))).collect();
+    kill_process(process, Signal::CONT).unwrap();
+    let refused = came.iter().filter(|stream| stream.is_err()).count();
+    assert_eq!(refused, 0, "of {AT_ONCE}");
+}
 
 #[test]
 fn heads_that_do_not_come_are_not_waited_for() {

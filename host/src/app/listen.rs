@@ -16,6 +16,10 @@ use crate::config::Config;
 
 /// The port unless the operator says another.
 const PORT: u16 = 7860;
+/// Connections that the system holds until they are accepted; it makes that less if its administrator says so
+/// (`net.core.somaxconn`, which is this much since Linux 5.4). Whoever comes beyond is not refused but left to try again,
+/// a second later: with the 128 of the standard library, a crowd at one Space makes visitors of another wait for that.
+const BACKLOG: i32 = 4096;
 /// Only the owner of the data directory speaks to the host through the admin socket.
 const OWNER_ONLY: u32 = 0o600;
 
@@ -86,7 +90,7 @@ impl Listeners {
 /// Both addresses of localhost; a machine without IPv6 has one.
 fn bind_localhost() -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = vec![bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT))?];
-    match TcpListener::bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), PORT)) {
+    match listen(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), PORT)) {
         Ok(listener) => listeners.push(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             return Err(error).with_context(|| format!("listen on [::1]:{PORT}"));
@@ -97,12 +101,19 @@ fn bind_localhost() -> anyhow::Result<Vec<TcpListener>> {
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| format!("listen on {address}"))
+    listen(address).with_context(|| format!("listen on {address}"))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // It listens already, with a short queue: this makes it long.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 /// A port that is taken costs no more than SSH: git goes over HTTP as well, and a second host on the machine is no mistake.
 fn bind_ssh(address: SocketAddr) -> Option<TcpListener> {
-    match TcpListener::bind(address) {
+    match listen(address) {
         Ok(listener) => Some(listener),
         Err(error) => {
             tracing::warn!(%address, %error, "git is not served over SSH: set [ssh] listen to another address, or \"\" for none");
