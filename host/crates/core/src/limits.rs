@@ -156,17 +156,20 @@ pub struct InvalidBytes;
 
 impl std::fmt::Display for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (unit, size) in [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-            if self.0 >= size && self.0.is_multiple_of(size) {
-                return write!(f, "{}{unit}", self.0 / size);
-            }
-        }
-        for (unit, size) in [("TB", 1_000_000_000_000u64), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1000)] {
-            if self.0 >= size && self.0.is_multiple_of(size) {
-                return write!(f, "{}{unit}", self.0 / size);
-            }
-        }
-        write!(f, "{}B", self.0)
+        // From the largest on: the first that goes into it makes the shortest whole number.
+        const UNITS: [(&str, u64); 8] = [
+            ("TiB", 1 << 40),
+            ("TB", 1_000_000_000_000),
+            ("GiB", 1 << 30),
+            ("GB", 1_000_000_000),
+            ("MiB", 1 << 20),
+            ("MB", 1_000_000),
+            ("KiB", 1 << 10),
+            ("KB", 1000),
+        ];
+        let whole = UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        let (unit, size) = whole.unwrap_or(("B", 1));
+        write!(f, "{}{unit}", self.0 / size)
     }
 }
 
@@ -174,6 +177,13 @@ impl std::fmt::Display for Bytes {
 mod tests {
     use super::*;
     use crate::hardware::Catalogue;
+
+    #[test]
+    fn bytes_are_shown_as_they_are_written() {
+        for text in ["0B", "1023B", "512KiB", "1KB", "64MiB", "100MB", "16GB", "16GiB", "1TB", "2TiB", "1500MB"] {
+            assert_eq!(Bytes::parse(text).unwrap().to_string(), text);
+        }
+    }
 
     #[test]
     fn a_space_gets_the_smaller_of_two_limits() {
