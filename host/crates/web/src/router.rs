@@ -77,7 +77,7 @@ pub fn hub_router(state: AppState) -> Router {
         .merge(api(&state))
         .merge(ui::routes(&state))
         .merge(git())
-        .merge(oauth::routes())
+        .merge(oauth::pages())
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(from_fn_with_state(state.clone(), rate::limit))
@@ -91,7 +91,7 @@ fn api(state: &AppState) -> Router<AppState> {
     let routes = accounts::routes(routes, state);
     let routes = discussions::routes(spaces::routes(routes));
     let routes = files::routes(running::routes(routes));
-    administration::routes(routes).finish()
+    oauth::described(administration::routes(routes)).finish()
 }
 
 /// A Space's repository, for git itself.

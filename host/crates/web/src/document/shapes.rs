@@ -3,5 +3,6 @@
 
 pub(crate) mod accounts;
 pub(crate) mod host;
+pub(crate) mod oauth;
 pub(crate) mod repository;
 pub(crate) mod space;

@@ -8,7 +8,7 @@ use spaceport_control::service::{
 };
 use url::Url;
 
-use super::described;
+use super::words;
 use crate::error::ApiError;
 use crate::extract::{Form, QueryPairs};
 use crate::router::AppState;
@@ -130,7 +130,7 @@ fn refuse(app: &AppState, refusal: AuthorizeRefusal) -> Response {
             if let OauthError::Service(error) = &error {
                 tracing::error!(?error, "a sign-in at a Space failed");
             }
-            let pairs = [("error", error.code()), ("error_description", &described(&error))];
+            let pairs = [("error", error.code()), ("error_description", &words(&error))];
             send_back(app, &redirect_uri, state.as_deref(), &pairs)
         }
         AuthorizeRefusal::Failed(error) => ApiError::from(error).into_response(),

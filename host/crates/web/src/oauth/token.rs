@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use spaceport_control::service::{OauthError, TokenRequest};
 
-use super::described;
+use super::words;
 use crate::auth::token;
-use crate::error::header_text;
+use crate::error::{X_ERROR_CODE, X_ERROR_MESSAGE, header_text};
 use crate::extract::Form;
 use crate::router::AppState;
 
@@ -112,8 +112,11 @@ pub(super) fn refused(error: &OauthError, is_basic: bool) -> Response {
         }
         _ => StatusCode::BAD_REQUEST,
     };
-    let body = json!({ "error": error.code(), "error_description": described(error) });
+    let body = json!({ "error": error.code(), "error_description": words(error) });
     let mut response = (status, Json(body)).into_response();
+    // Where every other refusal has them, too.
+    response.headers_mut().insert(X_ERROR_CODE, header_text(error.code()));
+    response.headers_mut().insert(X_ERROR_MESSAGE, header_text(&words(error)));
     let challenge = match error {
         OauthError::InvalidToken => Some(header_text(&format!("Bearer error=\"{}\"", error.code()))),
         OauthError::InvalidClient(_) if is_basic => Some(HeaderValue::from_static("Basic realm=\"spaceport\"")),
