@@ -8,6 +8,6 @@ mod plugins;
 mod scanner;
 
 pub(crate) use backend::EngineBackend;
-pub(crate) use container::{ContainerBackend, told_hardware};
+pub(crate) use container::{ContainerBackend, hardware_to_ask};
 pub(crate) use platform::FleetPlatform;
 pub(crate) use scanner::EngineScanner;

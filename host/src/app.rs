@@ -221,7 +221,7 @@ impl Parts {
         let backend = backend(data, engine).await?;
         let backends = Arc::new(Backends::start(data, config)?);
         let mut running: Vec<Arc<dyn Backend>> = vec![Arc::new(backend)];
-        running.extend(backends.containers(config, &keys));
+        running.extend(backends.containers(&keys));
         let routes = Arc::new(RouteTable::default());
         let fleet = Fleet::start(
             fleet_config(data, config, addresses, keys.clone()),
@@ -295,9 +295,7 @@ pub(crate) fn compile_command() -> Vec<OsString> {
 }
 
 async fn backend(data: &Path, engine: Arc<Engine>) -> anyhow::Result<EngineBackend> {
-    let empty = data.join(EMPTY);
-    tokio::fs::create_dir_all(&empty).await.with_context(|| format!("create {}", empty.display()))?;
-    EngineBackend::new(engine, &data.join(PLUGINS), &empty).await.context("prepare the static-site plugin")
+    EngineBackend::new(engine, &data.join(PLUGINS), &data.join(EMPTY)).await.context("prepare the static-site plugin")
 }
 
 /// The machine's memory, less what the system and the host itself need.

@@ -143,10 +143,7 @@ fn a_changed_setting_replaces_the_container_and_a_deleted_space_has_none() {
     assert!(changed.is_some(), "{}", space.get("/").text());
     assert_ne!(process(&host), first);
     assert!(wait::until(PATIENCE, || (plugin.apps().len() == 1).then_some(())).is_some(), "{:?}", plugin.apps());
-    let body = json!({"type": "space", "name": "boxed"}).to_string();
-    let headers = [("content-type", "application/json")];
-    let gone = host.client().send("DELETE", &host.domain(), "/api/repos/delete", &headers, body.as_bytes());
-    assert_eq!(gone.status, 200, "{}", gone.text());
+    space.delete();
     assert!(wait::until(PATIENCE, || plugin.apps().is_empty().then_some(())).is_some(), "{:?}", plugin.apps());
 }
 
@@ -193,6 +190,12 @@ fn hardware_is_refused_in_the_backends_words() {
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("there is no GPU in this machine"), "{}", refused.text());
     assert_eq!(ask("cpu-upgrade").status, 200);
+    // The backend is asked for a row that is made meanwhile.
+    let row = json!({ "name": "cpu-new", "vcpu": 1, "memory": "1GB", "disk": "1GB" }).to_string();
+    let made = host.client().send("POST", &host.domain(), "/api/admin/hardware", &headers, row.as_bytes());
+    assert_eq!(made.status, 200, "{}", made.text());
+    let taken = wait::until(PATIENCE, || Some(ask("cpu-new")).filter(|answer| answer.status == 200));
+    assert!(taken.is_some(), "{}", ask("cpu-new").text());
 }
 
 #[test]

@@ -158,11 +158,7 @@ fn without_its_index_a_host_starts_and_knows_all() {
         app.post("/secrets", json!({"key": "SEALED", "value": "a secret"}));
         app.post("/sleeptime", json!({"seconds": 7200}));
         host.run_guest("paused", "hello", "").post("/pause", json!({}));
-        TestSpace::create(&host, "gone", "static");
-        let body = json!({"type": "space", "name": "gone"}).to_string();
-        let headers = [("content-type", "application/json")];
-        let gone = host.client().send("DELETE", &host.domain(), "/api/repos/delete", &headers, body.as_bytes());
-        assert_eq!(gone.status, 200, "{}", gone.text());
+        TestSpace::create(&host, "gone", "static").delete();
     }
     let before = known(&host);
     host.kill();

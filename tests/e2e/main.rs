@@ -13,6 +13,7 @@ mod egress;
 mod files;
 mod git;
 mod h2_abuse;
+mod hardware;
 mod hostile;
 mod hub_api;
 mod hub_rows;

@@ -124,3 +124,54 @@ fn a_space_whose_plugin_is_gone_says_so() {
     space.post("/restart", json!({}));
     serves_the_demo(&space);
 }
+
+/// Sends a component to be installed.
+fn send(host: &TestHost, component: &[u8]) -> Answer {
+    let headers = [("content-type", "application/wasm")];
+    host.client().send("POST", &host.domain(), "/api/admin/plugins", &headers, component)
+}
+
+fn remove(host: &TestHost) -> Answer {
+    host.client().send("DELETE", &host.domain(), "/api/admin/plugins/markdown-demo", &[], b"")
+}
+
+#[test]
+fn a_plugin_is_installed_while_the_host_runs_and_removed() {
+    let mut host = TestHost::start();
+    for (component, reason) in [
+        (&b"no component"[..], "not a component"),
+        (&guest("hello"), "it is an app"),
+        (&guest("plugin_nonsense"), "lower-case letters"),
+        (&guest("plugin_trap"), "unreachable"),
+        (b"", "not a component"),
+    ] {
+        let refused = send(&host, component);
+        assert!(refused.status == 400 && refused.text().contains(reason), "{}: {}", refused.status, refused.text());
+    }
+    let nobody = host.visitor().send("POST", &host.domain(), "/api/admin/plugins", &[], &guest("plugin_upper"));
+    assert_eq!(nobody.status, 401);
+    assert!(!host.data().join("plugins").exists(), "nothing of them is kept");
+
+    // The second takes the place of the first.
+    for _ in 0..2 {
+        let installed = send(&host, &guest("plugin_upper"));
+        assert_eq!(installed.status, 200, "{}", installed.text());
+        assert_eq!(installed.json()["name"], "markdown-demo");
+        let files: Vec<_> = std::fs::read_dir(host.data().join("plugins")).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+    }
+    serves_the_demo(&host.push("demo", demo()));
+    host.kill();
+    host.boot();
+    serves_the_demo(&TestSpace::named(&host, "demo", ""));
+
+    let kept = remove(&host);
+    assert!(kept.status == 409 && kept.text().contains("1 Spaces are of the kind"), "{}", kept.text());
+    TestSpace::named(&host, "demo", "").delete();
+    assert_eq!(remove(&host).status, 200);
+    assert_eq!(remove(&host).status, 404);
+    assert_eq!(create(&host, "late", "markdown-demo").status, 400);
+    assert_eq!(host.stop(), 0);
+    host.boot();
+    assert_eq!(create(&host, "later", "markdown-demo").status, 400);
+}

@@ -87,6 +87,17 @@ impl<'a> TestSpace<'a> {
         Self { host, id: format!("{USER}/{name}"), authority: format!("{subdomain}{label}.{}", host.domain()) }
     }
 
+    /// Deletes it.
+    #[track_caller]
+    pub fn delete(&self) {
+        let (owner, name) = self.id.split_once('/').unwrap();
+        let body = json!({"type": "space", "organization": owner, "name": name}).to_string();
+        let headers = [("content-type", "application/json")];
+        let client = self.host.client();
+        let answer = client.send("DELETE", &self.host.domain(), "/api/repos/delete", &headers, body.as_bytes());
+        assert_eq!(answer.status, 200, "delete {}: {}", self.id, answer.text());
+    }
+
     /// Commits these files; returns the answer whatever it is.
     #[track_caller]
     pub fn commit(&self, files: &Files) -> Answer {

@@ -5,6 +5,7 @@
 
 mod accessibility;
 mod account;
+mod administer;
 mod browser;
 mod community;
 mod driver;

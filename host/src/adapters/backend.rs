@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use spaceport_control::ports::{
-    Artifact, Backend, Body, BuildRequest, LaunchError, LaunchRequest, LogSink, Upstream, Usage,
+    Artifact, Backend, Body, BuildRequest, LaunchError, LaunchRequest, LogSink, PluginStore, Upstream, Usage,
 };
 use spaceport_core::fault::Fault;
 use spaceport_core::lifecycle::{BuildFailure, FailureKind};
@@ -25,24 +25,28 @@ const PLUGIN_ARTIFACT: &str = "plugin:";
 /// Builds and runs app Spaces, static Spaces and those of the operator's plugins.
 pub(crate) struct EngineBackend {
     engine: Arc<Engine>,
-    plugins: Arc<Plugins>,
+    plugins: Plugins,
 }
 
 impl EngineBackend {
-    /// Prepares the embedded plugin and those of a folder. `empty` is an empty directory.
+    /// Prepares the embedded plugin and those of a folder. `empty` is where an empty directory is made.
     pub(crate) async fn new(engine: Arc<Engine>, plugins: &Path, empty: &Path) -> Result<Self, CompileError> {
-        let plugins = Arc::new(Plugins::load(&engine, plugins, empty).await?);
+        let plugins = Plugins::load(engine.clone(), plugins, empty).await?;
         Ok(Self { engine, plugins })
     }
 }
 
 impl Backend for EngineBackend {
     fn sdks(&self) -> Vec<Sdk> {
-        self.plugins.iter().map(|plugin| plugin.sdk).chain([Sdk::Wasm]).collect()
+        self.plugins.all().iter().map(|plugin| plugin.sdk).chain([Sdk::Wasm]).collect()
     }
 
     fn plugins(&self) -> Vec<PluginKind> {
-        self.plugins.iter().filter_map(Plugin::kind).cloned().collect()
+        self.plugins.all().iter().filter_map(|plugin| plugin.kind()).cloned().collect()
+    }
+
+    fn plugin_store(&self) -> Option<Arc<dyn PluginStore>> {
+        Some(Arc::new(self.plugins.clone()))
     }
 
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>> {
@@ -59,7 +63,7 @@ impl Backend for EngineBackend {
     fn launch(&self, request: LaunchRequest) -> BoxFuture<'static, Result<Arc<dyn Upstream>, LaunchError>> {
         let (engine, plugins) = (self.engine.clone(), self.plugins.clone());
         async move {
-            let running = start(&engine, &request, plugins.of(request.manifest.sdk)).await?;
+            let running = start(&engine, &request, plugins.of(request.manifest.sdk).as_deref()).await?;
             Ok(Arc::new(EngineUpstream(running)) as Arc<dyn Upstream>)
         }
         .boxed()

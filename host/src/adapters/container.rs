@@ -17,13 +17,13 @@ use spaceport_backend::protocol::{
 };
 use spaceport_backend::{BuildError, Instances, Pace, Running, StartError, State, Supervisor, Witness};
 use spaceport_control::ports::{Artifact, Backend, BuildRequest, LaunchError, LaunchRequest, LogSink, Upstream};
-use spaceport_core::hardware::Catalogue;
+use spaceport_core::hardware::{Catalogue, Hardware};
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{BuildFailure, FailureKind};
 use spaceport_core::space::Sdk;
 use tokio::sync::watch;
 
-pub(crate) use messages::hardware as told_hardware;
+pub(crate) use messages::ask as hardware_to_ask;
 
 use messages::Given;
 use upstream::ContainerUpstream;
@@ -48,19 +48,19 @@ struct Shared {
     name: String,
     instances: Instances,
     state: watch::Receiver<State>,
-    catalogue: Catalogue,
+    supervisor: Arc<Supervisor>,
     /// What the backend said last of what it can do; it may be down since.
     known: Mutex<Option<Description>>,
 }
 
 impl ContainerBackend {
     /// Over a plugin that is kept running. `key` tells this host's instances from others'.
-    pub(crate) fn new(supervisor: &Supervisor, catalogue: Catalogue, key: [u8; 32]) -> Self {
+    pub(crate) fn new(supervisor: Arc<Supervisor>, key: [u8; 32]) -> Self {
         let shared = Shared {
             name: supervisor.name().to_string(),
-            instances: Instances::new(supervisor, key, Pace::default()),
+            instances: Instances::new(&supervisor, key, Pace::default()),
             state: supervisor.watch(),
-            catalogue,
+            supervisor,
             known: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -79,16 +79,20 @@ impl Backend for ContainerBackend {
         Some(self.shared.name.clone())
     }
 
-    fn refuses(&self, flavor: &str) -> Option<String> {
+    fn refuses(&self, row: &Hardware) -> Option<String> {
+        let flavor = row.name.as_str();
         let Some(known) = self.shared.known() else {
-            let needs_device = self.shared.catalogue.flavor(flavor).is_some_and(|row| row.gpu.is_some());
-            return needs_device.then(|| self.shared.not_answering("it has not said yet what it offers"));
+            return row.gpu.is_some().then(|| self.shared.not_answering("it has not said yet what it offers"));
         };
         let row = known.flavors.iter().find(|row| row.name.as_str() == flavor);
         match row {
             Some(row) => row.refusal.as_ref().map(|why| format!("{flavor} cannot be had: {why}")),
             None => Some(format!("{flavor} is not offered by the container backend {}", self.shared.name)),
         }
+    }
+
+    fn offer(&self, catalogue: &Catalogue) {
+        self.shared.supervisor.ask(messages::ask(catalogue));
     }
 
     fn builds_sites(&self) -> bool {
@@ -178,9 +182,10 @@ impl Shared {
 
     async fn start(&self, request: &LaunchRequest, image: Option<Image>) -> Result<Running, StartError> {
         let image = image.ok_or(StartError::NoArtifact)?;
-        let row = self.catalogue.flavor(&request.hardware).and_then(messages::hardware);
+        let row = &request.hardware;
+        let hardware = messages::hardware(row);
         let hardware =
-            row.ok_or_else(|| StartError::Refused(format!("{} is not offered any more", request.hardware)))?;
+            hardware.ok_or_else(|| StartError::Refused(format!("no backend can be told of {}", row.name)))?;
         let witness = Arc::new(LaunchWitness { log: request.log.clone(), on_crash: request.on_crash.clone() });
         let order = messages::order(request, image, hardware, witness).map_err(StartError::Refused)?;
         self.instances.start(order).await

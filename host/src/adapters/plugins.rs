@@ -1,21 +1,28 @@
 //! The plugins of this host, one for each `sdk:` kind that is served out of repositories: `static-site` out of this
 //! program, others out of the operator's folder.
 //!
-//! The folder is read once, at the start. A plugin in it is somebody else's code: whatever is wrong with one is a line in
-//! the log, never the end of the start.
+//! The folder is read at the start; administrators install and remove more while the host runs. A plugin in it is somebody
+//! else's code: whatever is wrong with one is a line in the log, or a refusal, never the end of the start.
+
+mod store;
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use spaceport_core::plugin::{InvalidKind, PluginKind};
 use spaceport_core::space::Sdk;
 use spaceport_engine::{ArtifactId, CompileError, DescribeError, Engine, Refusal};
+use tokio::sync::Mutex;
 
 /// The component that serves static Spaces, built from `plugins/static-site`.
 const STATIC_SITE: &[u8] = include_bytes!(env!("SPACEPORT_STATIC_SITE"));
 /// Files of the folder that are looked at. Each may hold up the start by its compilation.
 const MOST: usize = 32;
+/// How the files of components end.
+const WASM: &str = "wasm";
 
 /// A plugin that is ready to serve.
 pub(super) struct Plugin {
@@ -27,8 +34,19 @@ pub(super) struct Plugin {
     found: Option<(PluginKind, PathBuf)>,
 }
 
-/// Every plugin of this host.
-pub(super) struct Plugins(Vec<Plugin>);
+/// Every plugin of this host. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Plugins(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    folder: PathBuf,
+    /// An empty directory for plugins that are asked what they serve; made when one is asked.
+    empty: PathBuf,
+    ready: RwLock<Vec<Arc<Plugin>>>,
+    /// By which one after the other changes the folder.
+    turn: Mutex<()>,
+}
 
 /// Why a file of the folder is no plugin of this host.
 #[derive(Debug, thiserror::Error)]
@@ -55,43 +73,68 @@ enum Skipped {
 
 impl Plugins {
     /// Prepares the embedded plugin and those of the folder, which compiles what this host has not seen before. `empty`
-    /// is an empty directory for plugins that are asked what they serve.
-    pub(super) async fn load(engine: &Engine, folder: &Path, empty: &Path) -> Result<Self, CompileError> {
+    /// is where an empty directory is made for plugins that are asked what they serve.
+    pub(super) async fn load(engine: Arc<Engine>, folder: &Path, empty: &Path) -> Result<Self, CompileError> {
         let artifact = engine.compile_own(STATIC_SITE).await?;
-        let mut plugins = Self(vec![Plugin { sdk: Sdk::Static, artifact, found: None }]);
+        let own = Plugin { sdk: Sdk::Static, artifact, found: None };
+        let (folder, empty) = (folder.to_owned(), empty.to_owned());
+        let ready = RwLock::new(vec![Arc::new(own)]);
+        let plugins = Self(Arc::new(Inner { engine, folder, empty, ready, turn: Mutex::default() }));
+        plugins.load_folder().await;
+        Ok(plugins)
+    }
+
+    async fn load_folder(&self) {
+        let folder = &self.0.folder;
         let files = files(folder).await.unwrap_or_else(|error| {
             tracing::warn!(folder = %folder.display(), %error, "the plugins' folder cannot be read");
             Vec::new()
         });
         for (number, file) in files.into_iter().enumerate() {
-            let loaded = if number < MOST { load(engine, &file, empty).await } else { Err(Skipped::TooMany) };
+            let loaded = if number < MOST { self.load_file(&file).await } else { Err(Skipped::TooMany) };
             let name = name(&file);
-            match loaded.and_then(|plugin| plugins.add(plugin)) {
+            match loaded.and_then(|plugin| self.add(plugin)) {
                 Ok(sdk) => tracing::info!(file = name, sdk = sdk.as_str(), "a plugin is ready"),
                 Err(why) => tracing::warn!(file = name, "a plugin is skipped: {}", one_line(&why.to_string())),
             }
         }
-        Ok(plugins)
     }
 
     /// The plugin that serves a kind.
-    pub(super) fn of(&self, sdk: Sdk) -> Option<&Plugin> {
-        self.0.iter().find(|plugin| plugin.sdk == sdk)
+    pub(super) fn of(&self, sdk: Sdk) -> Option<Arc<Plugin>> {
+        self.0.ready.read().iter().find(|plugin| plugin.sdk == sdk).cloned()
     }
 
     /// Every plugin.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Plugin> {
-        self.0.iter()
+    pub(super) fn all(&self) -> Vec<Arc<Plugin>> {
+        self.0.ready.read().clone()
     }
 
-    fn add(&mut self, plugin: Plugin) -> Result<Sdk, Skipped> {
+    fn add(&self, plugin: Plugin) -> Result<Sdk, Skipped> {
         let sdk = plugin.sdk;
         if let Some(first) = self.of(sdk) {
-            let first = first.found.as_ref().map_or_else(|| "this host".to_owned(), |(_, file)| name(file));
-            return Err(Skipped::Taken { word: sdk.into(), first });
+            return Err(Skipped::Taken { word: sdk.into(), first: first.place() });
         }
-        self.0.push(plugin);
+        self.0.ready.write().push(Arc::new(plugin));
         Ok(sdk)
+    }
+
+    async fn load_file(&self, file: &Path) -> Result<Plugin, Skipped> {
+        let component = read(file, self.0.engine.component_bytes()).await?;
+        let (kind, artifact) = self.prepare(&component).await?;
+        Ok(Plugin { sdk: Sdk::Plugin(kind.word), artifact, found: Some((kind, file.to_owned())) })
+    }
+
+    /// Compiles a component and asks it what it serves.
+    async fn prepare(&self, component: &[u8]) -> Result<(PluginKind, ArtifactId), Skipped> {
+        let Inner { engine, empty, .. } = &*self.0;
+        if !engine.inspect(component)?.is_plugin() {
+            return Err(Skipped::App);
+        }
+        let artifact = engine.compile(component, &|line| tracing::debug!(line, "a plugin")).await?;
+        tokio::fs::create_dir_all(empty).await?;
+        let said = engine.describe(artifact, empty).await?;
+        Ok((PluginKind::new(&said.sdk, &said.app_file)?, artifact))
     }
 }
 
@@ -117,6 +160,11 @@ impl Plugin {
             false => Err(format!("the plugin for sdk: {} was exchanged while this host ran", self.sdk.as_str())),
         }
     }
+
+    /// Where it is, in words.
+    fn place(&self) -> String {
+        self.found.as_ref().map_or_else(|| "this host".to_owned(), |(_, file)| name(file))
+    }
 }
 
 /// The components of the folder, by name; none if there is no such folder.
@@ -127,21 +175,10 @@ async fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let mut files = Vec::new();
     while let Some(entry) = entries.next_entry().await? {
-        files.extend(Some(entry.path()).filter(|path| path.extension() == Some(OsStr::new("wasm"))));
+        files.extend(Some(entry.path()).filter(|path| path.extension() == Some(OsStr::new(WASM))));
     }
     files.sort();
     Ok(files)
-}
-
-async fn load(engine: &Engine, file: &Path, empty: &Path) -> Result<Plugin, Skipped> {
-    let component = read(file, engine.component_bytes()).await?;
-    if !engine.inspect(&component)?.is_plugin() {
-        return Err(Skipped::App);
-    }
-    let artifact = engine.compile(&component, &|line| tracing::debug!(line, "a plugin")).await?;
-    let said = engine.describe(artifact, empty).await?;
-    let kind = PluginKind::new(&said.sdk, &said.app_file)?;
-    Ok(Plugin { sdk: Sdk::Plugin(kind.word), artifact, found: Some((kind, file.to_owned())) })
 }
 
 async fn read(file: &Path, limit: u64) -> Result<Vec<u8>, Skipped> {

@@ -108,10 +108,7 @@ fn whoever_is_killed_there_is_one_container() {
     assert!(other.is_some(), "{}", space.runtime());
     assert_eq!(host.containers().len(), 1);
 
-    let body = json!({"type": "space", "name": "steady"}).to_string();
-    let headers = [("content-type", "application/json")];
-    let gone = host.client().send("DELETE", &host.domain(), "/api/repos/delete", &headers, body.as_bytes());
-    assert_eq!(gone.status, 200);
+    space.delete();
     assert!(wait::until(PATIENCE, || host.containers().is_empty().then_some(())).is_some(), "it goes with its Space");
 }
 

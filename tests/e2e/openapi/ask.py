@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.transport.serialization import serialize_binary
 
 ENDPOINT = os.environ["HF_ENDPOINT"]
 HEADERS = {"authorization": f"Bearer {os.environ['HF_TOKEN']}"} if sys.argv[1] else {}
@@ -53,6 +54,11 @@ CHECKS = [
 def lines(context, value):
     """A commit: its first line as it should be, and one more."""
     return {"data": "\n".join(json.dumps(line) for line in ({"key": "header", "value": {"summary": "x"}}, value))}
+
+
+@schemathesis.serializer("application/wasm")
+def component(context, value):
+    return {"data": serialize_binary(value)}
 
 
 session = requests.Session()

@@ -86,6 +86,7 @@ impl Default for Timings {
 /// A plugin that is kept running. Dropping it stops the plugin too, without waiting for it.
 pub struct Supervisor {
     name: BackendName,
+    ask: watch::Sender<Ask>,
     state: watch::Receiver<State>,
     restarts: Arc<AtomicU64>,
     stop: CancellationToken,
@@ -96,9 +97,10 @@ impl Supervisor {
     pub fn start(config: BackendConfig) -> Self {
         let (publisher, state) = watch::channel(State::Starting);
         let (name, restarts, stop) = (config.name.clone(), Arc::new(AtomicU64::new(0)), CancellationToken::new());
-        let keeper = Keeper { config, state: publisher, restarts: restarts.clone() };
+        let (ask, asked) = watch::channel(config.ask.clone());
+        let keeper = Keeper { config, ask: asked, state: publisher, restarts: restarts.clone() };
         tokio::spawn(keeper.run(stop.clone()));
-        Self { name, state, restarts, stop }
+        Self { name, ask, state, restarts, stop }
     }
 
     /// Its name.
@@ -115,6 +117,15 @@ impl Supervisor {
     pub fn status(&self) -> Status {
         let problem = self.state.borrow().problem();
         Status { name: self.name.clone(), problem, restarts: self.restarts.load(Ordering::Relaxed) }
+    }
+
+    /// Asks for these rows of hardware from now on.
+    pub fn ask(&self, rows: Ask) {
+        self.ask.send_if_modified(|asked| {
+            let is_other = *asked != rows;
+            *asked = rows;
+            is_other
+        });
     }
 
     /// Stops the plugin and waits until it has ended.
@@ -134,6 +145,8 @@ impl Drop for Supervisor {
 /// The task's own.
 struct Keeper {
     config: BackendConfig,
+    /// The rows of hardware that the plugin is asked for.
+    ask: watch::Receiver<Ask>,
     state: watch::Sender<State>,
     restarts: Arc<AtomicU64>,
 }
@@ -204,15 +217,19 @@ impl Keeper {
             Ok(client) => client,
             Err(reason) => return reason,
         };
+        let (mut ask, mut described) = (self.ask.clone(), None);
         loop {
-            match self.look(&client).await {
+            match self.look(&client, &mut described).await {
                 Ok(()) if matches!(*self.state.borrow(), State::Up(_)) => {
                     up_since.get_or_insert_with(Instant::now);
                 }
                 Ok(()) => {}
                 Err(error) => return error.to_string(),
             }
-            sleep(self.config.timings.health_every).await;
+            tokio::select! {
+                () = sleep(self.config.timings.health_every) => {}
+                Ok(()) = ask.changed() => {}
+            }
         }
     }
 
@@ -231,13 +248,22 @@ impl Keeper {
         timeout(start, attempts).await.unwrap_or_else(too_late)
     }
 
-    /// One question for its health, and for its description if it was not up.
-    async fn look(&self, client: &Client) -> Result<(), CallError> {
+    /// One question for its health, and for its description if it was not up or was `described` for other hardware.
+    async fn look(&self, client: &Client, described: &mut Option<Ask>) -> Result<(), CallError> {
         match client.health().await? {
-            Health::Ready if matches!(*self.state.borrow(), State::Up(_)) => {}
             Health::Ready => {
-                let description = client.describe(&self.config.ask).await?;
-                self.publish(State::Up(Arc::new(Up { description, client: client.clone() })));
+                let was_up = matches!(*self.state.borrow(), State::Up(_));
+                let rows = self.ask.borrow().clone();
+                if was_up && described.as_ref() == Some(&rows) {
+                    return Ok(());
+                }
+                let description = client.describe(&rows).await?;
+                let next = State::Up(Arc::new(Up { description, client: client.clone() }));
+                match was_up {
+                    true => drop(self.state.send_replace(next)),
+                    false => self.publish(next),
+                }
+                *described = Some(rows);
             }
             Health::Unready { reason } => self.unready(reason.as_str()),
         }

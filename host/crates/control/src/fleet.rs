@@ -53,7 +53,7 @@ pub struct FleetConfig {
     pub data: PathBuf,
     /// Opens secrets at a launch.
     pub keys: KeyStore,
-    /// Hardware and storage on offer.
+    /// Hardware and storage on offer, as far as administrators have not changed it since.
     pub catalogue: Catalogue,
     /// Where everything is reached.
     pub addresses: Addresses,
@@ -291,7 +291,7 @@ impl Fleet {
     /// accelerator is refused: the Space says itself what else is missing.
     pub(crate) fn refuses(&self, sdk: Sdk, row: &Hardware) -> Option<String> {
         match self.shared().backend(sdk) {
-            Some(backend) => backend.refuses(&row.name),
+            Some(backend) => backend.refuses(row),
             None => row
                 .gpu
                 .as_ref()
@@ -300,8 +300,8 @@ impl Fleet {
     }
 
     /// The kinds that plugins of this host bring.
-    pub(crate) fn plugins(&self) -> &[PluginKind] {
-        &self.shared().plugins
+    pub(crate) fn plugins(&self) -> Vec<PluginKind> {
+        self.shared().plugins()
     }
 
     /// A log, from the oldest line kept on: of the newest build, or of all runs.
@@ -365,7 +365,7 @@ impl Fleet {
     }
 
     fn profile(&self, space: &Space) -> Box<Profile> {
-        Box::new(Profile::of(space, &self.shared().config))
+        Box::new(Profile::of(space, &self.shared().catalogue(), &self.shared().config))
     }
 
     async fn ask(&self, space: SpaceId, input: Input) -> Result<(), FleetError> {

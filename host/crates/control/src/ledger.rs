@@ -171,7 +171,7 @@ fn grants(shared: &Shared, member: &Member) -> Result<Vec<Grant>, ReadError> {
 
 /// A part of a span with what it costs.
 fn stay(shared: &Shared, span: &Span, grants: &[Grant], (from, to): (Millis, Millis)) -> Stay {
-    let price = shared.config.catalogue.flavor(&span.flavor).map_or(0, |row| micro_dollars(row.price_per_hour));
+    let price = shared.catalogue().flavor(&span.flavor).map_or(0, |row| micro_dollars(row.price_per_hour));
     let grant = grants.iter().find(|grant| grant.covers(&span.flavor, from, to)).filter(|_| price > 0);
     Stay { flavor: span.flavor.clone(), price, grant: grant.map(|grant| grant.id), millis: to - from }
 }
@@ -197,7 +197,7 @@ fn storage_of_month(shared: &Shared, now: Millis) -> Result<(Batch, Vec<(UsageKe
         }
         let mut row = shared.db.storage_months().get(&note.0)?.unwrap_or_default();
         if row.tiers.iter().all(|there| there.tier != *tier) {
-            let price = shared.config.catalogue.tier(tier).map_or(0, |row| micro_dollars(row.price_per_month));
+            let price = shared.catalogue().tier(tier).map_or(0, |row| micro_dollars(row.price_per_month));
             row.tiers.push(TierUse { tier: tier.clone(), price, since: now });
             row.path = space.path.to_string();
             batch.put(shared.db.storage_months(), &note.0, &row);

@@ -13,6 +13,7 @@ mod lfs;
 mod linked;
 pub mod logs;
 pub mod metrics;
+mod offer;
 pub mod ports;
 mod publish;
 mod reconcile;

@@ -14,12 +14,13 @@ use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
+use spaceport_core::hardware::{Catalogue, Hardware};
 use spaceport_core::id::{DeliveryId, SpaceId};
 use spaceport_core::lifecycle::{Blame, BuildFailure, InstanceId, Millis};
 use spaceport_core::limits::Limits;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::name::SpacePath;
-use spaceport_core::plugin::PluginKind;
+use spaceport_core::plugin::{PluginKind, PluginWord};
 use spaceport_core::revision::Oid;
 use spaceport_core::space::Sdk;
 
@@ -46,6 +47,30 @@ pub struct BackendPlugin {
 /// How the configured backend plugins are now.
 pub type BackendPlugins = Arc<dyn Fn() -> Vec<BackendPlugin> + Send + Sync>;
 
+/// Where components are kept that serve kinds of Spaces.
+pub trait PluginStore: Send + Sync + 'static {
+    /// Keeps a component, which serves its kind from now on: in place of another one of that kind, if there is one. What
+    /// that has launched runs on until it is stopped.
+    fn install(&self, component: Bytes) -> BoxFuture<'static, Result<PluginKind, PluginError>>;
+
+    /// Gives up the component that serves a kind.
+    fn remove(&self, word: PluginWord) -> BoxFuture<'static, Result<(), PluginError>>;
+}
+
+/// Why a plugin was not taken in, or not given up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PluginError {
+    /// Its component is none that this host takes.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be beside what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// Through no fault of its own.
+    #[error("{0}")]
+    Host(String),
+}
+
 /// What can build and run Spaces of some kinds.
 pub trait Backend: Send + Sync + 'static {
     /// The kinds it builds and runs.
@@ -61,10 +86,18 @@ pub trait Backend: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Why a flavor can never be had here, in a sentence for who asks for it; `None`: it can, though not always at once.
-    fn refuses(&self, _flavor: &str) -> Option<String> {
+    /// Where those plugins are kept, if some can be taken in while the host runs.
+    fn plugin_store(&self) -> Option<Arc<dyn PluginStore>> {
         None
     }
+
+    /// Why a flavor can never be had here, in a sentence for who asks for it; `None`: it can, though not always at once.
+    fn refuses(&self, _row: &Hardware) -> Option<String> {
+        None
+    }
+
+    /// Told of the rows that Spaces can be given, at the start and whenever they change.
+    fn offer(&self, _catalogue: &Catalogue) {}
 
     /// Whether it can build the files of web sites by their owners' commands.
     fn builds_sites(&self) -> bool {
@@ -256,8 +289,8 @@ pub struct LaunchRequest {
     pub tmp: Mount,
     /// At `/data`, with a storage tier.
     pub data: Option<Mount>,
-    /// The flavor it runs on.
-    pub hardware: String,
+    /// What it runs on.
+    pub hardware: Hardware,
     /// What it may use.
     pub limits: Limits,
     /// Where it may connect.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use spaceport_core::hardware::Hardware;
+use spaceport_core::hardware::{Catalogue, Hardware};
 use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::{Desired, Serving, State};
 use spaceport_core::manifest::Manifest;
@@ -50,7 +50,7 @@ pub(crate) struct RouteSource<'a> {
 
 impl Profile {
     /// The profile of a Space under the operator's rules.
-    pub(crate) fn of(space: &Space, config: &FleetConfig) -> Self {
+    pub(crate) fn of(space: &Space, catalogue: &Catalogue, config: &FleetConfig) -> Self {
         Self {
             path: space.path.clone(),
             subdomain: space.subdomain.clone(),
@@ -58,7 +58,7 @@ impl Profile {
             creator: space.creator,
             visibility: space.visibility,
             sdk: space.sdk,
-            sleep_after: sleep_after(space, config),
+            sleep_after: sleep_after(space, catalogue, config),
             has_storage: space.storage.is_some(),
             hardware: space.hardware.clone(),
         }
@@ -94,8 +94,8 @@ impl Profile {
 }
 
 /// Idleness after which a Space sleeps under the operator's rules.
-pub(crate) fn sleep_after(space: &Space, config: &FleetConfig) -> Option<Duration> {
-    let is_free = config.catalogue.flavor(&space.hardware).is_none_or(Hardware::is_free);
+pub(crate) fn sleep_after(space: &Space, catalogue: &Catalogue, config: &FleetConfig) -> Option<Duration> {
+    let is_free = catalogue.flavor(&space.hardware).is_none_or(Hardware::is_free);
     space.sleep_after.on(is_free, config.free_sleep_after)
 }
 

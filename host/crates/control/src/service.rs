@@ -22,6 +22,7 @@ mod git;
 mod git_tree;
 mod grants;
 mod hardware;
+mod hardware_rows;
 mod joining;
 mod lfs;
 mod likes;
@@ -78,7 +79,7 @@ pub use crate::builder::BuildPhase;
 pub use crate::lfs::LargeContent;
 pub use crate::webhooks::{Delivery, Happening, Outcome, UpdatedRef};
 pub(crate) use accounts::new_id;
-pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn};
+pub use accounts::{AccountChanges, Accounts, NewToken, NewUser, SignedIn, TokenChanges};
 pub use addresses::Addresses;
 pub use admin::{Capacity, HardwareInUse};
 pub(crate) use audit::record;
@@ -222,8 +223,8 @@ impl Control {
     }
 
     /// Hardware and storage on offer.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.inner.fleet.config().catalogue
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.inner.fleet.shared().catalogue()
     }
 
     /// Where everything is reached.

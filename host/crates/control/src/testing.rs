@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::fault::Fault;
-use spaceport_core::hardware::{Catalogue, DEFAULT_FLAVOR};
+use spaceport_core::hardware::{Catalogue, DEFAULT_FLAVOR, Hardware};
 use spaceport_core::id::{AccountId, SpaceId};
 use spaceport_core::lifecycle::{BuildFailure, FailureKind, Millis};
 use spaceport_core::limits::OperatorLimits;
@@ -140,9 +140,9 @@ impl Backend for Shared {
         [Sdk::Static, Sdk::Wasm].into_iter().chain(plugins).chain(containers.into_iter().flatten()).collect()
     }
 
-    fn refuses(&self, flavor: &str) -> Option<String> {
+    fn refuses(&self, row: &Hardware) -> Option<String> {
         let containers = self.0.containers.lock();
-        let refused = containers.iter().flatten().find(|(name, _)| *name == flavor);
+        let refused = containers.iter().flatten().find(|(name, _)| *name == row.name);
         refused.map(|(_, words)| (*words).to_owned())
     }
 
@@ -193,7 +193,7 @@ impl Backend for Shared {
             if request.artifact.0 == "unstartable" {
                 return Err(LaunchError::app("it is unstartable"));
             }
-            let gpu = request.hardware.starts_with("t4-").then(|| backend.gpus.clone());
+            let gpu = request.hardware.name.starts_with("t4-").then(|| backend.gpus.clone());
             let take = |gpus: &Arc<AtomicU64>| {
                 gpus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1)).is_err()
             };
@@ -457,7 +457,7 @@ impl World {
 fn config(data: &std::path::Path, keys: &KeyStore) -> FleetConfig {
     let mut catalogue = Catalogue::default();
     let paid = catalogue.flavor("cpu-upgrade").unwrap().clone();
-    catalogue.set_hardware(spaceport_core::hardware::Hardware { name: "paid".into(), ..paid });
+    catalogue.set_hardware(Hardware { name: "paid".into(), ..paid });
     FleetConfig {
         data: data.to_owned(),
         keys: keys.clone(),

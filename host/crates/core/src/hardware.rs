@@ -4,6 +4,16 @@ use crate::limits::Bytes;
 
 /// The flavor every Space starts on; free.
 pub const DEFAULT_FLAVOR: &str = "cpu-basic";
+/// Longest name of a flavor, in bytes: it stands in lists, logs and the environment of apps.
+const MAX_NAME: usize = 64;
+/// Longest name for people, in bytes: it stands on a button.
+const MAX_PRETTY_NAME: usize = 100;
+/// Most vCPUs of a row: more than any machine has, so that a slip is no row.
+const MAX_VCPU: f64 = 4096.0;
+/// Most GPUs of a row, for the same reason.
+const MAX_GPUS: u32 = 64;
+/// Highest price of an hour, in US dollars: its millionths, for a year, are far below 2^63.
+const MAX_PRICE: f64 = 100_000.0;
 
 /// One row of the hardware table.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +67,16 @@ pub struct Catalogue {
     pub storage: Vec<StorageTier>,
 }
 
+/// Why a row of hardware is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {why}")]
+pub struct InvalidHardware {
+    /// The member, as administrators write it.
+    pub member: &'static str,
+    /// What it has to be.
+    pub why: String,
+}
+
 impl Catalogue {
     /// The row of a flavor.
     pub fn flavor(&self, name: &str) -> Option<&Hardware> {
@@ -66,6 +86,11 @@ impl Catalogue {
     /// The row of a storage tier.
     pub fn tier(&self, name: &str) -> Option<&StorageTier> {
         self.storage.iter().find(|row| row.name == name)
+    }
+
+    /// Takes the row of a flavor out, if there is one.
+    pub fn remove_hardware(&mut self, name: &str) {
+        self.hardware.retain(|row| row.name != name);
     }
 
     /// Puts a row in place of the one of the same name, or at the end.
@@ -100,6 +125,47 @@ impl Gpu {
 }
 
 impl Hardware {
+    /// Refuses a row that no Space could run on: for what an administrator sends. Names are made of ASCII letters, digits,
+    /// `-`, `_` and `.`, sizes are above zero.
+    pub fn check(&self) -> Result<(), InvalidHardware> {
+        let is_word = |text: &str| {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+            begins && text.len() <= MAX_NAME && text.bytes().all(is_part)
+        };
+        let word = || format!("write up to {MAX_NAME} letters, digits and, after the first, \"-\", \"_\" and \".\"");
+        let size = || "write a size above zero, such as \"64MiB\" or \"16GB\"".to_owned();
+        let is_size = |bytes: Bytes| bytes.0 > 0;
+        let is_pretty = |text: &str| {
+            !text.trim().is_empty() && text.len() <= MAX_PRETTY_NAME && !text.chars().any(char::is_control)
+        };
+        let gpu = self.gpu.as_ref();
+        let rules = [
+            ("name", is_word(&self.name), word()),
+            ("prettyName", is_pretty(&self.pretty_name), format!("write a line of up to {MAX_PRETTY_NAME} bytes")),
+            ("vcpu", self.vcpu > 0.0 && self.vcpu <= MAX_VCPU, format!("write a number above 0, up to {MAX_VCPU}")),
+            ("memory", is_size(self.memory), size()),
+            ("disk", is_size(self.disk), size()),
+            (
+                "pricePerHour",
+                (0.0..=MAX_PRICE).contains(&self.price_per_hour),
+                format!("write US dollars, 0 to {MAX_PRICE}"),
+            ),
+            ("gpu.type", gpu.is_none_or(|gpu| is_word(&gpu.kind)), word()),
+            (
+                "gpu.count",
+                gpu.is_none_or(|gpu| (1..=MAX_GPUS).contains(&gpu.count)),
+                format!("write a whole number, 1 to {MAX_GPUS}"),
+            ),
+            ("gpu.memory", gpu.is_none_or(|gpu| is_size(gpu.memory)), size()),
+            ("requestFuel", self.request_fuel != Some(0), "write a whole number above zero".to_owned()),
+        ];
+        match rules.into_iter().find(|(_, holds, _)| !holds) {
+            Some((member, _, why)) => Err(InvalidHardware { member, why }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether it costs nothing.
     pub fn is_free(&self) -> bool {
         self.price_per_hour == 0.0
@@ -142,4 +208,46 @@ fn default_storage() -> Vec<StorageTier> {
         .into_iter()
         .map(|(name, size, price)| StorageTier { name: name.into(), size: Bytes(size * GB), price_per_month: price })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_that_comes_with_the_host_is_one() {
+        for row in Catalogue::default().hardware {
+            assert_eq!(row.check(), Ok(()), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_row_that_nothing_could_run_on_is_refused_by_the_member_that_is_wrong() {
+        let good = Catalogue::default().flavor("t4-small").unwrap().clone();
+        let gpu = |gpu: Gpu| Hardware { gpu: Some(gpu), ..good.clone() };
+        let t4 = good.gpu.clone().unwrap();
+        for (member, row) in [
+            ("name", Hardware { name: String::new(), ..good.clone() }),
+            ("name", Hardware { name: "cpu tiny".into(), ..good.clone() }),
+            ("name", Hardware { name: "../up".into(), ..good.clone() }),
+            ("name", Hardware { name: "x".repeat(65), ..good.clone() }),
+            ("name", Hardware { name: "-x".into(), ..good.clone() }),
+            ("prettyName", Hardware { pretty_name: " ".into(), ..good.clone() }),
+            ("prettyName", Hardware { pretty_name: "two\nlines".into(), ..good.clone() }),
+            ("prettyName", Hardware { pretty_name: "x".repeat(101), ..good.clone() }),
+            ("vcpu", Hardware { vcpu: 0.0, ..good.clone() }),
+            ("vcpu", Hardware { vcpu: f64::NAN, ..good.clone() }),
+            ("vcpu", Hardware { vcpu: f64::INFINITY, ..good.clone() }),
+            ("memory", Hardware { memory: Bytes(0), ..good.clone() }),
+            ("disk", Hardware { disk: Bytes(0), ..good.clone() }),
+            ("pricePerHour", Hardware { price_per_hour: -0.01, ..good.clone() }),
+            ("pricePerHour", Hardware { price_per_hour: f64::NAN, ..good.clone() }),
+            ("gpu.type", gpu(Gpu { kind: "a 100".into(), ..t4.clone() })),
+            ("gpu.count", gpu(Gpu { count: 0, ..t4.clone() })),
+            ("gpu.memory", gpu(Gpu { memory: Bytes(0), ..t4.clone() })),
+            ("requestFuel", Hardware { request_fuel: Some(0), ..good.clone() }),
+        ] {
+            assert_eq!(row.check().unwrap_err().member, member, "{row:?}");
+        }
+    }
 }

@@ -30,6 +30,7 @@ mod discussion;
 mod email;
 mod error;
 mod finding;
+mod hardware;
 mod index;
 mod journal;
 mod key;
@@ -68,6 +69,7 @@ pub use discussion::{
 pub use email::AccountEmail;
 pub use error::{CommitError, OpenError, ReadError};
 pub use finding::Finding;
+pub use hardware::HardwareChange;
 pub use key::{Key, Under};
 pub use keys::{
     KEY_BYTES, KeyError, KeyStore, MASTER_KEY_FILE, SIGNING_KEY_FILE, SealedSecret, SecretValue, SigningKey, Subkey,

@@ -9,6 +9,7 @@ mod discussion;
 mod email;
 mod finding;
 mod grant;
+mod hardware;
 #[cfg(test)]
 mod ledger_tests;
 mod lfs;

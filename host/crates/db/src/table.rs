@@ -21,6 +21,7 @@ use crate::discussion::{Discussion, DiscussionBook, DiscussionEvent};
 use crate::email::AccountEmail;
 use crate::error::ReadError;
 use crate::finding::Finding;
+use crate::hardware::HardwareChange;
 use crate::index::{Index, Row};
 use crate::key::{Key, Under};
 use crate::keys::SealedSecret;
@@ -94,6 +95,8 @@ pub enum TableId {
     Emails = 45,
     /// Plugins that are switched off.
     PluginsOff = 47,
+    /// Rows of hardware as administrators have made them.
+    HardwareChanges = 48,
     /// Public keys of users, by fingerprint.
     SshKeys = 30,
     /// When each was used last.
@@ -148,6 +151,7 @@ impl TableId {
             Self::WebhookMessages => "webhook_messages",
             Self::Emails => "emails",
             Self::PluginsOff => "plugins_off",
+            Self::HardwareChanges => "hardware_changes",
             Self::SshKeys => "ssh_keys",
             Self::SshKeyUses => "ssh_key_uses",
             Self::LinkedRepos => "linked_repos",
@@ -325,6 +329,8 @@ tables! {
     emails: Emails, AccountId => AccountEmail;
     /// Plugins that are switched off, by name.
     plugins_off: PluginsOff, String => PluginOff;
+    /// Rows of hardware as administrators have made them, by flavor.
+    hardware_changes: HardwareChanges, String => HardwareChange;
     /// Public keys by which users sign in over SSH, by fingerprint.
     ssh_keys: SshKeys, Fingerprint => SshKey;
     /// When each was used last.

@@ -5,6 +5,6 @@ mod body;
 mod path;
 mod query;
 
-pub(crate) use body::{Form, JsonBody};
+pub(crate) use body::{Form, JsonBody, whole};
 pub(crate) use path::{EntryPath, OwnerAt, Param, RevisionName, SpaceAt, UserAt};
 pub(crate) use query::QueryPairs;

@@ -17,7 +17,8 @@ use serde_json::Value;
 use spaceport_control::clock::SystemClock;
 use spaceport_control::fleet::{Fleet, FleetConfig, FleetParts};
 use spaceport_control::ports::{
-    self, Artifact, Backend, BackendPlugin, BuildRequest, LaunchError, LaunchRequest, Upstream, Usage,
+    self, Artifact, Backend, BackendPlugin, BuildRequest, LaunchError, LaunchRequest, PluginError, PluginStore,
+    Upstream, Usage,
 };
 use spaceport_control::routes::RouteTable;
 use spaceport_control::service::{Addresses, Control, ControlParts, NewSpace, NewToken, NewUser};
@@ -27,6 +28,7 @@ use spaceport_core::hardware::Catalogue;
 use spaceport_core::lifecycle::BuildFailure;
 use spaceport_core::limits::OperatorLimits;
 use spaceport_core::permission::{Actor, TokenRole};
+use spaceport_core::plugin::{PluginKind, PluginWord};
 use spaceport_core::space::{Sdk, Visibility};
 use spaceport_db::{Db, KeyStore, Options};
 use spaceport_git::Repos;
@@ -129,7 +131,12 @@ impl TestHub {
         let dir = tempfile::tempdir().unwrap();
         let builds = Arc::new(Mutex::new(()));
         let routes = Arc::<RouteTable>::default();
-        let idle = Idle { builds: builds.clone(), env: Arc::default(), programs: Arc::default() };
+        let idle = Idle {
+            builds: builds.clone(),
+            env: Arc::default(),
+            programs: Arc::default(),
+            installed: Installed::default(),
+        };
         let (env, programs) = (idle.env.clone(), idle.programs.clone());
         let addresses = Addresses { scheme: scheme.into(), hub: authority.into(), spaces: "spaces.test".into() };
         let control = control(dir.path(), (addresses, egress), idle, routes.clone()).await;
@@ -321,13 +328,46 @@ struct Idle {
     builds: Arc<Mutex<()>>,
     env: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
     programs: Arc<parking_lot::Mutex<Vec<BackendPlugin>>>,
+    installed: Installed,
 }
+
+/// Takes as a component whatever is the `sdk:` word of a plugin.
+#[derive(Clone, Default)]
+struct Installed(Arc<parking_lot::Mutex<Vec<PluginKind>>>);
 
 struct Word;
 
+impl PluginStore for Installed {
+    fn install(&self, component: Bytes) -> BoxFuture<'static, Result<PluginKind, PluginError>> {
+        let kinds = self.0.clone();
+        Box::pin(async move {
+            let kind = PluginKind::new(&String::from_utf8_lossy(&component), "index.md");
+            let kind = kind.map_err(|error| PluginError::Refused(error.to_string()))?;
+            let mut kinds = kinds.lock();
+            kinds.retain(|there| there.word != kind.word);
+            kinds.push(kind.clone());
+            Ok(kind)
+        })
+    }
+
+    fn remove(&self, word: PluginWord) -> BoxFuture<'static, Result<(), PluginError>> {
+        self.0.lock().retain(|kind| kind.word != word);
+        Box::pin(async { Ok(()) })
+    }
+}
+
 impl Backend for Idle {
     fn sdks(&self) -> Vec<Sdk> {
-        vec![Sdk::Static, Sdk::Wasm]
+        let installed = self.plugins().into_iter().map(|kind| Sdk::Plugin(kind.word));
+        [Sdk::Static, Sdk::Wasm].into_iter().chain(installed).collect()
+    }
+
+    fn plugins(&self) -> Vec<PluginKind> {
+        self.installed.0.lock().clone()
+    }
+
+    fn plugin_store(&self) -> Option<Arc<dyn PluginStore>> {
+        Some(Arc::new(self.installed.clone()))
     }
 
     fn build(&self, request: BuildRequest) -> BoxFuture<'static, Result<Artifact, BuildFailure>> {

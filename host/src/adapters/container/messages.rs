@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use spaceport_backend::protocol::{
-    Artifact as Image, BuildLimits, BuildRequest as Asked, Data, Egress, FilePath, Gpu, Hardware, HostPath, InstanceId,
-    Network, Recipe, Script, Value, Variable, VariableName, Word, limits,
+    Artifact as Image, Ask, BuildLimits, BuildRequest as Asked, Data, Egress, FilePath, Gpu, Hardware, HostPath,
+    InstanceId, Network, Recipe, Script, Value, Variable, VariableName, Word, limits,
 };
 use spaceport_backend::{Order, Witness};
 use spaceport_control::ports::{BuildRequest, LaunchRequest};
 use spaceport_core::egress::{ALLOWED_PORTS, EgressPolicy};
-use spaceport_core::hardware::{Gpu as RowGpu, Hardware as Row};
+use spaceport_core::hardware::{Catalogue, Gpu as RowGpu, Hardware as Row};
 use spaceport_core::id::SpaceId;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::space::Sdk;
@@ -124,7 +124,7 @@ pub(super) fn order(
 }
 
 /// A row of the catalogue; `None` if its words cannot be told.
-pub(crate) fn hardware(row: &Row) -> Option<Hardware> {
+pub(super) fn hardware(row: &Row) -> Option<Hardware> {
     let gpu = match &row.gpu {
         None => None,
         Some(RowGpu { kind, count, memory }) => {
@@ -135,6 +135,18 @@ pub(crate) fn hardware(row: &Row) -> Option<Hardware> {
     // A fraction of a CPU below a thousandth is none, and the cast saturates.
     let cpu_milli = number((row.vcpu * 1000.0).ceil() as u64);
     Some(Hardware { name, cpu_milli, memory_bytes: number(row.memory.0), disk_bytes: number(row.disk.0), gpu })
+}
+
+/// The catalogue as the protocol has it. A row whose name no backend could be told is offered by none.
+pub(crate) fn ask(catalogue: &Catalogue) -> Ask {
+    let mut rows = Vec::new();
+    for row in &catalogue.hardware {
+        match hardware(row) {
+            Some(told) if rows.len() < limits::FLAVORS => rows.push(told),
+            _ => tracing::warn!(flavor = row.name, "no backend is asked for this hardware: its row cannot be told"),
+        }
+    }
+    Ask { hardware: rows }
 }
 
 fn variables(pairs: &[(String, String)]) -> Result<Vec<Variable>, String> {
@@ -169,6 +181,7 @@ fn number(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use spaceport_core::limits::Bytes;
     use spaceport_core::plugin::Plugins;
 
     use super::*;
@@ -208,5 +221,26 @@ mod tests {
         let egress = egress(&policy);
         assert_eq!(egress.ports, ALLOWED_PORTS);
         assert_eq!(egress.allow, ["198.51.100.0/24".parse::<Network>().unwrap()]);
+    }
+
+    #[test]
+    fn every_row_of_the_built_in_catalogue_can_be_told() {
+        let catalogue = Catalogue::default();
+        let ask = ask(&catalogue);
+        assert_eq!(ask.hardware.len(), catalogue.hardware.len());
+        let (row, told) = (&catalogue.hardware[0], &ask.hardware[0]);
+        assert_eq!((told.name.as_str(), told.memory_bytes), (row.name.as_str(), row.memory.0));
+        assert!(ask.hardware.iter().any(|row| row.gpu.is_some()));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_told_is_left_out() {
+        let mut catalogue = Catalogue::default();
+        let row = Row { name: "cpu tiny".into(), memory: Bytes(u64::MAX), vcpu: 0.25, ..catalogue.hardware[0].clone() };
+        let named = Row { name: "cpu-tiny".into(), ..row.clone() };
+        catalogue.hardware = vec![row, named];
+        let told = ask(&catalogue).hardware;
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].cpu_milli, told[0].memory_bytes), (250, limits::NUMBER));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use spaceport_backend::{State, Supervisor};
 
-use crate::fake::{Place, down, eventually, processes, reaches, up};
+use crate::fake::{Place, ask, down, eventually, processes, reaches, up};
 
 fn only_process(place: &Place) -> Pid {
     let found = processes(&place.socket());
@@ -34,6 +34,26 @@ async fn a_good_plugin_is_up_and_can_be_called_until_it_is_stopped() {
     supervisor.stop().await;
     assert!(matches!(*state.borrow(), State::Stopped));
     assert!(processes(&place.socket()).is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_is_asked_again_when_there_is_other_hardware() {
+    let place = Place::new("good");
+    let supervisor = place.start();
+    let mut state = supervisor.watch();
+    reaches(&mut state, up).await;
+    let before = only_process(&place);
+    let mut rows = ask();
+    rows.hardware.truncate(1);
+    rows.hardware[0].name = "cpu-new".parse().unwrap();
+    supervisor.ask(rows.clone());
+    let offers_it = |state: &State| {
+        let names: Vec<String> = up(state)?.description.flavors.iter().map(|row| row.name.to_string()).collect();
+        (names == ["cpu-new"]).then_some(())
+    };
+    reaches(&mut state, offers_it).await;
+    assert_eq!((only_process(&place), supervisor.status().restarts), (before, 0), "it has run on");
+    supervisor.stop().await;
 }
 
 #[tokio::test]

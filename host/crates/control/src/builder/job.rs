@@ -99,7 +99,7 @@ async fn configuration(shared: &Shared, order: &BuildOrder) -> Result<(Arc<Manif
     let readme = readme.map_err(|error| git_failure(order, &error))?;
     let readme = readme.ok_or_else(|| config_error(&ManifestError::Missing))?;
     let manifest =
-        Manifest::from_readme(&readme, Plugins::Only(&shared.plugins)).map_err(|error| config_error(&error))?;
+        Manifest::from_readme(&readme, Plugins::Only(&shared.plugins())).map_err(|error| config_error(&error))?;
     Ok((Arc::new(manifest), front_matter(&String::from_utf8_lossy(&readme)).to_owned()))
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use spaceport_core::hardware::Catalogue;
 use spaceport_core::id::{BuildId, ID_BYTES, SpaceId};
 use spaceport_core::plugin::PluginKind;
 use spaceport_core::space::Sdk;
@@ -24,6 +25,7 @@ use crate::checkouts::Checkouts;
 use crate::ledger::Ledger;
 use crate::lfs::LfsStore;
 use crate::logs::LogStore;
+use crate::offer::Offer;
 use crate::ports::{Backend, BackendPlugins, Clock};
 use crate::routes::RouteTable;
 use crate::sampler::Samples;
@@ -41,8 +43,8 @@ pub(crate) struct Shared {
     pub(crate) repos: Arc<Repos>,
     pub(crate) backends: Vec<Arc<dyn Backend>>,
     pub(crate) backend_plugins: BackendPlugins,
-    /// The kinds that plugins of the backends bring.
-    pub(crate) plugins: Vec<PluginKind>,
+    /// Hardware and storage on offer.
+    pub(crate) offer: Offer,
     /// Which of them are switched off.
     pub(crate) switches: Switches,
     pub(crate) clock: Arc<dyn Clock>,
@@ -95,6 +97,16 @@ impl Shared {
     /// Lets go of a Space that is deleted.
     pub(crate) fn forget(&self, space: SpaceId) {
         self.members.write().remove(&space);
+    }
+
+    /// Hardware and storage on offer.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        self.offer.now()
+    }
+
+    /// The kinds that plugins of the backends bring.
+    pub(crate) fn plugins(&self) -> Vec<PluginKind> {
+        self.backends.iter().flat_map(|backend| backend.plugins()).collect()
     }
 
     /// What builds and runs Spaces of a kind.

@@ -25,6 +25,7 @@ use crate::ledger::{self, Ledger};
 use crate::lfs::LfsStore;
 use crate::logs::LogStore;
 use crate::metrics::SpaceMetrics;
+use crate::offer::Offer;
 use crate::publish::Profile;
 use crate::reconcile;
 use crate::routes::RouteSlot;
@@ -63,12 +64,16 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         Ok((LogStore::open(&data.join("logs"), clock)?, checkouts, lfs))
     });
     let (logs, checkouts, lfs) = open.await?.map_err(FleetError::files("open the directories of the fleet"))?;
-    let plugins: Vec<PluginKind> = parts.backends.iter().flat_map(|backend| backend.plugins()).collect();
-    let (db, here) = (parts.db.clone(), plugins.clone());
+    let here: Vec<PluginKind> = parts.backends.iter().flat_map(|backend| backend.plugins()).collect();
+    let db = parts.db.clone();
     let loaded = blocking(move || load(&db, Plugins::Any(&here))).await??;
     let known: HashSet<SpaceId> = loaded.spaces.iter().map(|stored| stored.space.id).collect();
     refuse_lost_store(&known, &loaded.deleted, &parts.repos.list().await?)?;
     let switches = Switches::load(&parts.db)?;
+    let offer = Offer::load(config.catalogue.clone(), &parts.db)?;
+    for backend in &parts.backends {
+        backend.offer(&offer.now());
+    }
     let shared = Arc::new(Shared {
         switches,
         builder: Builder::new(config.build_workers),
@@ -79,7 +84,7 @@ pub(super) async fn start(config: FleetConfig, parts: FleetParts) -> Result<Arc<
         repos: parts.repos,
         backends: parts.backends,
         backend_plugins: parts.backend_plugins,
-        plugins,
+        offer,
         clock: parts.clock,
         routes: parts.routes,
         logs,
@@ -142,7 +147,7 @@ fn refuse_lost_store(known: &HashSet<SpaceId>, deleted: &[SpaceId], repos: &[Spa
 
 /// A Space for the fleet, with the host names it answers at.
 pub(super) fn member(shared: &Shared, stored: Stored) -> (Arc<Member>, Vec<String>) {
-    let (space, profile) = (stored.space.id, Profile::of(&stored.space, &shared.config));
+    let (space, profile) = (stored.space.id, Profile::of(&stored.space, &shared.catalogue(), &shared.config));
     let mut owned = Owned::new(stored, profile, shared.next_generation());
     let (hosts, _) = owned.move_hosts(shared);
     let slot = RouteSlot::new(owned.route(space), Arc::new(SpaceMetrics::default()));

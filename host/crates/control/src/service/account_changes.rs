@@ -1,9 +1,10 @@
 //! What an administrator does to accounts and tokens that are there. Each change is in the audit log.
 
 use spaceport_core::id::{AccountId, TokenId};
-use spaceport_db::{Account, AccountKind, AuditActor, Batch, PasswordHash, Version};
+use spaceport_core::permission::TokenRole;
+use spaceport_db::{AccessToken, Account, AccountKind, AuditActor, Batch, PasswordHash, TokenHash, Version};
 
-use super::accounts::{AccountChanges, Accounts, blocking};
+use super::accounts::{AccountChanges, Accounts, TokenChanges, blocking, require_label, require_role};
 use super::audit::{Act, record};
 use super::error::{ServiceError, ServiceResult};
 use super::password::hash_password;
@@ -60,12 +61,44 @@ impl Accounts {
         Ok(())
     }
 
+    /// Changes what a token is for, and what it allows at most.
+    pub(super) async fn change_any_token(&self, id: TokenId, to: TokenChanges, by: AuditActor) -> ServiceResult<()> {
+        let tokens = self.db.tokens();
+        let (hash, _) = self.token_with_id(id)?;
+        let found = tokens.get_versioned(&hash).map_err(read_failed)?;
+        let (mut token, version) = found.ok_or_else(no_such_token)?;
+        let account = self.account_by_id(token.account)?.ok_or_else(no_such_token)?;
+        let mut act = Act::new("token.change").to(&account.name).with("token", id);
+        if let Some(role) = to.role.filter(|role| *role != token.role) {
+            if token.role == TokenRole::FineGrained {
+                let message = "A fine-grained token allows what its scopes name: make another one instead";
+                return Err(ServiceError::Invalid(message.to_owned()));
+            }
+            require_role(&account, role)?;
+            token.role = role;
+            act = act.with("role", role.as_str());
+        }
+        if let Some(label) = to.label {
+            require_label(&label)?;
+            act = act.with("label", &label);
+            token.label = label;
+        }
+        let mut batch = Batch::default();
+        batch.replace(tokens, &hash, &token, version);
+        record(&self.db, self.clock.now(), by, act, &mut batch);
+        self.db.commit(batch).await.map_err(commit_failed)?;
+        Ok(())
+    }
+
+    fn token_with_id(&self, id: TokenId) -> ServiceResult<(TokenHash, AccessToken)> {
+        let all = self.db.tokens().scan().map_err(read_failed)?;
+        all.into_iter().find(|(_, token)| token.id == id).ok_or_else(no_such_token)
+    }
+
     /// Ends a token.
     pub(super) async fn revoke_any_token(&self, id: TokenId, by: AuditActor) -> ServiceResult<()> {
         let tokens = self.db.tokens();
-        let all = tokens.scan().map_err(read_failed)?;
-        let missing = || ServiceError::NotFound("There is no such token".to_owned());
-        let (hash, token) = all.into_iter().find(|(_, token)| token.id == id).ok_or_else(missing)?;
+        let (hash, token) = self.token_with_id(id)?;
         let owner = self.account_by_id(token.account)?.map_or_else(String::new, |account| account.name.to_string());
         let mut batch = Batch::default();
         batch.delete(tokens, &hash);
@@ -125,4 +158,8 @@ impl Accounts {
         let message = format!("{} is the only administrator of this host: make somebody else one first", account.name);
         Err(ServiceError::Conflict(message))
     }
+}
+
+fn no_such_token() -> ServiceError {
+    ServiceError::NotFound("There is no such token".to_owned())
 }

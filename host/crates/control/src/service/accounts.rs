@@ -73,6 +73,15 @@ pub struct AccountChanges {
     pub password: Option<Option<String>>,
 }
 
+/// What is to be changed about a token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenChanges {
+    /// What it allows at most.
+    pub role: Option<TokenRole>,
+    /// What it is for.
+    pub label: Option<String>,
+}
+
 /// A token to be created.
 pub struct NewToken {
     /// Whose it is.
@@ -158,17 +167,11 @@ impl Accounts {
         if account.kind != AccountKind::User {
             return Err(ServiceError::Invalid(format!("{} is an organization: tokens belong to users", account.name)));
         }
-        if new.role == TokenRole::Admin && !account.is_admin {
-            let message =
-                format!("{} does not administer this host: ask for a token with the role read or write", account.name);
-            return Err(ServiceError::Invalid(message));
-        }
+        require_role(&account, new.role)?;
         if new.role == TokenRole::FineGrained && *scopes == Scopes::default() {
             return Err(ServiceError::Invalid("A fine-grained token needs at least one permission".to_owned()));
         }
-        if new.label.len() > MAX_LABEL {
-            return Err(ServiceError::Invalid(format!("A token's name has at most {MAX_LABEL} bytes")));
-        }
+        require_label(&new.label)?;
         let text = TokenText::generate();
         let token = AccessToken {
             id: TokenId::from_bytes(new_id(self.clock.now())),
@@ -244,6 +247,24 @@ impl Accounts {
     pub fn account_by_id(&self, id: AccountId) -> ServiceResult<Option<Account>> {
         self.db.accounts().get(&id).map_err(read_failed)
     }
+}
+
+/// Refuses a token that says more than its user may.
+pub(super) fn require_role(account: &Account, role: TokenRole) -> ServiceResult<()> {
+    if role != TokenRole::Admin || account.is_admin {
+        return Ok(());
+    }
+    let message =
+        format!("{} does not administer this host: ask for a token with the role read or write", account.name);
+    Err(ServiceError::Invalid(message))
+}
+
+/// Refuses a token's name that is too long.
+pub(super) fn require_label(label: &str) -> ServiceResult<()> {
+    if label.len() <= MAX_LABEL {
+        return Ok(());
+    }
+    Err(ServiceError::Invalid(format!("A token's name has at most {MAX_LABEL} bytes")))
 }
 
 /// Why there can be no second account of a name.

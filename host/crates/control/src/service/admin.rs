@@ -8,7 +8,7 @@ use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{Actor, Denied, User};
 use spaceport_db::{AccessToken, Account, AccountKind};
 
-use super::accounts::{AccountChanges, NewToken, NewUser};
+use super::accounts::{AccountChanges, NewToken, NewUser, TokenChanges};
 use super::audit::who;
 use super::error::{ServiceError, ServiceResult};
 use super::token::TokenText;
@@ -125,6 +125,18 @@ impl Control {
     pub async fn create_token_for(&self, actor: &Actor, new: NewToken) -> ServiceResult<TokenText> {
         administrator(actor)?;
         self.inner.accounts.create_token_as(new, who(actor)).await
+    }
+
+    /// Changes a token, whosever it is.
+    pub async fn change_token(
+        &self,
+        actor: &Actor,
+        id: TokenId,
+        changes: TokenChanges,
+    ) -> ServiceResult<(AccessToken, OwnerName)> {
+        administrator(actor)?;
+        self.inner.accounts.change_any_token(id, changes, who(actor)).await?;
+        self.token(actor, id)
     }
 
     /// Ends a token, whosever it is.

@@ -107,7 +107,7 @@ impl Control {
         let space = self.space(actor, path, Action::Write)?;
         let Actor::User(user) = actor else { return Err(Denied::SignIn.into()) };
         let sdk = match branch == DEPLOY_BRANCH {
-            true => check_readme_change(&new.changes, self.plugins())?,
+            true => check_readme_change(&new.changes, Plugins::Only(&self.plugins()))?,
             false => None,
         };
 

@@ -263,7 +263,8 @@ impl GitPush {
             Ok(None) => return Ok(None),
             Err(error) => return Err(self.failed(error)),
         };
-        let plugins: Plugins<'_> = self.control.plugins();
+        let plugins = self.control.plugins();
+        let plugins = Plugins::Only(&plugins);
         match refuse_invalid(&readme, plugins) {
             Ok(()) => Ok(sdk_of(&readme, plugins)),
             Err(ServiceError::InvalidReadme(sentences)) => {

@@ -98,7 +98,7 @@ impl Control {
 
     /// Refuses a flavor that nothing here runs such a Space on, saying what is offered.
     pub(super) fn check_flavor(&self, sdk: Sdk, flavor: &str) -> ServiceResult<()> {
-        let config = self.inner.fleet.config();
+        let catalogue = self.catalogue();
         let refusal = |row: &Hardware| match sdk.is_container() {
             true => self.inner.fleet.refuses(sdk, row),
             false => row.gpu.is_some().then(|| {
@@ -107,16 +107,11 @@ impl Control {
             }),
         };
         let is_offered = |row: &Hardware| refusal(row).is_none();
-        match config.catalogue.flavor(flavor) {
+        match catalogue.flavor(flavor) {
             Some(row) if is_offered(row) => Ok(()),
             known => {
-                let offered: Vec<&str> = config
-                    .catalogue
-                    .hardware
-                    .iter()
-                    .filter(|row| is_offered(row))
-                    .map(|row| row.name.as_str())
-                    .collect();
+                let offered = catalogue.hardware.iter().filter(|row| is_offered(row));
+                let offered: Vec<&str> = offered.map(|row| row.name.as_str()).collect();
                 let offered = offered.join(", ");
                 Err(ServiceError::NotOffered(match known {
                     None => format!("There is no hardware named {flavor:?}; on offer: {offered}"),
@@ -128,10 +123,11 @@ impl Control {
 
     /// Refuses a storage tier there is not, saying what is offered.
     pub(super) fn check_tier(&self, tier: &str) -> ServiceResult<()> {
-        if self.catalogue().tier(tier).is_some() {
+        let catalogue = self.catalogue();
+        if catalogue.tier(tier).is_some() {
             return Ok(());
         }
-        let offered: Vec<&str> = self.catalogue().storage.iter().map(|row| row.name.as_str()).collect();
+        let offered: Vec<&str> = catalogue.storage.iter().map(|row| row.name.as_str()).collect();
         let message = format!("There is no storage tier named {tier:?}; on offer: {}", offered.join(", "));
         Err(ServiceError::NotOffered(message))
     }

@@ -1,7 +1,7 @@
 //! Checking a README before it is committed, with the very parser that a build uses.
 
 use spaceport_core::manifest::{Manifest, ManifestError};
-use spaceport_core::plugin::Plugins;
+use spaceport_core::plugin::{PluginKind, Plugins};
 use spaceport_core::space::Sdk;
 
 use super::Control;
@@ -24,13 +24,13 @@ pub struct ReadmeReport {
 
 impl Control {
     /// The plugins whose words a README may name here.
-    pub fn plugins(&self) -> Plugins<'_> {
-        Plugins::Only(self.inner.fleet.plugins())
+    pub fn plugins(&self) -> Vec<PluginKind> {
+        self.inner.fleet.plugins()
     }
 
     /// Checks the text of a README.
     pub fn check_readme(&self, text: &str) -> ReadmeReport {
-        check(text.as_bytes(), self.plugins())
+        check(text.as_bytes(), Plugins::Only(&self.plugins()))
     }
 }
 

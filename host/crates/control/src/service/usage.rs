@@ -37,7 +37,8 @@ impl Control {
     /// What a Space uses now.
     pub fn usage(&self, actor: &Actor, path: &SpacePath) -> ServiceResult<UsageView> {
         let space = self.space(actor, path, Action::SeeSettings)?;
-        let row = self.catalogue().flavor(&space.hardware);
+        let catalogue = self.catalogue();
+        let row = catalogue.flavor(&space.hardware);
         Ok(UsageView {
             usage: self.inner.fleet.usage(space.id),
             sent_bytes: self.inner.fleet.request_counts(space.id).response_bytes,

@@ -111,7 +111,7 @@ impl Control {
             hardware: space.hardware.clone(),
             current_hardware: fleet.as_ref().and_then(|view| view.hardware.clone()),
             storage: space.storage.clone(),
-            sleep_after: sleep_after(space, self.inner.fleet.config()),
+            sleep_after: sleep_after(space, &self.catalogue(), self.inner.fleet.config()),
             app_authority: self.addresses().app_authority(&space.subdomain, sdk),
             revision: fleet.as_ref().and_then(|view| view.state.served_revision()),
             error_message: fleet.as_ref().and_then(|view| view.error_message().map(str::to_owned)),

@@ -59,7 +59,7 @@ impl Supervisor<'_> {
     pub(super) async fn roll_back(&mut self, number: u64, with: Batch) -> Result<(), FleetError> {
         let built = self.shared.db.releases().get(&(self.member.space, number))?;
         let built = built.ok_or(FleetError::NoSuchRelease(number))?;
-        let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&self.shared.plugins));
+        let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&self.shared.plugins()));
         let manifest = manifest.map_err(|_| FleetError::NoSuchRelease(number))?;
         let before = self.own.manifest.replace(Arc::new(manifest));
         let event = Event::RolledBack { release: built.release };
@@ -191,7 +191,8 @@ impl Supervisor<'_> {
     }
 
     fn live_has_what_is_wanted(&self) -> bool {
-        let gpu = |flavor: &str| self.shared.config.catalogue.flavor(flavor).and_then(|row| row.gpu.as_ref());
+        let catalogue = self.shared.catalogue();
+        let gpu = |flavor: &str| catalogue.flavor(flavor).and_then(|row| row.gpu.as_ref());
         let live = self.own.live().and_then(|live| gpu(&live.hardware));
         live.zip(gpu(&self.own.profile.hardware)).is_some_and(|(has, wants)| has.makes_room_for(wants))
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use spaceport_core::egress::EgressPolicy;
 use spaceport_core::env::{AppEnvironment, OauthSettings, app_environment, page_variables};
+use spaceport_core::hardware::Hardware;
 use spaceport_core::id::SpaceId;
 use spaceport_core::lifecycle::{InstanceId, Millis, Release};
-use spaceport_core::limits::{Limits, for_space};
+use spaceport_core::limits::for_space;
 use spaceport_core::manifest::Manifest;
 use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::Oid;
@@ -179,7 +180,7 @@ fn recorded(shared: &Shared, order: &LaunchOrder) -> Result<Recorded, LaunchErro
     let manifest = match &order.manifest {
         Some(manifest) => manifest.clone(),
         None => {
-            let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&shared.plugins));
+            let manifest = Manifest::from_readme(built.readme.as_bytes(), Plugins::Any(&shared.plugins()));
             Arc::new(manifest.map_err(|error| LaunchError::app(error.to_string()))?)
         }
     };
@@ -233,7 +234,14 @@ fn request(
     mounts: Mounts,
 ) -> Result<LaunchRequest, LaunchError> {
     let Recorded { space, built, manifest, secrets, oauth } = recorded;
-    let (limits, oauth) = (limits(shared, &space, &manifest)?, oauth.as_ref());
+    let catalogue = shared.catalogue();
+    let hardware = catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
+    let storage = match &space.storage {
+        Some(name) => Some(catalogue.tier(name).ok_or_else(|| not_offered(name))?),
+        None => None,
+    };
+    let limits = for_space(hardware, storage, &manifest.wasm, &shared.config.limits);
+    let oauth = oauth.as_ref();
     let client_secret = oauth.map(|oauth| &oauth.client_secret);
     let values: Vec<String> = secrets.iter().map(|(_, value)| value).chain(client_secret).cloned().collect();
     let log = shared.logs.run_sink(space.id, &values);
@@ -249,7 +257,7 @@ fn request(
         instance: order.instance,
         revision: order.release.revision,
         artifact: Artifact(built.artifact),
-        env: if is_static { Vec::new() } else { environment(shared, &space, &manifest, &secrets, oauth)? },
+        env: if is_static { Vec::new() } else { environment(shared, &space, hardware, &manifest, &secrets, oauth) },
         variables: match manifest.sdk.is_container() {
             true => space.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect(),
             false => Vec::new(),
@@ -263,7 +271,7 @@ fn request(
         files: mounts.files,
         tmp: mounts.tmp,
         data: mounts.data,
-        hardware: space.hardware.clone(),
+        hardware: hardware.clone(),
         limits,
         egress: EgressPolicy { rules: manifest.wasm.egress.clone(), ..shared.config.egress.clone() },
         log,
@@ -278,24 +286,14 @@ fn request(
 fn environment(
     shared: &Shared,
     space: &Space,
+    hardware: &Hardware,
     manifest: &Manifest,
     secrets: &[(String, String)],
     oauth: Option<&OauthSettings>,
-) -> Result<Vec<(String, String)>, LaunchError> {
-    let hardware = shared.config.catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
+) -> Vec<(String, String)> {
     let host = shared.config.addresses.app_authority(&space.subdomain, manifest.sdk);
     let title = manifest.title.as_deref();
-    Ok(app_environment(AppEnvironment { space, title, hardware, host: &host, secrets, oauth }))
-}
-
-fn limits(shared: &Shared, space: &Space, manifest: &Manifest) -> Result<Limits, LaunchError> {
-    let catalogue = &shared.config.catalogue;
-    let hardware = catalogue.flavor(&space.hardware).ok_or_else(|| not_offered(&space.hardware))?;
-    let storage = match &space.storage {
-        Some(name) => Some(catalogue.tier(name).ok_or_else(|| not_offered(name))?),
-        None => None,
-    };
-    Ok(for_space(hardware, storage, &manifest.wasm, &shared.config.limits))
+    app_environment(AppEnvironment { space, title, hardware, host: &host, secrets, oauth })
 }
 
 fn not_offered(name: &str) -> LaunchError {

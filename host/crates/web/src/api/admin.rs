@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod grants;
+pub(crate) mod hardware;
 pub(crate) mod host;
 pub(crate) mod quotas;
 pub(crate) mod usage;

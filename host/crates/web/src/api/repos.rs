@@ -60,7 +60,7 @@ pub(crate) async fn create(
     JsonBody(body): JsonBody<CreateRepo>,
 ) -> ApiResult<Response> {
     let template = body.template.clone();
-    let new = body.into_space(app.control.plugins())?;
+    let new = body.into_space(Plugins::Only(&app.control.plugins()))?;
     let actor = Actor::User(signed.user.clone());
     let created = match template {
         Some(template) => from_template(&app, &actor, &template, new).await,

@@ -47,6 +47,8 @@ pub(super) enum Form {
     Either,
     /// One JSON object with these members a line.
     Lines,
+    /// The bytes of a component.
+    Component,
 }
 
 /// What an answer holds.
@@ -164,6 +166,11 @@ impl About {
     /// With the members of each line of its body.
     pub(crate) fn lines(self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.sent(Form::Lines, fields)
+    }
+
+    /// With a component as its body, as it is.
+    pub(crate) fn component(self) -> Self {
+        self.sent(Form::Component, [])
     }
 
     fn sent(self, form: Form, fields: impl IntoIterator<Item = Field>) -> Self {

@@ -105,8 +105,9 @@ fn request_body(body: &Body, shapes: &mut Shapes) -> Value {
             "application/json": { "schema": schema },
         }),
         Form::Lines => json!({ "application/x-ndjson": { "schema": schema } }),
+        Form::Component => json!({ "application/wasm": { "schema": { "type": "string", "format": "binary" } } }),
     };
-    let is_required = body.fields.iter().any(|field| field.is_required);
+    let is_required = body.form == Form::Component || body.fields.iter().any(|field| field.is_required);
     json!({ "required": is_required, "content": content })
 }
 

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
+use spaceport_core::limits::Bytes as Size;
 
 use super::QueryPairs;
 use crate::error::ApiError;
@@ -20,7 +21,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let bytes = collect(request.into_body()).await?;
+        let bytes = whole(request.into_body(), MAX_JSON).await?;
         // An absent body is an object without members: what is missing is then said by name.
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         if text.trim_ascii_start().first() != Some(&b'{') {
@@ -45,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             let JsonBody(object) = JsonBody::from_request(request, state).await?;
             return Ok(Self(QueryPairs::from_json(&object)));
         }
-        let bytes = collect(request.into_body()).await?;
+        let bytes = whole(request.into_body(), MAX_JSON).await?;
         Ok(Self(QueryPairs::parse(&String::from_utf8_lossy(&bytes))))
     }
 }
@@ -69,12 +70,13 @@ impl QueryPairs {
     }
 }
 
-async fn collect(body: Body) -> Result<Bytes, ApiError> {
-    to_bytes(body, MAX_JSON).await.map_err(|error| {
+/// A body of at most so many bytes.
+pub(crate) async fn whole(body: Body, most: usize) -> Result<Bytes, ApiError> {
+    to_bytes(body, most).await.map_err(|error| {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(inner) = source {
             if inner.is::<http_body_util::LengthLimitError>() {
-                return ApiError::too_large(format!("The body may have at most {} MiB", MAX_JSON >> 20));
+                return ApiError::too_large(format!("The body may have at most {}", Size(most as u64)));
             }
             source = inner.source();
         }

@@ -1,9 +1,9 @@
 //! Usage, grants and the admin API.
 
 use crate::api::{admin, grants, usage};
-use crate::document::Kind::{A, Name, Number, OneOf, Switch, Text, Time};
+use crate::document::Kind::{A, Amount, Name, Number, OneOf, Switch, Text, Time};
 use crate::document::shapes::host::{
-    AUDIT_ENTRY, GRANT, HARDWARE_IN_USE, NEW_TOKEN, PLUGIN, QUOTA, SPACE_USAGE, USAGE, USER, USER_TOKEN,
+    AUDIT_ENTRY, GPU_ROW, GRANT, HARDWARE_IN_USE, NEW_TOKEN, PLUGIN, QUOTA, SPACE_USAGE, USAGE, USER, USER_TOKEN,
 };
 use crate::document::{About, Described, Field, needs, takes, takes_null};
 
@@ -15,8 +15,8 @@ const DAYS: [Field; 2] = [
 
 pub(super) fn routes(routes: Described) -> Described {
     let routes = spaces(routes.group("Usage"));
-    let routes = users(routes.group("Administration"));
-    owners(host(routes))
+    let routes = tokens(users(routes.group("Administration")));
+    owners(plugins(hardware(routes)))
 }
 
 fn spaces(routes: Described) -> Described {
@@ -97,6 +97,10 @@ fn users(routes: Described) -> Described {
             About::one("Forgets a user's e-mail address."),
             admin::users::remove_email,
         )
+}
+
+fn tokens(routes: Described) -> Described {
+    routes
         .get(
             "/api/admin/users/{param}/tokens",
             About::list("The tokens of a user, without the tokens.").answers(A(&USER_TOKEN)),
@@ -120,25 +124,92 @@ fn users(routes: Described) -> Described {
             admin::users::all_tokens,
         )
         .get("/api/admin/tokens/{param}", About::one("A token, by its id."), admin::users::token)
+        .patch(
+            "/api/admin/tokens/{param}",
+            About::one("Changes a token, by its id.")
+                .body([
+                    takes_null("role", OneOf(&["read", "write", "admin"]), "What it may do."),
+                    takes_null("name", Text, "What it is for."),
+                ])
+                .exact()
+                .also([409]),
+            admin::users::change_token,
+        )
         .delete("/api/admin/tokens/{param}", About::one("Ends a token, by its id."), admin::users::revoke_token)
 }
 
-fn host(routes: Described) -> Described {
+fn hardware(routes: Described) -> Described {
     routes
         .get(
             "/api/admin/hardware",
             About::list("The hardware on offer and what is in use.").answers(A(&HARDWARE_IN_USE)),
-            admin::host::hardware,
+            admin::hardware::list,
         )
         .get(
             "/api/admin/hardware/{param}",
             About::one("A row of it, by its name.").answers(A(&HARDWARE_IN_USE)),
-            admin::host::flavor,
+            admin::hardware::get,
         )
+        .post(
+            "/api/admin/hardware",
+            About::one("Makes a row of hardware, which Spaces can be given at once.")
+                .answers(A(&HARDWARE_IN_USE))
+                .body([
+                    needs("name", Text, "The flavor, as clients send it."),
+                    takes_null("prettyName", Text, "Its name for people; by default the flavor."),
+                    needs("vcpu", Amount, "vCPUs; may be a fraction."),
+                    needs("memory", Text, "Memory of all instances of a Space together, such as 512MiB or 16GB."),
+                    needs("disk", Text, "Disk that is lost at a restart."),
+                    takes_null("pricePerHour", Amount, "US dollars; by default it is free."),
+                    takes_null("gpu", A(&GPU_ROW), "The accelerator; needs a container backend."),
+                    takes_null("requestFuel", Number, "Fuel one request may use, if less than the vCPUs can burn."),
+                ])
+                .exact()
+                .also([409]),
+            admin::hardware::create,
+        )
+        .patch(
+            "/api/admin/hardware/{param}",
+            About::one("Changes a row of hardware. What runs on it keeps what it has until it is started again.")
+                .answers(A(&HARDWARE_IN_USE))
+                .body([
+                    takes_null("prettyName", Text, "Its name for people."),
+                    takes_null("vcpu", Amount, "vCPUs; may be a fraction."),
+                    takes_null("memory", Text, "Memory of all instances of a Space together."),
+                    takes_null("disk", Text, "Disk that is lost at a restart."),
+                    takes_null("pricePerHour", Amount, "US dollars."),
+                    takes_null("gpu", A(&GPU_ROW), "The accelerator; null: none."),
+                    takes_null("requestFuel", Number, "Fuel one request may use; null: what the vCPUs can burn."),
+                ])
+                .exact(),
+            admin::hardware::change,
+        )
+        .delete(
+            "/api/admin/hardware/{param}",
+            About::one("Takes a row of hardware back to which no Space is set.").also([409]),
+            admin::hardware::delete,
+        )
+}
+
+fn plugins(routes: Described) -> Described {
+    routes
         .get(
             "/api/admin/plugins",
             About::list("Plugins and backends with their health.").answers(A(&PLUGIN)),
             admin::host::plugins,
+        )
+        .post(
+            "/api/admin/plugins",
+            About::one("Installs a component that serves a kind of Spaces, in place of the one that does now.")
+                .answers(A(&PLUGIN))
+                .component()
+                .also([409, 413]),
+            admin::host::install,
+        )
+        .delete(
+            "/api/admin/plugins/{param}",
+            About::one("Removes a component of whose kind there is no Space.").also([409]),
+            admin::host::remove,
         )
         .get("/api/admin/plugins/{param}", About::one("A plugin or backend.").answers(A(&PLUGIN)), admin::host::plugin)
         .post(

@@ -1,5 +1,6 @@
 //! Hardware and storage as people read them.
 
+use spaceport_core::hardware::Hardware;
 use spaceport_core::limits::Bytes;
 
 use crate::router::AppState;
@@ -23,32 +24,36 @@ pub(super) struct Tier {
 
 /// The hardware on offer.
 pub(super) fn flavors(app: &AppState) -> Vec<Flavor> {
-    let rows = app.control.catalogue().hardware.iter();
-    let flavor = |row: &spaceport_core::hardware::Hardware| Flavor {
-        name: row.name.clone(),
-        pretty_name: row.pretty_name.clone(),
-        cpu: format!("{} vCPU", row.vcpu),
-        memory: size(row.memory),
-        gpu: row.gpu.as_ref().map_or_else(String::new, |gpu| {
-            format!("{} × {}, {}", gpu.count, gpu.kind.to_uppercase(), size(gpu.memory))
-        }),
-        price: match row.price_per_hour {
-            price if price > 0.0 => format!("${price:.2} an hour"),
-            _ => "Free".to_owned(),
-        },
-    };
-    rows.map(flavor).collect()
+    app.control.catalogue().hardware.iter().map(Flavor::of).collect()
+}
+
+impl Flavor {
+    /// A row as people read it.
+    pub(super) fn of(row: &Hardware) -> Self {
+        Self {
+            name: row.name.clone(),
+            pretty_name: row.pretty_name.clone(),
+            cpu: format!("{} vCPU", row.vcpu),
+            memory: size(row.memory),
+            gpu: row.gpu.as_ref().map_or_else(String::new, |gpu| {
+                format!("{} × {}, {}", gpu.count, gpu.kind.to_uppercase(), size(gpu.memory))
+            }),
+            price: match row.price_per_hour {
+                price if price > 0.0 => format!("${price:.2} an hour"),
+                _ => "Free".to_owned(),
+            },
+        }
+    }
 }
 
 /// The storage on offer.
 pub(super) fn tiers(app: &AppState) -> Vec<Tier> {
-    let rows = app.control.catalogue().storage.iter();
     let tier = |row: &spaceport_core::hardware::StorageTier| Tier {
         name: row.name.clone(),
         size: size(row.size),
         price: format!("${:.2} a month", row.price_per_month),
     };
-    rows.map(tier).collect()
+    app.control.catalogue().storage.iter().map(tier).collect()
 }
 
 /// A size in the largest unit of which there is at least one, in powers of ten, as hardware is sold.

@@ -82,12 +82,12 @@ fn list(
     };
     let at = |skip: usize| format!("?{}", query.with("skip", &skip.to_string()));
     let end = asked.skip.saturating_add(found.views.len());
-    let hardware = app.control.catalogue().hardware.iter();
+    let catalogue = app.control.catalogue();
     let page = HomePage {
         chrome,
         title,
         sdks: app.control.kinds(),
-        hardware: hardware.map(|flavor| (flavor.name.clone(), flavor.pretty_name.clone())).collect(),
+        hardware: catalogue.hardware.iter().map(|flavor| (flavor.name.clone(), flavor.pretty_name.clone())).collect(),
         sorts: SORTS,
         total: found.total,
         cards: found.views.iter().map(Card::of).collect(),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use spaceport_core::discussion::{DiscussionAct, DiscussionStatus, may_be_merged, pull_ref};
 use spaceport_core::name::SpacePath;
 use spaceport_core::permission::Actor;
+use spaceport_core::plugin::Plugins;
 use spaceport_core::revision::{DEPLOY_BRANCH, Oid};
 use spaceport_core::space::Sdk;
 use spaceport_db::{Discussion, EventKind, Merged, PullRequest};
@@ -182,8 +183,9 @@ impl Control {
         match tried.repo.read(tree, README).await.map_err(git_failed)? {
             None => Ok(None),
             Some(readme) => {
-                refuse_invalid(&readme, self.plugins())?;
-                Ok(sdk_of(&readme, self.plugins()))
+                let plugins = self.plugins();
+                refuse_invalid(&readme, Plugins::Only(&plugins))?;
+                Ok(sdk_of(&readme, Plugins::Only(&plugins)))
             }
         }
     }

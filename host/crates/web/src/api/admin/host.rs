@@ -1,37 +1,16 @@
-//! Hardware in use, and what builds and runs Spaces.
+//! What builds and runs Spaces.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use serde_json::{Value, json};
-use spaceport_control::service::{HardwareInUse, PluginKindView, PluginView};
+use spaceport_control::service::{PluginKindView, PluginView};
 
-use super::super::hardware::hardware_json;
 use super::super::items::ListAt;
 use super::Admin;
-use crate::error::{ApiError, ApiResult};
-use crate::extract::Param;
+use crate::error::ApiResult;
+use crate::extract::{Param, whole};
 use crate::router::AppState;
-
-/// The hardware on offer with what is in use of it.
-pub(crate) async fn hardware(State(app): State<AppState>, Admin(actor): Admin, list: ListAt) -> ApiResult<Json<Value>> {
-    let capacity = app.control.capacity(&actor)?;
-    let (waiting, running) = capacity.builds;
-    let Json(mut answer) = list.part(&capacity.hardware, in_use_json);
-    answer["memoryLimitBytes"] = json!(capacity.memory_limit);
-    answer["builds"] = json!({ "waiting": waiting, "running": running });
-    Ok(Json(answer))
-}
-
-/// One row of it.
-pub(crate) async fn flavor(
-    State(app): State<AppState>,
-    Admin(actor): Admin,
-    Param(name): Param,
-) -> ApiResult<Json<Value>> {
-    let capacity = app.control.capacity(&actor)?;
-    let found = capacity.hardware.iter().find(|in_use| in_use.row.name == name);
-    Ok(Json(in_use_json(found.ok_or_else(ApiError::not_found)?)))
-}
 
 /// Plugins and backends with their health.
 pub(crate) async fn plugins(State(app): State<AppState>, Admin(actor): Admin, list: ListAt) -> ApiResult<Json<Value>> {
@@ -48,6 +27,23 @@ pub(crate) async fn plugin(
     Param(name): Param,
 ) -> ApiResult<Json<Value>> {
     Ok(Json(plugin_json(&app.control.plugin_of_host(&actor, &name)?)))
+}
+
+/// Installs a component.
+pub(crate) async fn install(State(app): State<AppState>, Admin(actor): Admin, body: Body) -> ApiResult<Json<Value>> {
+    let most = app.control.largest_plugin();
+    let component = whole(body, usize::try_from(most).unwrap_or(usize::MAX)).await?;
+    Ok(Json(plugin_json(&app.control.install_plugin(&actor, component).await?)))
+}
+
+/// Removes one that is a component.
+pub(crate) async fn remove(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(name): Param,
+) -> ApiResult<Json<Value>> {
+    app.control.remove_plugin(&actor, &name).await?;
+    Ok(Json(json!({})))
 }
 
 /// Lets one build and start Spaces.
@@ -83,12 +79,4 @@ fn plugin_json(plugin: &PluginView) -> Value {
     item["name"] = json!(plugin.name);
     item["enabled"] = json!(plugin.is_enabled);
     item
-}
-
-fn in_use_json(flavor: &HardwareInUse) -> Value {
-    let mut row = hardware_json(&flavor.row);
-    row["spaces"] = json!(flavor.spaces);
-    row["running"] = json!(flavor.running);
-    row["memoryBytes"] = json!(flavor.memory_bytes);
-    row
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use spaceport_control::service::{AccessToken, Account, AccountChanges, AccountEmail, NewToken, NewUser};
+use spaceport_control::service::{AccessToken, Account, AccountChanges, AccountEmail, NewToken, NewUser, TokenChanges};
 use spaceport_core::name::OwnerName;
 use spaceport_core::permission::TokenRole;
 
@@ -41,6 +41,14 @@ pub(crate) struct NewTokenBody {
     role: String,
     #[serde(default)]
     name: String,
+}
+
+/// The body of `PATCH /api/admin/tokens/{id}`; what is not there stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenChangesBody {
+    role: Option<String>,
+    name: Option<String>,
 }
 
 /// The body of `PUT /api/admin/users/{name}/email`.
@@ -137,15 +145,30 @@ pub(crate) async fn create_token(
     Param(user): Param,
     JsonBody(body): JsonBody<NewTokenBody>,
 ) -> ApiResult<Json<Value>> {
-    let role = match body.role.as_str() {
-        "read" => TokenRole::Read,
-        "write" => TokenRole::Write,
-        "admin" => TokenRole::Admin,
-        other => return Err(ApiError::bad_request(format!("{other:?} is no role: use read, write or admin"))),
-    };
-    let new = NewToken { user: name(&user)?, role, label: body.name };
+    let new = NewToken { user: name(&user)?, role: role(&body.role)?, label: body.name };
     let token = app.control.create_token_for(&actor, new).await?;
     Ok(Json(json!({ "token": token.expose() })))
+}
+
+fn role(text: &str) -> ApiResult<TokenRole> {
+    match text {
+        "read" => Ok(TokenRole::Read),
+        "write" => Ok(TokenRole::Write),
+        "admin" => Ok(TokenRole::Admin),
+        other => Err(ApiError::bad_request(format!("{other:?} is no role: use read, write or admin"))),
+    }
+}
+
+/// Changes what a token is called, and what it may do.
+pub(crate) async fn change_token(
+    State(app): State<AppState>,
+    Admin(actor): Admin,
+    Param(id): Param,
+    JsonBody(body): JsonBody<TokenChangesBody>,
+) -> ApiResult<Json<Value>> {
+    let id = id.parse().map_err(|_| ApiError::bad_request("A token is named by its id"))?;
+    let changes = TokenChanges { role: body.role.as_deref().map(role).transpose()?, label: body.name };
+    Ok(Json(owned_token_json(&app.control.change_token(&actor, id, changes).await?)))
 }
 
 pub(crate) async fn revoke_token(

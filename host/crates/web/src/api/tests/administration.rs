@@ -1,5 +1,7 @@
 //! Usage, grants and the admin API, as clients see them.
 
+mod host;
+
 use axum::http::Method;
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -104,6 +106,15 @@ async fn users_and_their_tokens_come_change_and_go() {
     let token = token.expect(200).json()["token"].as_str().unwrap().to_owned();
     let whoami = || host.hub.send(request(Method::GET, "/api/whoami-v2", Some(&token), None));
     assert_eq!(whoami().await.expect(200).json()["name"], "grace");
+    let id = host.admin_get("users/grace/tokens").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("tokens/{id}");
+    let change = |body| host.admin(Method::PATCH, &path, Some(body));
+    let changed = change(json!({ "role": "read" })).await.expect(200).json();
+    assert_eq!((&changed["role"], &changed["name"], &changed["user"]), (&json!("read"), &json!("ci"), &json!("grace")));
+    for refused in [json!({ "role": "admin" }), json!({ "role": "owner" }), json!({ "name": "x".repeat(10_000) })] {
+        assert_eq!(change(refused.clone()).await.status, 400, "{refused}");
+    }
+    change(json!({ "role": "write" })).await.expect(200);
     let listed = host.admin_get("users/grace/tokens").await;
     assert_eq!((&listed["items"][0]["name"], &listed["items"][0]["role"]), (&json!("ci"), &json!("write")));
     assert!(!listed.to_string().contains(&token));
@@ -292,6 +303,8 @@ async fn plugins_are_switched_by_name_and_rows_are_shown_one_by_one() {
     assert_eq!(host.admin_get("plugins/container").await, expected);
     host.admin(Method::POST, "plugins/container/enable", None).await.expect(200);
     assert_eq!(host.admin_get("plugins/container").await["enabled"], true);
+    let removed = host.admin(Method::DELETE, "plugins/container", None).await;
+    assert_eq!(removed.status, 409, "a program is the configuration's: {removed:?}");
     for (method, path) in [(Method::GET, "plugins/static"), (Method::POST, "plugins/static/disable")] {
         assert_eq!(host.admin(method, path, None).await.refusal(), (404, "NotFound"), "{path}");
     }

@@ -1,7 +1,7 @@
 //! The host and what its administrators look after.
 
 use super::super::Kind::{A, Amount, ByName, Integer, Many, Moment, Number, Object, OneOf, Switch, Text};
-use super::super::{Shape, has, has_null, may, may_null};
+use super::super::{Shape, has, has_null, may, may_null, needs, takes};
 
 /// Hardware on offer.
 pub(crate) const HARDWARE: Shape = Shape {
@@ -25,9 +25,25 @@ pub(crate) const HARDWARE_IN_USE: Shape = Shape {
         has("name", Text),
         has("prettyName", Text),
         has("unitCostUSD", Amount),
+        has("vcpu", Amount),
+        has("memory", Text),
+        has("disk", Text),
+        has("pricePerHour", Amount),
+        has_null("gpu", A(&GPU_ROW)),
+        has_null("requestFuel", Number),
         has("spaces", Number),
         has("running", Number),
         has("memoryBytes", Number),
+    ],
+};
+
+/// The accelerator of a row of hardware.
+pub(crate) const GPU_ROW: Shape = Shape {
+    name: "Gpu",
+    fields: &[
+        needs("type", Text, "Its model, such as t4."),
+        takes("count", Number, "How many; by default one."),
+        needs("memory", Text, "The memory of all together, such as 16GiB."),
     ],
 };
 

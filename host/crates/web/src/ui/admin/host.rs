@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use spaceport_control::service::{HardwareInUse, PluginKindView, PluginView};
+use spaceport_core::hardware::DEFAULT_FLAVOR;
 use spaceport_core::limits::Bytes;
 
 use super::super::chrome::{Chrome, show};
-use super::super::hardware::{Flavor, Tier, flavors, size, tiers};
+use super::super::hardware::{Flavor, Tier, size, tiers};
 use super::super::settings::Frame;
 use super::{Administrator, frame};
 use crate::error::ApiResult;
@@ -30,6 +31,8 @@ struct HardwarePage {
 }
 
 struct InUse {
+    /// Whether every Space starts on it.
+    is_default: bool,
     spaces: usize,
     running: usize,
     memory: String,
@@ -49,18 +52,20 @@ struct PluginRow {
     kind: &'static str,
     about: String,
     problem: Option<String>,
+    is_component: bool,
     is_enabled: bool,
 }
 
 impl PluginRow {
     fn of(plugin: PluginView) -> Self {
+        let is_component = matches!(plugin.kind, PluginKindView::Component(_));
         let (kind, about, problem) = match plugin.kind {
             PluginKindView::Component(app_file) => ("component", format!("serves {app_file}"), None),
             PluginKindView::Program(program) => {
                 ("program", format!("started again {} times", program.restarts), program.problem)
             }
         };
-        Self { name: plugin.name, kind, about, problem, is_enabled: plugin.is_enabled }
+        Self { name: plugin.name, kind, about, problem, is_component, is_enabled: plugin.is_enabled }
     }
 }
 
@@ -70,18 +75,24 @@ pub(super) async fn hardware(
     Administrator { actor, chrome }: Administrator,
 ) -> ApiResult<Response> {
     let capacity = app.control.capacity(&actor)?;
-    let in_use = |found: &HardwareInUse| InUse {
-        spaces: found.spaces,
-        running: found.running,
-        memory: size(Bytes(found.memory_bytes)),
+    let in_use = |found: &HardwareInUse| {
+        let memory = size(Bytes(found.memory_bytes));
+        (
+            Flavor::of(&found.row),
+            InUse {
+                is_default: found.row.name == DEFAULT_FLAVOR,
+                spaces: found.spaces,
+                running: found.running,
+                memory,
+            },
+        )
     };
     let memory = capacity.hardware.iter().map(|found| found.memory_bytes).sum();
     let (builds_waiting, builds_running) = capacity.builds;
     let page = HardwarePage {
         chrome,
         frame: frame("Hardware"),
-        // Both are in the order of the catalogue.
-        rows: flavors(&app).into_iter().zip(capacity.hardware.iter().map(in_use)).collect(),
+        rows: capacity.hardware.iter().map(in_use).collect(),
         storage: tiers(&app),
         memory: size(Bytes(memory)),
         memory_limit: capacity.memory_limit.map_or_else(|| "no limit".to_owned(), |limit| size(Bytes(limit))),

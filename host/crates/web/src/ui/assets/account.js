@@ -13,7 +13,8 @@ function members(form) {
     if (!field.name || field.disabled || (field.type === 'radio' && !field.checked)) continue;
     if (field.type === 'checkbox') body[field.name] = field.checked;
     else if (field.value === '') continue;
-    else body[field.name] = field.type === 'number' ? Math.round(Number(field.value) * Number(field.dataset.unit ?? 1)) : field.value;
+    else if (field.type !== 'number') body[field.name] = field.value;
+    else body[field.name] = field.dataset.unit ? Math.round(Number(field.value) * Number(field.dataset.unit)) : Number(field.value);
   }
   return body;
 }
@@ -28,6 +29,12 @@ function token(form) {
   const permissions = data.getAll('permission');
   const scoped = names.map((name) => ({ entity: { type: name.includes('/') ? 'space' : 'user', name }, permissions }));
   return { ...body, fineGrained: { global: [], scoped } };
+}
+
+// What a form sends: the file that is chosen in it, or its fields.
+function content(form) {
+  if (form.dataset.body === 'file') return form.querySelector('input[type="file"]').files[0];
+  return form.dataset.body === 'token' ? token(form) : members(form);
 }
 
 // An address with the form's fields in it, which are then no members of the body.
@@ -64,7 +71,7 @@ async function act(from, body) {
 }
 
 for (const form of document.querySelectorAll('form[data-call]')) {
-  onSubmit(form, () => act(form, form.dataset.body === 'token' ? token(form) : members(form)));
+  onSubmit(form, () => act(form, content(form)));
 }
 
 document.addEventListener('click', (event) => {

@@ -2,12 +2,15 @@
 
 const token = document.querySelector('meta[name="page-token"]')?.content;
 
-// Calls the API. Gives the answer's JSON, or its text; fails with the message that the host tells.
+// Calls the API with a body that goes as JSON, or a file as it is. Gives the answer's JSON, or its text; fails with the
+// message that the host tells.
 export async function call(method, path, body) {
   const headers = {};
   if (token) headers['x-csrf-token'] = token;
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const isFile = body instanceof Blob;
+  if (isFile) headers['content-type'] = 'application/octet-stream';
+  else if (body !== undefined) headers['content-type'] = 'application/json';
+  const response = await fetch(path, { method, headers, body: isFile || body === undefined ? body : JSON.stringify(body) });
   const text = await response.text();
   let answer = text;
   try { answer = JSON.parse(text); } catch { /* an answer without JSON is its text */ }

@@ -90,6 +90,7 @@ const PROPOSAL: &str = concat!(
 );
 const KEY: &str =
     r#"{"title":"x","key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILZqBX7hRsEgwYZpGVQ1OfJCMPB9vk5tz1lZ6l3JtIYc"}"#;
+const TINY: &str = r#"{"name":"tiny","vcpu":0.25,"memory":"64MiB","disk":"100MiB"}"#;
 const WEBHOOK: &str = r#"{"url":"https://example.org/hook","watched":[{"type":"user","name":"ada"}]}"#;
 
 fn accounts() -> Vec<Step> {
@@ -172,10 +173,16 @@ fn admin() -> Vec<Step> {
             r#"{"credentials":["$LEAKED"]}"#,
             "token.revoke_leaked",
         ),
+        step("POST /api/admin/hardware", "/api/admin/hardware", TINY, "hardware.create"),
+        step("PATCH /api/admin/hardware/{param}", "/api/admin/hardware/tiny", r#"{"vcpu":0.5}"#, "hardware.change"),
+        step("DELETE /api/admin/hardware/{param}", "/api/admin/hardware/tiny", "", "hardware.delete"),
+        step("POST /api/admin/plugins", "/api/admin/plugins", "slides", "plugin.install"),
+        step("DELETE /api/admin/plugins/{param}", "/api/admin/plugins/slides", "", "plugin.remove"),
         step("POST /api/admin/plugins/{param}/disable", "/api/admin/plugins/container/disable", "", "plugin.disable"),
         step("POST /api/admin/plugins/{param}/enable", "/api/admin/plugins/container/enable", "", "plugin.enable"),
         step("PUT /api/admin/quotas/{param}", "/api/admin/quotas/bob", r#"{"spaces":5}"#, "quota.set"),
         step("DELETE /api/admin/quotas/{param}", "/api/admin/quotas/bob", "", "quota.set"),
+        step("PATCH /api/admin/tokens/{param}", "/api/admin/tokens/$BOB", r#"{"name":"ci"}"#, "token.change"),
         step("DELETE /api/admin/tokens/{param}", "/api/admin/tokens/$BOB", "", "token.revoke"),
     ]
 }
