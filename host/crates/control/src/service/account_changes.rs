@@ -160,6 +160,7 @@ impl Accounts {
     }
 }
 
-fn no_such_token() -> ServiceError {
+/// Why nothing is done with a token that is not there.
+pub(super) fn no_such_token() -> ServiceError {
     ServiceError::NotFound("There is no such token".to_owned())
 }

@@ -8,6 +8,7 @@ use spaceport_core::name::OwnerName;
 use spaceport_core::permission::{Actor, Denied, User};
 use spaceport_db::{AccessToken, Account, AccountKind};
 
+use super::account_changes::no_such_token;
 use super::accounts::{AccountChanges, NewToken, NewUser, TokenChanges};
 use super::audit::who;
 use super::error::{ServiceError, ServiceResult};
@@ -178,8 +179,7 @@ impl Control {
 
     /// One token, and whose it is.
     pub fn token(&self, actor: &Actor, id: TokenId) -> ServiceResult<(AccessToken, OwnerName)> {
-        let missing = || ServiceError::NotFound("There is no such token".to_owned());
-        self.tokens(actor)?.into_iter().find(|(token, _)| token.id == id).ok_or_else(missing)
+        self.tokens(actor)?.into_iter().find(|(token, _)| token.id == id).ok_or_else(no_such_token)
     }
 
     /// Every token and whose it is, newest first.

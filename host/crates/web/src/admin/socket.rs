@@ -7,9 +7,9 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use spaceport_control::service::{Account, AccountKind, Control, NewToken, NewUser};
 use spaceport_core::id::AccountId;
-use spaceport_core::name::{InvalidName, OwnerName};
-use spaceport_core::permission::TokenRole;
+use spaceport_core::name::OwnerName;
 
+use crate::api::admin::{name, role};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::JsonBody;
 use crate::middleware;
@@ -121,18 +121,5 @@ async fn create_organization(
 impl From<Account> for CreatedUser {
     fn from(account: Account) -> Self {
         Self { id: account.id, name: account.name, admin: account.is_admin }
-    }
-}
-
-fn name(text: &str) -> ApiResult<OwnerName> {
-    text.parse().map_err(|error: InvalidName| ApiError::bad_request(error.to_string()))
-}
-
-fn role(text: &str) -> ApiResult<TokenRole> {
-    match text {
-        "read" => Ok(TokenRole::Read),
-        "write" => Ok(TokenRole::Write),
-        "admin" => Ok(TokenRole::Admin),
-        other => Err(ApiError::bad_request(format!("{other:?} is no role: use read, write or admin"))),
     }
 }

@@ -11,8 +11,9 @@ pub(crate) mod users;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use serde::{Deserialize, Deserializer};
 use spaceport_core::name::{InvalidName, OwnerName};
-use spaceport_core::permission::Actor;
+use spaceport_core::permission::{Actor, TokenRole};
 
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
@@ -32,6 +33,21 @@ impl FromRequestParts<AppState> for Admin {
 }
 
 /// A name out of an address or a body.
-fn name(text: &str) -> ApiResult<OwnerName> {
+pub(crate) fn name(text: &str) -> ApiResult<OwnerName> {
     text.parse().map_err(|error: InvalidName| ApiError::bad_request(error.to_string()))
+}
+
+/// What a token that is made for somebody may do.
+pub(crate) fn role(text: &str) -> ApiResult<TokenRole> {
+    match text {
+        "read" => Ok(TokenRole::Read),
+        "write" => Ok(TokenRole::Write),
+        "admin" => Ok(TokenRole::Admin),
+        other => Err(ApiError::bad_request(format!("{other:?} is no role: use read, write or admin"))),
+    }
+}
+
+/// A member that is there, whatever it holds: `null` says something else than nothing.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::HardwareInUse;
 use spaceport_core::hardware::{Gpu, Hardware, InvalidHardware};
@@ -10,7 +10,7 @@ use spaceport_core::limits::Bytes;
 
 use super::super::hardware::hardware_json;
 use super::super::items::ListAt;
-use super::Admin;
+use super::{Admin, present};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -39,9 +39,9 @@ pub(crate) struct RowChanges {
     memory: Option<String>,
     disk: Option<String>,
     price_per_hour: Option<f64>,
-    #[serde(default, deserialize_with = "told")]
+    #[serde(default, deserialize_with = "present")]
     gpu: Option<Option<GpuBody>>,
-    #[serde(default, deserialize_with = "told")]
+    #[serde(default, deserialize_with = "present")]
     request_fuel: Option<Option<u64>>,
 }
 
@@ -57,11 +57,6 @@ struct GpuBody {
 
 fn one() -> u32 {
     1
-}
-
-/// A member that is there, whatever it holds.
-fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl NewRow {

@@ -2,15 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use spaceport_control::service::{AccessToken, Account, AccountChanges, AccountEmail, NewToken, NewUser, TokenChanges};
 use spaceport_core::name::OwnerName;
-use spaceport_core::permission::TokenRole;
 
 use super::super::items::ListAt;
 use super::super::time::iso;
-use super::{Admin, name};
+use super::{Admin, name, present, role};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{JsonBody, Param};
 use crate::router::AppState;
@@ -58,11 +57,6 @@ pub(crate) struct EmailBody {
     address: String,
     #[serde(default)]
     verified: bool,
-}
-
-/// Tells a member that is `null` from one that is not there.
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 pub(crate) async fn list(State(app): State<AppState>, Admin(actor): Admin, list: ListAt) -> ApiResult<Json<Value>> {
@@ -148,15 +142,6 @@ pub(crate) async fn create_token(
     let new = NewToken { user: name(&user)?, role: role(&body.role)?, label: body.name };
     let token = app.control.create_token_for(&actor, new).await?;
     Ok(Json(json!({ "token": token.expose() })))
-}
-
-fn role(text: &str) -> ApiResult<TokenRole> {
-    match text {
-        "read" => Ok(TokenRole::Read),
-        "write" => Ok(TokenRole::Write),
-        "admin" => Ok(TokenRole::Admin),
-        other => Err(ApiError::bad_request(format!("{other:?} is no role: use read, write or admin"))),
-    }
 }
 
 /// Changes what a token is called, and what it may do.
