@@ -60,7 +60,7 @@ fn read_hardware(row: &Table, findings: &mut Findings) -> Option<Hardware> {
     let gpu = row.gpu();
     let request_fuel = row.fuel();
     let pretty_name = row.row.get("pretty_name").and_then(Value::as_str).unwrap_or(&name).to_owned();
-    Some(Hardware {
+    let hardware = Hardware {
         pretty_name,
         vcpu: vcpu?,
         memory: memory?,
@@ -69,7 +69,23 @@ fn read_hardware(row: &Table, findings: &mut Findings) -> Option<Hardware> {
         gpu: gpu?,
         request_fuel: request_fuel?,
         name,
-    })
+    };
+    match hardware.check() {
+        Ok(()) => Some(hardware),
+        Err(invalid) => row.refuse(&key_of(invalid.member), &invalid.why),
+    }
+}
+
+/// The key of a member: `price_per_hour` of `pricePerHour`.
+fn key_of(member: &str) -> String {
+    let mut key = String::new();
+    for letter in member.chars() {
+        if letter.is_ascii_uppercase() {
+            key.push('_');
+        }
+        key.push(letter.to_ascii_lowercase());
+    }
+    key
 }
 
 fn read_tier(row: &Table, findings: &mut Findings) -> Option<StorageTier> {
@@ -88,7 +104,8 @@ fn name(row: &Table, list: &str, findings: &mut Findings) -> Option<String> {
     name.map(str::to_owned)
 }
 
-/// One row being read. Each reader returns `None` after reporting what is wrong.
+/// One row being read. Each reader returns `None` after reporting what is wrong, so that all mistakes of a row are told at
+/// once; `Hardware::check` has the last word on a row that could be read.
 struct Row<'a> {
     row: &'a Table,
     label: String,

@@ -41,14 +41,15 @@ fn what_is_printed_reads_back_as_the_same_configuration() {
         ca_bundle = "/etc/ca.pem"
         devices = ["id=npu0,kind=npu,memory=1"]
         [[hardware]]
-        name = "cpu-\u007f\ttiny \\ \"x\""
+        name = "cpu-tiny"
+        pretty_name = "Tiny \\ \"x\" ä"
         vcpu = 0.25
         memory = "64MiB"
         disk = "100MiB"
         request_fuel = 7
-        gpu = { type = "t\u00014", memory = "16GiB" }
+        gpu = { type = "t4", memory = "16GiB" }
         [[storage]]
-        name = "huge"
+        name = "huge-\u007f\t\\ \"x\""
         size = "1TB"
         price_per_month = 1e21
     "#;
@@ -198,4 +199,21 @@ fn quotas_are_numbers_above_zero() {
             "rate_limits.api: write a number above zero",
         ]
     );
+}
+
+#[test]
+fn a_row_of_hardware_is_held_to_the_rules_of_the_admin_api() {
+    let row = |name: &str, memory: &str, more: &str| {
+        format!("[[hardware]]\nname = {name:?}\nvcpu = 1\nmemory = {memory:?}\ndisk = \"1GB\"\n{more}\n")
+    };
+    for (text, problem) in [
+        (row("a b", "1GB", ""), "hardware \"a b\".name: write up to 64 letters"),
+        (row("x", "0GB", ""), "hardware \"x\".memory: write a size above zero"),
+        (row("x", "1GB", "pretty_name = \"\""), "hardware \"x\".pretty_name: write a line"),
+        (row("x", "1GB", "price_per_hour = 1e9"), "hardware \"x\".price_per_hour: write US dollars"),
+        (row("x", "1GB", "gpu = {type = \"a 1\", memory = \"1GB\"}"), "hardware \"x\".gpu.type: write up to 64"),
+    ] {
+        let ConfigError(problems) = read(&text).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].starts_with(problem), "{problem} is not {problems:#?}");
+    }
 }
