@@ -38,6 +38,7 @@ mod keys;
 mod lfs;
 mod like;
 mod linked;
+mod lock;
 mod member;
 mod metrics;
 mod oauth;

@@ -9,12 +9,12 @@ mod index_dir;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::dir::create_private_dir;
 use crate::error::OpenError;
 use crate::index::Index;
 use crate::journal::{self, Cut, Journal, Readable};
+use crate::lock;
 use index_dir::{IndexDir, unix_seconds, unused};
 
 /// Journal size from which compaction is worth its while: reading 4 MiB at a start takes a few milliseconds.
@@ -138,32 +138,17 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
     Ok(Opened { lock, journal, index, report })
 }
 
-/// How long a lock may stay with what a host that was killed had just begun to start: until it is another program, a child has
-/// all that its parent has. Twice what that took when a machine was busy.
-const LEFT_BEHIND: Duration = Duration::from_secs(2);
-/// Time between two looks whether it is free.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Takes the lock. Whoever has had it for a while is using the directory.
-fn take(lock: &File, dir: &Path, lock_path: &Path) -> Result<(), OpenError> {
-    let end = Instant::now() + LEFT_BEHIND;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(LOOK),
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(dir.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", lock_path)(error)),
-        }
-    }
-}
-
 /// Makes the directories and makes sure that no other process has them.
 fn prepare(dir: &Path, journal_dir: &Path) -> Result<File, OpenError> {
     create_private_dir(dir).map_err(OpenError::io("create", dir))?;
     let lock_path = dir.join("lock");
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
     let lock = lock.map_err(OpenError::io("open", &lock_path))?;
-    take(&lock, dir, &lock_path)?;
+    match lock::take(&lock) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", &lock_path)(error)),
+    }
     let make_journal = || -> io::Result<()> {
         journal::finish_interrupted(journal_dir)?;
         create_private_dir(journal_dir)

@@ -1,4 +1,5 @@
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use spaceport_core::id::AccountId;
 use spaceport_core::lifecycle::State;
@@ -114,6 +115,23 @@ async fn many_commits_share_an_fsync_and_all_are_numbered() {
     drop(db);
     let report = home.open().1;
     assert_eq!((report.last, report.rows, report.index), (301, 1 + 4 * 300, IndexReport::Current));
+}
+
+#[tokio::test]
+async fn an_index_that_is_let_go_of_late_is_kept() {
+    let home = Home::new();
+    let (db, _) = home.open();
+    db.commit(insert(&db, 1)).await.unwrap();
+    drop(db);
+    let held = std::fs::File::open(home.path("store").join("sled/db")).unwrap();
+    held.lock().unwrap();
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(held);
+    });
+    let report = home.open().1;
+    late.join().unwrap();
+    assert_eq!(report.index, IndexReport::Current);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! sled 0.34 has lost data in the hands of others when its process was killed, so nothing here is trusted: it is compared
 //! with the journal at every start, a panic inside it is a failure like any other, and it is thrown away when in doubt.
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -10,11 +11,14 @@ use std::time::Duration;
 
 use crate::index::{Row, Rows};
 use crate::journal::Change;
+use crate::lock;
 
 /// Memory sled may keep pages in. Its default of 1 GiB is meant for databases that are a machine's only purpose.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Key of the mark that says how far the journal has been applied. No table has the number 0.
 const APPLIED: &[u8] = &[0];
+/// The file that sled locks, below its directory.
+const LOCKED: &str = "db";
 /// Tree of the metrics, which the journal does not know.
 const METRICS: &str = "metrics";
 /// Rows written to a new index at once.
@@ -46,6 +50,7 @@ struct Sled {
 impl DiskIndex {
     /// Opens what is in this directory, or creates it.
     pub(crate) fn open(path: &Path) -> Result<Self, IndexFailure> {
+        wait_until_closed(path);
         guarded(|| {
             let db = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).open()?;
             let rows = sled::Tree::clone(&db);
@@ -204,6 +209,14 @@ impl Drop for DiskIndex {
         if !dropped_within(CLOSE, self.sled.take()) {
             tracing::warn!(seconds = CLOSE.as_secs(), "the index does not close; going on without waiting for it");
         }
+    }
+}
+
+/// Waits a moment for whoever still has the files: to sled a lock that is taken is an error like those of damaged files.
+fn wait_until_closed(path: &Path) {
+    if let Ok(file) = File::open(path.join(LOCKED)) {
+        // If it stays locked, sled says so.
+        let _ = lock::take(&file);
     }
 }
 
