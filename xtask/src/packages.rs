@@ -8,8 +8,9 @@ use anyhow::bail;
 use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
-/// How a package is recognised as there: by a program it brings, since not everybody has it from Debian.
-const PROGRAMS: [(&str, &[&str]); 15] = [
+/// How a package is recognised as there: by a program it brings, since not everybody has it from Debian, or by what it makes
+/// work.
+const PROGRAMS: [(&str, &[&str]); 16] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
     ("openssh-client", &["ssh", "-V"]),
@@ -23,6 +24,7 @@ const PROGRAMS: [(&str, &[&str]); 15] = [
     ("nftables", &["nft", "--version"]),
     ("iproute2", &["ip", "-V"]),
     ("debootstrap", &["debootstrap", "--version"]),
+    ("libnss-myhostname", &["getent", "hosts", "name.localhost"]),
     ("chromium", &["chromium", "--version"]),
     ("chromium-driver", &["chromedriver", "--version"]),
 ];

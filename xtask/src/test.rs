@@ -17,8 +17,10 @@ const OPENAPI_TOOLS: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validato
 /// axe-core, which checks pages, as Python's package index has it: as one script, beside what drives a browser that is not
 /// used here, hence without that.
 const AXE: [&str; 2] = ["--no-deps", "axe-playwright-python==0.1.8"];
-/// What the tests need of the system: git and a compiler, and a browser with the program that drives it.
-pub(crate) const SYSTEM: [&str; 6] = ["git", "git-lfs", "openssh-client", "gcc", "chromium", "chromium-driver"];
+/// What the tests need of the system: git and a compiler, a browser with the program that drives it, and an answer where
+/// names below `localhost` lead, which clients in Python ask the system for.
+pub(crate) const SYSTEM: [&str; 7] =
+    ["git", "git-lfs", "openssh-client", "gcc", "libnss-myhostname", "chromium", "chromium-driver"];
 
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
