@@ -8,9 +8,12 @@ use anyhow::bail;
 use crate::progress::{say, step};
 use crate::workspace::{Workspace, run_program};
 
+/// What leads names below `localhost` to this machine for those who ask the system, where it does not know by itself.
+pub(crate) const NAMES_BELOW_LOCALHOST: &str = "libnss-myhostname";
+
 /// How a package is recognised as there: by a program it brings, since not everybody has it from Debian, or by what it makes
 /// work.
-const PROGRAMS: [(&str, &[&str]); 16] = [
+const PROBES: [(&str, &[&str]); 16] = [
     ("git", &["git", "--version"]),
     ("git-lfs", &["git-lfs", "version"]),
     ("openssh-client", &["ssh", "-V"]),
@@ -24,7 +27,7 @@ const PROGRAMS: [(&str, &[&str]); 16] = [
     ("nftables", &["nft", "--version"]),
     ("iproute2", &["ip", "-V"]),
     ("debootstrap", &["debootstrap", "--version"]),
-    ("libnss-myhostname", &["getent", "hosts", "name.localhost"]),
+    (NAMES_BELOW_LOCALHOST, &["getent", "hosts", "name.localhost"]),
     ("chromium", &["chromium", "--version"]),
     ("chromium-driver", &["chromedriver", "--version"]),
 ];
@@ -71,8 +74,9 @@ pub(crate) fn python_venv(workspace: &Workspace, name: &str, packages: &[&str]) 
     Ok(folder)
 }
 
-fn is_there(package: &str) -> bool {
-    let probe = match PROGRAMS.iter().find(|(name, _)| *name == package) {
+/// Whether it is there already, from Debian or not.
+pub(crate) fn is_there(package: &str) -> bool {
+    let probe = match PROBES.iter().find(|(name, _)| *name == package) {
         Some((_, [program, args @ ..])) => {
             Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status()
         }

@@ -20,7 +20,7 @@ const AXE: [&str; 2] = ["--no-deps", "axe-playwright-python==0.1.8"];
 /// What the tests need of the system: git and a compiler, a browser with the program that drives it, and an answer where
 /// names below `localhost` lead, which clients in Python ask the system for.
 pub(crate) const SYSTEM: [&str; 7] =
-    ["git", "git-lfs", "openssh-client", "gcc", "libnss-myhostname", "chromium", "chromium-driver"];
+    ["git", "git-lfs", "openssh-client", "gcc", packages::NAMES_BELOW_LOCALHOST, "chromium", "chromium-driver"];
 
 /// Runs everything, or with arguments only the tests they select.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {

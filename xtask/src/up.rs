@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use crate::packages::{self, NAMES_BELOW_LOCALHOST};
 use crate::progress::{say, step};
 use crate::workspace::{Workspace, output};
 
@@ -249,11 +250,11 @@ fn show(place: &Place, ready: &Value) -> anyhow::Result<()> {
         "\nPush one of your own:\n\n  export HF_ENDPOINT={hub} HF_TOKEN={token}\n  hf upload {ACCOUNT}/my-space ./my-folder --repo-type space\n",
     ));
     say(&containers(domain, &token));
-    if !resolves_localhost() {
-        say(
+    if !packages::is_there(NAMES_BELOW_LOCALHOST) {
+        say(&format!(
             "Browsers and curl find these addresses by themselves. Python and Node ask the system, which does not know\n\
-             *.localhost here; `apt-get install libnss-myhostname` teaches it.",
-        );
+             *.localhost here; `apt-get install {NAMES_BELOW_LOCALHOST}` teaches it.",
+        ));
     }
     Ok(())
 }
@@ -283,12 +284,6 @@ fn backend(domain: &str, token: &str) -> Option<(bool, String)> {
     let plugin: Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
     let problem = plugin["problem"].as_str().unwrap_or("it is starting").to_owned();
     Some((plugin["healthy"].as_bool()?, problem))
-}
-
-/// Whether the system's resolver knows names below `localhost`.
-fn resolves_localhost() -> bool {
-    use std::net::ToSocketAddrs;
-    (format!("{ACCOUNT}.localhost"), 80).to_socket_addrs().is_ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `[[hardware]]` and `[[storage]]`: rows that add to the catalogue or replace rows of it.
 
-use spaceport_core::hardware::{Catalogue, Gpu, Hardware, StorageTier};
+use spaceport_core::hardware::{Catalogue, Gpu, Hardware, InvalidHardware, MAX_ROWS, StorageTier};
 use spaceport_core::limits::Bytes;
 use toml::{Table, Value};
 
@@ -18,6 +18,9 @@ pub(super) fn read(file: &Table, findings: &mut Findings) -> Catalogue {
         if let Some(hardware) = read_hardware(row, findings) {
             catalogue.set_hardware(hardware);
         }
+    }
+    if catalogue.hardware.len() > MAX_ROWS {
+        findings.problems.push(format!("hardware: {MAX_ROWS} rows are the most, those that are built in with them"));
     }
     for row in rows(file, "storage", &STORAGE_KEYS, findings) {
         if let Some(tier) = read_tier(row, findings) {
@@ -70,10 +73,11 @@ fn read_hardware(row: &Table, findings: &mut Findings) -> Option<Hardware> {
         request_fuel: request_fuel?,
         name,
     };
-    match hardware.check() {
-        Ok(()) => Some(hardware),
-        Err(invalid) => row.refuse(&key_of(invalid.member), &invalid.why),
+    let mistakes: Vec<_> = hardware.mistakes().collect();
+    for InvalidHardware { member, why } in &mistakes {
+        row.refuse::<()>(&key_of(member), why);
     }
+    mistakes.is_empty().then_some(hardware)
 }
 
 /// The key of a member: `price_per_hour` of `pricePerHour`.
@@ -105,7 +109,7 @@ fn name(row: &Table, list: &str, findings: &mut Findings) -> Option<String> {
 }
 
 /// One row being read. Each reader returns `None` after reporting what is wrong, so that all mistakes of a row are told at
-/// once; `Hardware::check` has the last word on a row that could be read.
+/// once; `Hardware::mistakes` has the last word on a row that could be read.
 struct Row<'a> {
     row: &'a Table,
     label: String,

@@ -216,4 +216,8 @@ fn a_row_of_hardware_is_held_to_the_rules_of_the_admin_api() {
         let ConfigError(problems) = read(&text).unwrap_err();
         assert!(problems.len() == 1 && problems[0].starts_with(problem), "{problem} is not {problems:#?}");
     }
+    let ConfigError(problems) = read(&row("a b", "0GB", "")).unwrap_err();
+    assert_eq!(problems.len(), 2, "all that is wrong is told at once: {problems:#?}");
+    let many: String = (0..256).map(|number| row(&format!("x{number}"), "1GB", "")).collect();
+    assert_eq!(read(&many).unwrap_err().0, ["hardware: 256 rows are the most, those that are built in with them"]);
 }

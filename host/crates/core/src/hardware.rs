@@ -4,6 +4,8 @@ use crate::limits::Bytes;
 
 /// The flavor every Space starts on; free.
 pub const DEFAULT_FLAVOR: &str = "cpu-basic";
+/// Most rows of the table: what a backend plugin can be told of.
+pub const MAX_ROWS: usize = 256;
 /// Longest name of a flavor, in bytes: it stands in lists, logs and the environment of apps.
 const MAX_NAME: usize = 64;
 /// Longest name for people, in bytes: it stands on a button.
@@ -125,9 +127,14 @@ impl Gpu {
 }
 
 impl Hardware {
-    /// Refuses a row that no Space could run on: for what an administrator sends. Names are made of ASCII letters, digits,
-    /// `-`, `_` and `.`, sizes are above zero.
+    /// Refuses a row that no Space could run on, by the first of its mistakes.
     pub fn check(&self) -> Result<(), InvalidHardware> {
+        self.mistakes().next().map_or(Ok(()), Err)
+    }
+
+    /// All that is wrong with a row that an administrator wrote. Names are made of ASCII letters, digits, `-`, `_` and `.`,
+    /// sizes are above zero.
+    pub fn mistakes(&self) -> impl Iterator<Item = InvalidHardware> + use<> {
         let is_word = |text: &str| {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
@@ -160,10 +167,7 @@ impl Hardware {
             ("gpu.memory", gpu.is_none_or(|gpu| is_size(gpu.memory)), size()),
             ("requestFuel", self.request_fuel != Some(0), "write a whole number above zero".to_owned()),
         ];
-        match rules.into_iter().find(|(_, holds, _)| !holds) {
-            Some((member, _, why)) => Err(InvalidHardware { member, why }),
-            None => Ok(()),
-        }
+        rules.into_iter().filter(|(_, holds, _)| !holds).map(|(member, _, why)| InvalidHardware { member, why })
     }
 
     /// Whether it costs nothing.
@@ -249,5 +253,7 @@ mod tests {
         ] {
             assert_eq!(row.check().unwrap_err().member, member, "{row:?}");
         }
+        let members: Vec<_> = Hardware { vcpu: 0.0, disk: Bytes(0), ..good }.mistakes().map(|one| one.member).collect();
+        assert_eq!(members, ["vcpu", "disk"]);
     }
 }

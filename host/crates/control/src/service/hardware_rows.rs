@@ -1,6 +1,6 @@
 //! The rows of hardware as administrators make, change and take them back. What runs keeps what it was started with.
 
-use spaceport_core::hardware::{DEFAULT_FLAVOR, Hardware, InvalidHardware};
+use spaceport_core::hardware::{DEFAULT_FLAVOR, Hardware, InvalidHardware, MAX_ROWS};
 use spaceport_core::permission::Actor;
 use spaceport_db::HardwareChange;
 
@@ -10,9 +10,6 @@ use super::audit::Act;
 use super::error::{ServiceError, ServiceResult};
 use super::storage::{fleet_failed, read_failed};
 use crate::offer::Changes;
-
-/// Most rows: what a backend plugin can be told of.
-const MOST: usize = 256;
 
 impl Control {
     /// A flavor with what is in use of it.
@@ -30,8 +27,8 @@ impl Control {
         if catalogue.flavor(&row.name).is_some() {
             return Err(ServiceError::Conflict(format!("There is hardware named {:?} already", row.name)));
         }
-        if catalogue.hardware.len() >= MOST {
-            return Err(ServiceError::Conflict(format!("There are {MOST} rows of hardware, which is the most")));
+        if catalogue.hardware.len() >= MAX_ROWS {
+            return Err(ServiceError::Conflict(format!("There are {MAX_ROWS} rows of hardware, which is the most")));
         }
         self.offer_hardware(actor, "hardware.create", &mut changes, row).await
     }
